@@ -1,0 +1,204 @@
+"""Every setting of Yingma: what it is called, what it means, what it is when nobody sets it.
+
+A setting comes from, first found wins: an argument of `load_settings`, an environment variable `YINGMA_<NAME>`, a line
+in `settings.toml` in the folder `YINGMA_HOME`, the default below. A value that does not fit its type stops the start with
+one sentence that names the setting and where it came from; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from standard.errors import InputError, Lang
+
+PREFIX = "YINGMA_"
+FILE_NAME = "settings.toml"
+
+Dialect = Literal["auto", "json_schema", "json_object", "json_plain"]
+
+
+def default_home() -> Path:
+    """The platform's folder for the data of one user."""
+    return platformdirs.user_data_path("yingma", appauthor=False)
+
+
+def home_folder() -> Path:
+    """The folder of all state: YINGMA_HOME, else the platform's."""
+    given = os.environ.get(PREFIX + "HOME", "").strip()
+    return Path(given).expanduser() if given else default_home()
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """The lines of settings.toml in the home folder."""
+
+    def __init__(self, settings_cls: type[BaseSettings], values: dict[str, Any]) -> None:
+        super().__init__(settings_cls)
+        self._values = values
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """One value (unused by `__call__`, asked for by the base class)."""
+        return self._values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """All values; an unknown name stays in, so that the model refuses it."""
+        return dict(self._values)
+
+
+class Settings(BaseSettings):
+    """The settings, typed. Each description is what the documentation prints."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True, protected_namespaces=()
+    )
+
+    home: Path = Field(
+        default_factory=default_home,
+        description="Folder of all state: database, indexes, caches, jobs. Two of them never meet.",
+    )
+    lang: Lang = Field(default="zh", description="Language of messages: zh or en.")
+
+    model: str = Field(
+        default="none",
+        description=(
+            "The language model of the model step: none, local (a GGUF file run in process), or the http(s) base URL of an "
+            "OpenAI-compatible endpoint, /v1 included."
+        ),
+    )
+    model_path: Path | None = Field(default=None, description="With model=local: the GGUF file.")
+    model_name: str = Field(
+        default="", description="With a URL: the model's name at the endpoint. With local: a name for the records."
+    )
+    model_key: SecretStr = Field(
+        default=SecretStr(""), description="With a URL: the endpoint's key. Better in the environment than in the file."
+    )
+    model_dialect: Dialect = Field(
+        default="auto",
+        description=(
+            "With a URL: how the endpoint is asked for structured output: json_schema (hosted services), json_object (with a "
+            "schema: llama_cpp.server), json_plain (JSON, no schema), or auto: the first, and the next where it is refused."
+        ),
+    )
+    model_timeout: float = Field(
+        default=30.0, gt=0, le=3600, description="Seconds that one question to the model may take."
+    )
+    model_retries: int = Field(
+        default=2,
+        ge=0,
+        le=10,
+        description="With a URL: how often a question is sent again when the endpoint is busy or down.",
+    )
+    model_backoff: float = Field(
+        default=0.5,
+        ge=0,
+        le=60,
+        description="Seconds before the first repetition; doubles each time; a longer Retry-After wins.",
+    )
+    model_backoff_max: float = Field(
+        default=30.0, ge=0, le=3600, description="Longest wait in seconds; a Retry-After beyond it ends the attempts."
+    )
+    model_give_up_after: int = Field(
+        default=5,
+        ge=1,
+        description="With a URL: after so many names in a row that the endpoint did not answer, it is left alone for a while.",
+    )
+    model_give_up_seconds: float = Field(default=60.0, ge=0, description="How long it is then left alone.")
+    model_concurrency: int = Field(default=4, ge=1, le=256, description="With a URL: questions under way at once.")
+    model_max_tokens: int = Field(default=200, ge=16, le=4096, description="Most tokens that an answer may have.")
+    model_max_exams: int = Field(default=4, ge=1, le=16, description="Most exams that an answer may name.")
+    model_name_limit: int = Field(
+        default=200, ge=16, le=4000, description="Characters of an exam name that the model is shown."
+    )
+    model_mask: bool = Field(
+        default=True,
+        description="With a URL: persons, ids and phone numbers are masked before a name leaves the machine.",
+    )
+    model_threads: int = Field(
+        default=0, ge=0, le=256, description="With local: threads; 0 is the machine's cores, at most 4."
+    )
+    model_context: int = Field(default=4096, ge=512, le=131072, description="With local: tokens of context.")
+    model_price_in: float = Field(
+        default=0.0, ge=0, description="Price of a million tokens sent, in the currency of the budget."
+    )
+    model_price_out: float = Field(default=0.0, ge=0, description="Price of a million tokens received.")
+    model_budget_cost: float = Field(
+        default=0.0, ge=0, description="Most that the model may cost in one run; 0 is no limit."
+    )
+    model_budget_tokens: int = Field(
+        default=0, ge=0, description="Most tokens, sent and received, in one run; 0 is no limit."
+    )
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, value: str) -> str:
+        value = value.strip()
+        if value in ("none", "local") or value.startswith(("http://", "https://")):
+            return value
+        raise ValueError("none, local or an http(s) URL")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then settings.toml."""
+        return init_settings, env_settings, FileSource(settings_cls, _read_file(home_folder() / FILE_NAME))
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    """The values of settings.toml; nothing when there is no such file. InputError when it is no TOML."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as err:
+        raise InputError(
+            f"读不了设置文件 {path}：{err}；请检查权限，并存为 UTF-8。",
+            f"The settings file {path} cannot be read: {err}; check its permissions and save it as UTF-8.",
+        ) from err
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise InputError(
+            f"设置文件 {path} 不是合法的 TOML：{err}；请改正这一行。",
+            f"The settings file {path} is not valid TOML: {err}; correct that line.",
+        ) from err
+    if "home" in values:
+        raise InputError(
+            f"设置文件 {path} 不能设 home：文件就在这个目录里；请用环境变量 {PREFIX}HOME。",
+            f"The settings file {path} cannot set home, since it lies in that folder; use the environment variable {PREFIX}HOME.",
+        )
+    return values
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process; `overrides` win. InputError names every setting that does not fit."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as err:
+        faults = []
+        for fault in err.errors():
+            name = str(fault["loc"][0]) if fault["loc"] else "?"
+            if fault["type"] == "extra_forbidden":
+                faults.append((f"{name}：没有这个设置", f"{name}: there is no such setting"))
+                continue
+            secret = name == "model_key"
+            value = "***" if secret else repr(fault["input"])
+            where = PREFIX + name.upper()
+            faults.append((f"{where}={value}：{fault['msg']}", f"{where}={value}: {fault['msg']}"))
+        raise InputError(
+            "设置不对：" + "；".join(zh for zh, _ in faults) + f"。请改环境变量，或 {home_folder() / FILE_NAME}。",
+            "Settings do not hold: "
+            + "; ".join(en for _, en in faults)
+            + f". Correct the environment variable, or {home_folder() / FILE_NAME}.",
+        ) from err
