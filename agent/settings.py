@@ -1,8 +1,8 @@
 """Every setting of Yingma: what it is called, what it means, what it is when nobody sets it.
 
 A setting comes from, first found wins: an argument of `load_settings`, an environment variable `YINGMA_<NAME>`, a line
-in `settings.toml` in the folder `YINGMA_HOME`, the default below. A value that does not fit its type stops the start with
-one sentence that names the setting and where it came from; nothing is guessed.
+in `settings.toml` in the folder `YINGMA_HOME`, the default below. A value that does not fit its type stops the start
+with one sentence that names the setting and where it came from; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Settings(BaseSettings):
     model: str = Field(
         default="none",
         description=(
-            "The language model of the model step: none, local (a GGUF file run in process), or the http(s) base URL of an "
-            "OpenAI-compatible endpoint, /v1 included."
+            "The language model of the model step: none, local (a GGUF file run in process), or the http(s) base URL "
+            "of an OpenAI-compatible endpoint, /v1 included."
         ),
     )
     model_path: Path | None = Field(default=None, description="With model=local: the GGUF file.")
@@ -81,8 +81,9 @@ class Settings(BaseSettings):
     model_dialect: Dialect = Field(
         default="auto",
         description=(
-            "With a URL: how the endpoint is asked for structured output: json_schema (hosted services), json_object (with a "
-            "schema: llama_cpp.server), json_plain (JSON, no schema), or auto: the first, and the next where it is refused."
+            "With a URL: how the endpoint is asked for structured output: json_schema (hosted services), "
+            "json_object (with a schema: llama_cpp.server), json_plain (JSON, no schema), or auto: the first, and the "
+            "next where it is refused."
         ),
     )
     model_timeout: float = Field(
@@ -106,7 +107,7 @@ class Settings(BaseSettings):
     model_give_up_after: int = Field(
         default=5,
         ge=1,
-        description="With a URL: after so many names in a row that the endpoint did not answer, it is left alone for a while.",
+        description="With a URL: after so many names in a row without an answer, the endpoint is left alone a while.",
     )
     model_give_up_seconds: float = Field(default=60.0, ge=0, description="How long it is then left alone.")
     model_concurrency: int = Field(default=4, ge=1, le=256, description="With a URL: questions under way at once.")
@@ -176,7 +177,8 @@ def _read_file(path: Path) -> dict[str, Any]:
     if "home" in values:
         raise InputError(
             f"设置文件 {path} 不能设 home：文件就在这个目录里；请用环境变量 {PREFIX}HOME。",
-            f"The settings file {path} cannot set home, since it lies in that folder; use the environment variable {PREFIX}HOME.",
+            f"The settings file {path} cannot set home, since it lies in that folder; "
+            f"use the environment variable {PREFIX}HOME.",
         )
     return values
 

@@ -68,7 +68,7 @@ class Exam(NamedTuple):
 
 
 class SchemaViolationError(ValueError):
-    """A reply that does not hold. `problem` is the message that goes back to the model; `kind` not_json or not_schema."""
+    """A reply that does not hold. `problem` is the message that goes back; `kind` is not_json or not_schema."""
 
     def __init__(self, kind: str, problem: str) -> None:
         super().__init__(problem)
@@ -117,7 +117,7 @@ class SlotSchema:
         return {"m": self.m, "p": self.p, "s": self.s, "x": self.x}
 
     def json_schema(self) -> dict[str, Any]:
-        """JSON schema, strict in the sense of hosted endpoints: all required, nothing further, every string from a list."""
+        """JSON schema, strict as hosted endpoints mean it: all required, nothing further, every string from a list."""
         lists = self.values()
         exam = {
             "type": "object",
@@ -139,7 +139,7 @@ class SlotSchema:
         with a quotation mark.
         """
         lists = self.values()
-        exam = '"{" ' + ' "," '.join(f'{_literal(json.dumps(key) + ":")} {key}' for key in KEYS) + ' "}"'
+        exam = '"{" ' + ' "," '.join(f"{_literal(json.dumps(key) + ':')} {key}" for key in KEYS) + ' "}"'
         more = ' ("," exam' * (self.max_exams - 1) + ")?" * (self.max_exams - 1)
         rules = [
             f'root ::= {_literal(json.dumps("e"))} ":" "[" (exam{more})? "]"',

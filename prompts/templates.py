@@ -33,7 +33,7 @@ class MissingVariablesError(YingmaError):
 
 
 class Example(BaseModel):
-    """One worked example: what the model is given, what it should write. Names here are invented, never from a test set."""
+    """One worked example: what the model is given, what it should write. Names are invented, never of a test set."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     input: Text
@@ -119,7 +119,11 @@ def read_prompt(path: Path) -> Prompt:
         key = ".".join(str(step) for step in fault["loc"]) or None
         value = fault["input"] if key else prompt_id(data)
         raise DataError(
-            path.name, None, key, value, (f"不成立：{fault['msg']}；请改正。", f"does not hold: {fault['msg']}; correct it.")
+            path.name,
+            None,
+            key,
+            value,
+            (f"不成立：{fault['msg']}；请改正。", f"does not hold: {fault['msg']}; correct it."),
         ) from err
     if prompt.id != path.stem:
         raise DataError(

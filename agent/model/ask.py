@@ -4,7 +4,7 @@
                                ▲                    │ does not hold, first time
                                └── check's message ─┘                second time ──▶ invalid
 
-`Speaker` is what a model brings: it turns a `Conversation` into one `Reply`, or raises `SpeakFailure` with an outcome of
+`Speaker` is what a model brings: it turns a `Conversation` into one `Reply`, or raises `SpeakFailure` with a reason of
 data/outcomes.tsv. A reply that did not finish by itself is an error and is not asked again.
 """
 
@@ -108,9 +108,7 @@ def case_text(request: ModelRequest, name_limit: int) -> str:
         f"[{quoted(s.slot, 20)},{quoted(s.text, 40)},{quoted(s.element, 40)}]" for s in request.spans if s.element
     )
     rows = ",".join(quoted(text, 160) for text in dict.fromkeys(row_text(row) for row in request.candidates))
-    return (
-        f'{{"n":{quoted(request.name, name_limit)},"h":{quoted(request.modality, 20)},"r":[{spans}],"c":[{rows}]}}'
-    )
+    return f'{{"n":{quoted(request.name, name_limit)},"h":{quoted(request.modality, 20)},"r":[{spans}],"c":[{rows}]}}'
 
 
 def ask(
@@ -167,9 +165,7 @@ def ask(
             codes, problem = _codes(request, exams)
             reason = "no_such_item" if problem else reason
         attempts.append(
-            Attempt(
-                reply.text, reply.finish_reason, reply.tokens_in, reply.tokens_out, spent, problem, reply.dialect
-            )
+            Attempt(reply.text, reply.finish_reason, reply.tokens_in, reply.tokens_out, spent, problem, reply.dialect)
         )
         if not problem:
             return outcome("answered", "", exams, tuple(codes)) if exams else outcome("refused")

@@ -2,8 +2,8 @@
 
 The rules are data (data/masking.toml): expressions with examples of what they mask and what they leave. They work on
 the name with full-width letters and digits read as half-width, character by character, so that positions stay. Person
-names are masked only where a word says that a person is meant (姓名, 患者, 先生, sex with age), because exam names begin with
-the same characters (张口位, 高位, 王氏位). A person's name that stands with no such word is not recognised.
+names are masked only where a word says that a person is meant (姓名, 患者, 先生, sex with age), because exam names
+begin with the same characters (张口位, 高位, 王氏位). A person's name that stands with no such word is not recognised.
 """
 
 from __future__ import annotations
@@ -70,7 +70,11 @@ class Masker:
                 self.rules.append((rule, re.compile(pattern, re.VERBOSE)))
             except re.error as err:
                 raise DataError(
-                    file, None, f"rule {rule.id}.pattern", rule.pattern, (f"不是正则：{err}。", f"is no expression: {err}.")
+                    file,
+                    None,
+                    f"rule {rule.id}.pattern",
+                    rule.pattern,
+                    (f"不是正则：{err}。", f"is no expression: {err}."),
                 ) from err
 
     def mask(self, text: str) -> Masked:

@@ -3,8 +3,8 @@
     ModelRequest ──▶ Model.fill ──▶ ModelOutcome
 
 Implementations: none.py (no model), local.py (a GGUF file in this process), hosted.py (an OpenAI-compatible endpoint).
-Nothing outside this package asks which one it has. `fill` never raises for what a model or an endpoint does: each way of
-failing is an outcome with a reason from data/outcomes.tsv, and the name goes to review.
+Nothing outside this package asks which one it has. `fill` never raises for what a model or an endpoint does: each way
+of failing is an outcome with a reason from data/outcomes.tsv, and the name goes to review.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class ModelRequest:
     """One name for the model.
 
     `name` as it came; `modality` the context's hint; `spans` what the reader found; `candidates` of the retrieval, best
-    first; `resolve` the coder's answer to "is this combination an item?" (code or None), by default among the candidates.
+    first; `resolve` the coder's answer to "is this combination an item?" (code or None); by default, among the
+    candidates.
     """
 
     name: str
@@ -72,9 +73,9 @@ class Attempt(NamedTuple):
 class ModelOutcome:
     """What came of one request: a kind of the closed set, a reason of data/outcomes.tsv, and everything that led to it.
 
-    `exams` and `codes` go together and hold something only when answered. `detail` is the text behind a failure, for the
-    trace. `logprob` and `runner_up` are for models that know them (natural logarithms; None otherwise). `seconds` does not
-    count in comparisons: the same request to the same model gives an equal outcome.
+    `exams` and `codes` go together and hold something only when answered. `detail` is the text behind a failure, for
+    the trace. `logprob` and `runner_up` are for models that know them (natural logarithms; None otherwise). `seconds`
+    does not count in comparisons: the same request to the same model gives an equal outcome.
     """
 
     kind: Kind
