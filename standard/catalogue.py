@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from standard.coder import encode
+from standard.coder import encode, split
 from standard.edition import Catalogue, Edition, Element, Item
 from standard.errors import CodeError, DataError, InputError
 from standard.layout import FILE_NAME, EditionFile, Layout, parse_edition_file, read_edition_file
@@ -136,6 +136,14 @@ class _Source:
 @cache
 def _load_folder(folder: Path) -> Edition:
     """The edition in a folder with its items."""
+    return read_edition(folder)
+
+
+def edition_file(folder: Path) -> tuple[EditionFile, list[Path]]:
+    """edition.toml of a folder with what it takes from the edition that it extends, and the folders of their tables.
+
+    Raises DataError.
+    """
     raw = read_edition_file(folder)
     folders = [folder]
     base = raw.get("extends")
@@ -154,6 +162,12 @@ def _load_folder(folder: Path) -> Edition:
     if spec.id != folder.name:
         problem = (f"应与文件夹同名：{folder.name}", f"must be the name of the folder: {folder.name}")
         raise DataError(str(folder / FILE_NAME), None, "id", spec.id, problem)
+    return spec, folders
+
+
+def read_edition(folder: Path) -> Edition:
+    """The edition in a folder, read anew. Raises DataError when its data do not hold."""
+    spec, folders = edition_file(folder)
     bare = Edition(
         id=spec.id,
         version=spec.version,
@@ -350,15 +364,9 @@ def _item(
     exceptions: Mapping[str, tuple[ExceptionRow, _Source]],
 ) -> Item:
     """The item of a code, named by the rules or by exceptions.tsv."""
-    slots: dict[str, str] = {}
-    elements: dict[str, Element] = {}
-    for each in layout.fields:
-        own = code[each.start - 1 : each.start - 1 + each.length]
-        full = slots[each.within] + own if each.within else own
-        slots[each.slot] = full
-        element = edition.element(each.slot, modality, full)
-        if element is not None:
-            elements[each.slot] = element
+    slots = split(layout, code)
+    found = ((slot, edition.element(slot, modality, full)) for slot, full in slots.items())
+    elements = {slot: element for slot, element in found if element is not None}
     name = compose_name(layout.naming, elements)
     if code in exceptions:
         exception, source = exceptions[code]

@@ -132,7 +132,7 @@ def encode(edition: Edition, modality: str, slots: Mapping[str, str], *, listed:
     if listed:
         standard = _standard_slots(edition, modality, layout, chosen)
         known = code if standard == chosen else encode(edition, modality, standard, listed=False)
-        if known not in edition.items:
+        if code not in edition.items and known not in edition.items:
             what = _described(edition, modality, chosen)
             raise CodeError(
                 f"版本 {edition.id} 没有这一组合：{what}；请改选已有项目的部位、扫描或体位",
@@ -195,6 +195,15 @@ def standard_code(standard: Catalogue | Edition, code: str) -> str:
     layout = edition.layout(found.modality)
     assert layout is not None  # decode found it there
     return encode(edition, found.modality, _standard_slots(edition, found.modality, layout, found.slots))
+
+
+def split(layout: Layout, code: str) -> dict[str, str]:
+    """The element codes, in full, by slot; the code must have the length of the layout."""
+    slots: dict[str, str] = {}
+    for each in layout.fields:
+        own = code[each.start - 1 : each.start - 1 + each.length]
+        slots[each.slot] = slots[each.within] + own if each.within else own
+    return slots
 
 
 def _complete(edition: Edition, layout: Layout, modality: str, slots: Mapping[str, str]) -> dict[str, str]:
@@ -303,10 +312,9 @@ def _take_apart(standard: Catalogue | Edition, code: str) -> tuple[Decoded | Non
         ]
     editions = (standard,) if isinstance(standard, Edition) else standard.editions
     for edition in editions:
-        for size in {layout.fields[0].length for layout in edition.layouts}:
-            device = edition.devices.get(code[:size])
-            if device is not None:
-                return _take_apart_in(edition, device, code)
+        device = edition.device_of(code)
+        if device is not None:
+            return _take_apart_in(edition, device, code)
     return None, [
         Problem(
             "device",
@@ -332,11 +340,10 @@ def _take_apart_in(edition: Edition, device: Element, code: str) -> tuple[Decode
     problems: list[Problem] = []
     fields: list[Field] = []
     elements: dict[str, Element] = {}
-    slots: dict[str, str] = {}
+    slots = split(layout, code)
     for each in layout.fields:
-        own = code[each.start - 1 : each.start - 1 + each.length]
-        full = slots[each.within] + own if each.within else own
-        slots[each.slot] = full
+        full = slots[each.slot]
+        own = full[len(full) - each.length :]
         element = edition.element(each.slot, modality, full)
         if element is not None:
             elements[each.slot] = element

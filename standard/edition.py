@@ -105,6 +105,11 @@ class Edition:
         """The device code that stands where no device is asked for."""
         return self._default_devices.get(modality)
 
+    def device_of(self, code: str) -> Element | None:
+        """The device type that a code begins with."""
+        sizes = {layout.fields[0].length for layout in self.layouts}
+        return next((device for size in sizes if (device := self.devices.get(code[:size])) is not None), None)
+
     def element(self, slot: str, modality: str, code: str) -> Element | None:
         """One element; None where the modality has none with this code."""
         return self._elements.get((slot, modality), {}).get(code)
