@@ -1,0 +1,438 @@
+"""Puts the words of a name together into groups: the parts, sides, scans and positions that belong to each other.
+
+`头颅平扫+血管成像+颈部血管成像` is two groups; `头颅、胸部CT平扫` is one with two parts. A group becomes exams in
+`resolve_*`. The order of words decides: a part opens a new group where the one before it already has a scan or position;
+brackets add to, repeat or contradict the group they follow; a bracket in front is a label for what comes after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from agent.stock import UNSPECIFIED
+from standard.lexicon import Lexicon, split
+
+BOUNDARY = "comma"
+SEPARATORS = frozenset({"comma", "list", "plus", "and", "dash", "or"})
+
+
+class Node(NamedTuple):
+    """A word in its place: index among the words of the name, depth of brackets, its slots for this family."""
+
+    index: int
+    kind: str  # slots | unexplained | a separator
+    slots: tuple[tuple[str, str], ...]
+    review: bool
+    depth: int
+    tag: bool  # in a bracket before anything else
+
+
+@dataclass(slots=True)
+class PartRef:
+    """A part as said: element, side, index of the word, and the separator before it ('' = adjoining)."""
+
+    element: str
+    side: str
+    index: int
+    review: bool
+    separator: str
+
+
+@dataclass(slots=True)
+class Group:
+    """What belongs together. Scans and so on are (element, index of the word)."""
+
+    parts: list[PartRef] = field(default_factory=list)
+    scans: list[tuple[str, int]] = field(default_factory=list)
+    posts: list[tuple[str, int]] = field(default_factory=list)
+    positions: list[tuple[str, int]] = field(default_factory=list)
+    ways: list[tuple[str, int]] = field(default_factory=list)
+    subitems: list[tuple[str, int]] = field(default_factory=list)
+    vessels: list[tuple[str, int]] = field(default_factory=list)
+    modalities: list[tuple[str, int]] = field(default_factory=list)
+    sides: list[tuple[str, int]] = field(default_factory=list)  # said, no part to take it
+    problems: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    review: list[int] = field(default_factory=list)
+    scan_first: bool = False
+    closed: bool = False  # something was said after its parts: the next part opens another group
+
+    def said(self) -> bool:
+        """A scan, position or the like was said."""
+        return bool(self.scans or self.posts or self.positions or self.subitems)
+
+    def empty(self) -> bool:
+        """Nothing at all."""
+        return not (self.parts or self.said() or self.ways or self.vessels)
+
+    def slot(self, name: str) -> list[tuple[str, int]]:
+        """The list of a slot other than part and side."""
+        found: list[tuple[str, int]] = getattr(self, LISTS[name])
+        return found
+
+
+LISTS = {
+    "scan": "scans",
+    "post": "posts",
+    "position": "positions",
+    "way": "ways",
+    "subitem": "subitems",
+    "vessel": "vessels",
+    "modality": "modalities",
+}
+
+
+SAID = frozenset({"scan", "post", "position", "subitem"})
+
+
+class Containment:
+    """Which part holds which, by family, and which relation a general scan has to a special one."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._members: dict[str, dict[str, dict[str, str]]] = {}
+        for row in lexicon.containments:
+            for family in split(row.modality):
+                whole = self._members.setdefault(family, {}).setdefault(row.whole, {})
+                whole.update(dict.fromkeys(row.members.split(";"), row.adjoining))
+        self._general: dict[str, frozenset[str]] = {}
+        self.specific_of_all: set[str] = set()
+        for generic in lexicon.generics:
+            if generic.specific == "*":
+                self.specific_of_all.add(generic.general)
+            else:
+                self._general[generic.general] = frozenset(generic.specific.split(";"))
+
+    def adjoining(self, family: str, whole: str, member: str) -> str:
+        """`finer` or `whole` where `whole` holds `member`, else empty."""
+        return self._members.get(family, {}).get(whole, {}).get(member, "")
+
+    def general(self, scan: str, other: str) -> bool:
+        """`scan` says less than `other` does."""
+        return scan in self.specific_of_all or other in self._general.get(scan, ())
+
+    def most_specific(self, scans: list[tuple[str, int]]) -> list[tuple[str, int]]:
+        """The scans without those that another one says better, each once."""
+        names = dict(reversed(scans))
+        return [
+            (scan, index)
+            for scan, index in dict(scans).items()
+            if not any(scan != other and self.general(scan, other) for other in names)
+        ]
+
+
+class Grouper:
+    """Makes groups of the nodes of one segment."""
+
+    def __init__(self, containment: Containment) -> None:
+        self.containment = containment
+
+    def groups(self, nodes: list[Node], family: str) -> list[Group]:
+        """The groups of a segment in order; at least one. Labels in front are merged in at the end."""
+        body = [node for node in nodes if not node.tag]
+        groups = list(self._body(body, family))
+        tags = [node for node in nodes if node.tag]
+        if tags:
+            label = Group()
+            self._gather(label, tags)
+            self._label(groups, label, family)
+        for group in groups:
+            self._tidy(group, family)
+        return groups
+
+    # -- body ------------------------------------------------------------------------------------------------------
+
+    def _body(self, nodes: list[Node], family: str) -> Iterator[Group]:
+        group = Group()
+        pending: tuple[str, int] | None = None
+        separator = ""
+        position = 0
+        while position < len(nodes):
+            node = nodes[position]
+            position += 1
+            if node.kind in SEPARATORS:
+                separator = separator or node.kind
+                if node.kind == "or":
+                    group.problems.append(("open_choice", (node.index,)))
+                continue
+            if node.kind != "slots":
+                continue
+            if node.depth:
+                inside = [node]
+                while position < len(nodes) and nodes[position].depth:
+                    inside.append(nodes[position])
+                    position += 1
+                extra = self._bracket(group, inside, family)
+                if extra is not None:
+                    yield group
+                    group = extra
+                separator = ""
+                continue
+            slots = dict(node.slots)
+            opens = "part" in slots and group.closed
+            if not opens and separator and group.parts and group.said():
+                opens = ("scan" in slots and group.scan_first and _next_is_part(nodes, position)) or (
+                    "modality" in slots and "scan" not in slots and _next_is_part(nodes, position)
+                )
+            if opens:
+                yield group
+                group = Group()
+            if node.review:
+                group.review.append(node.index)
+            if "part" in slots:
+                for number, element in enumerate(slots["part"].split(";")):
+                    side = slots.get("side", "") or (pending[0] if pending else "")
+                    joined = separator if number == 0 else "list"
+                    if not group.parts:
+                        joined = ""
+                    group.parts.append(PartRef(element, side, node.index, node.review, joined))
+                pending = None
+            elif "side" in slots:
+                pending = self._side(group, nodes, position, (slots["side"], node.index), pending)
+            self._put(group, node)
+            separator = ""
+        if pending is not None:
+            self._late_side(group, pending)
+        yield group
+
+    def _put(self, group: Group, node: Node) -> None:
+        for slot, element in node.slots:
+            if slot in LISTS:
+                if slot == "scan" and not group.parts and not group.scans:
+                    group.scan_first = True
+                if slot in SAID and group.parts and "part" not in dict(node.slots):
+                    group.closed = True
+                if slot == "vessel" and element == "?" and node.review:
+                    group.problems.append(("vessel_kind", (node.index,)))
+                group.slot(slot).append((element, node.index))
+
+    def _side(
+        self,
+        group: Group,
+        nodes: list[Node],
+        position: int,
+        side: tuple[str, int],
+        pending: tuple[str, int] | None,
+    ) -> tuple[str, int] | None:
+        """A side belongs to the part that follows at once; else to the parts before it that have none."""
+        following = nodes[position] if position < len(nodes) else None
+        if following is not None and following.kind == "slots" and not following.depth and _has_part(following):
+            return side
+        if group.parts:
+            self._late_side(group, side)
+            return None
+        if pending is not None and pending[0] != side[0]:
+            group.problems.append(("conflict_side", (pending[1], side[1])))
+        return side
+
+    def _late_side(self, group: Group, side: tuple[str, int]) -> None:
+        if not group.parts:
+            group.sides.append(side)
+            return
+        open_parts = [part for part in group.parts if not part.side]
+        if open_parts:
+            for part in open_parts if len(open_parts) == len(group.parts) else open_parts[-1:]:
+                part.side = side[0]
+        elif group.parts[-1].side != side[0]:
+            if group.parts[-1].side == "?":
+                group.parts[-1].side = side[0]
+            else:
+                group.problems.append(("conflict_side", (group.parts[-1].index, side[1])))
+
+    # -- brackets --------------------------------------------------------------------------------------------------
+
+    def _gather(self, group: Group, nodes: list[Node]) -> None:
+        pending: tuple[str, int] | None = None
+        for node in nodes:
+            slots = dict(node.slots)
+            if node.kind == "or":
+                group.problems.append(("open_choice", (node.index,)))
+            if node.kind != "slots":
+                continue
+            if node.review:
+                group.review.append(node.index)
+            if "part" in slots:
+                for element in slots["part"].split(";"):
+                    side = slots.get("side", "") or (pending[0] if pending else "")
+                    group.parts.append(PartRef(element, side, node.index, node.review, "list"))
+                pending = None
+            elif "side" in slots:
+                pending = (slots["side"], node.index)
+            self._put(group, node)
+        if pending is not None:
+            self._late_side(group, pending)
+
+    def _bracket(self, group: Group, nodes: list[Node], family: str) -> Group | None:
+        """Merge a bracket into the group before it; or return the group that it opens."""
+        inside = Group()
+        self._gather(inside, nodes)
+        group.problems.extend(inside.problems)
+        if not inside.parts:
+            for side in inside.sides:
+                self._late_side(group, side)
+            self._merge_words(group, inside)
+            return None
+        if not group.parts:
+            for side in group.sides:
+                for part in inside.parts:
+                    part.side = part.side or side[0]
+            group.parts = inside.parts
+            group.sides = []
+            group.review.extend(inside.review)
+            self._merge_words(group, inside)
+            return None
+        if inside.said() and group.said() and not self._all_known(group, inside, family):
+            return inside
+        self._merge_parts(group, inside, family)
+        self._merge_words(group, inside)
+        return None
+
+    def _all_known(self, group: Group, inside: Group, family: str) -> bool:
+        return all(
+            any(part.element == each.element or self._related(family, part.element, each.element) for part in group.parts)
+            for each in inside.parts
+        )
+
+    def _related(self, family: str, one: str, other: str) -> str:
+        return self.containment.adjoining(family, one, other) or self.containment.adjoining(family, other, one)
+
+    def _merge_parts(self, group: Group, inside: Group, family: str) -> None:
+        for each in inside.parts:
+            same = [part for part in group.parts if part.element == each.element]
+            if same:
+                if each.side and same[0].side and same[0].side != each.side:
+                    group.problems.append(("conflict_side", (same[0].index, each.index)))
+                same[0].side = same[0].side or each.side
+                continue
+            wholes = [p for p in group.parts if self.containment.adjoining(family, p.element, each.element)]
+            if wholes:
+                finer = self.containment.adjoining(family, wholes[0].element, each.element) == "finer"
+                if finer and family == "US":
+                    group.parts[group.parts.index(wholes[0])] = each
+                    group.review = [index for index in group.review if index != wholes[0].index]
+                elif finer and len(inside.parts) == 1:
+                    group.problems.append(("combo_unclear", (wholes[0].index, each.index)))
+            elif any(self.containment.adjoining(family, each.element, part.element) for part in group.parts):
+                continue
+            elif family == "US":
+                group.parts.append(each)
+            else:
+                group.problems.append(("conflict_part", (group.parts[0].index, each.index)))
+
+    def _merge_words(self, group: Group, inside: Group) -> None:
+        for slot in LISTS:
+            said, extra = group.slot(slot), inside.slot(slot)
+            if not extra:
+                continue
+            if slot == "scan" and said:
+                merged = self.containment.most_specific(said + extra)
+                new = {scan for scan, _ in merged} - {scan for scan, _ in said}
+                lost = {scan for scan, _ in self.containment.most_specific(said)} - {scan for scan, _ in merged}
+                if new and not lost:
+                    group.problems.append(("conflict_scan", (said[0][1], extra[0][1])))
+            elif slot == "position" and said and {p for p, _ in extra} - {p for p, _ in said}:
+                group.problems.append(("conflict_position", (said[0][1], extra[0][1])))
+                continue
+            said.extend(extra)
+
+    # -- label in front --------------------------------------------------------------------------------------------
+
+    def _label(self, groups: list[Group], label: Group, family: str) -> None:
+        """`[胸部]…胸部平扫`: the label repeats, fills or contradicts what comes after it."""
+        first = groups[0]
+        first.problems.extend(label.problems)
+        bare = [group for group in groups if not group.parts]
+        for each in label.parts:
+            if bare or each.element == UNSPECIFIED:
+                continue
+            fits = any(
+                part.element == each.element or self.containment.adjoining(family, each.element, part.element)
+                for group in groups
+                for part in group.parts
+            )
+            if not fits:
+                first.problems.append(("conflict_part", (each.index, first.parts[0].index)))
+            elif each.side:
+                for group in groups:
+                    for part in group.parts:
+                        if part.element == each.element:
+                            if part.side and part.side != each.side:
+                                group.problems.append(("conflict_side", (each.index, part.index)))
+                            part.side = part.side or each.side
+        if bare and label.parts:
+            bare[0].parts = list(label.parts)
+            bare[0].review.extend(label.review)
+        for side in label.sides:
+            self._late_side(first, side)
+        for slot in ("scan", "position", "post", "way", "subitem", "vessel"):
+            extra = label.slot(slot)
+            if not extra:
+                continue
+            said = [each for group in groups for each in group.slot(slot)]
+            if not said:
+                first.slot(slot).extend(extra)
+            elif slot in ("scan", "position"):
+                names = {name for name, _ in self.containment.most_specific(said)}
+                for name, index in extra:
+                    if name not in names and not any(self.containment.general(name, other) for other in names):
+                        first.problems.append((f"conflict_{slot}", (index, said[0][1])))
+                        break
+
+    # -- after -----------------------------------------------------------------------------------------------------
+
+    def _tidy(self, group: Group, family: str) -> None:
+        """Adjoining words for the same place are one part; sides are shared; general scans give way."""
+        kept: list[PartRef] = []
+        for part in group.parts:
+            same = next((each for each in kept if each.element == part.element), None)
+            if same is not None:
+                if same.side and part.side and same.side != part.side:
+                    if {same.side, part.side} == {"左", "右"} and part.separator:
+                        same.side = "双"
+                    else:
+                        group.problems.append(("conflict_side", (same.index, part.index)))
+                same.side = same.side or part.side
+                same.review = same.review and part.review
+                continue
+            before = kept[-1] if kept else None
+            if before is not None and part.separator in ("", "list", "plus", "and"):
+                relation = self._adjoining(family, before, part)
+                if relation is not None:
+                    if part.separator in ("plus", "and") and family != "US":
+                        group.problems.append(("combo_unclear", (before.index, part.index)))
+                    kept[-1] = relation
+                    continue
+            kept.append(part)
+        group.parts = kept
+        for side in group.sides:
+            self._late_side(group, side)
+        sided = [part.side for part in kept]
+        if len(kept) > 1 and sided[0] and not any(sided[1:]):
+            for part in kept[1:]:
+                part.side = kept[0].side
+        group.scans = self.containment.most_specific(group.scans)
+
+    def _adjoining(self, family: str, before: PartRef, part: PartRef) -> PartRef | None:
+        for whole, member in ((before, part), (part, before)):
+            meant = self.containment.adjoining(family, whole.element, member.element)
+            if meant:
+                chosen = member if meant == "finer" else whole
+                other = whole if meant == "finer" else member
+                chosen.side = chosen.side or other.side
+                return chosen
+        return None
+
+
+def _has_part(node: Node) -> bool:
+    return any(slot == "part" for slot, _ in node.slots)
+
+
+def _next_is_part(nodes: list[Node], position: int) -> bool:
+    for node in nodes[position:]:
+        if node.kind == "slots" and not node.depth:
+            slots = [slot for slot, _ in node.slots]
+            if "part" in slots:
+                return True
+            if "scan" in slots or "position" in slots:
+                return False
+    return False

@@ -1,0 +1,284 @@
+"""X-ray: plain film by views, contrast studies by part, mammography by side and view, bedside film by part.
+
+A position is a set of single views: 正侧位 is {正, 侧}. The item with exactly these views is the answer; else the fewest
+items that together show each view once. Conventions (ids as in standard/data/conventions.tsv): bedside_film,
+position_default, one_position_only, position_equivalent, views_as_single_items.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from agent.groups import Group, PartRef
+from agent.reading import Exam
+from agent.resolve import Issue, Resolved, Shared
+from agent.stock import UNSPECIFIED, Views
+
+BREAST = "乳腺"
+MOBILE = "移动DR"
+USUAL = (frozenset({"正", "侧"}), frozenset({"正", "斜"}), frozenset({"正"}))
+
+
+class Projection:
+    """Resolver of the family XR: devices DR, mobile DR, MG and RF."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
+        stock, lexicon = shared.stock, shared.lexicon
+        self.contrast = {
+            key for part in stock.parts("RF").values() for items in part.sides.values() for key in items
+        } | {"透视"}
+        self.breast = {
+            key[0]
+            for part in stock.parts("MG").values()
+            for items in part.sides.values()
+            for key in items
+            if isinstance(key, tuple)
+        }
+        self.home = {row.element: row.part for row in lexicon.one_parts if "XR" in row.modality}
+        self.position_home = {(row.position, row.part): (row.to_part, row.to_side) for row in lexicon.position_homes}
+        self.default = {row.part: (row.position, row.certainty == "review") for row in lexicon.position_defaults}
+        self.instead: dict[tuple[str, Views], tuple[Views, bool]] = {}
+        for row in lexicon.position_fallbacks:
+            key = (row.part, stock.views(row.position))
+            self.instead[key] = (stock.views(row.to_position), row.certainty == "review")
+
+    def exams(self, group: Group) -> Resolved:
+        """See module."""
+        scans = [scan for scan, _ in group.scans]
+        parts = group.parts
+        mobile = any(element == MOBILE for element, _ in group.modalities)
+        views = self.shared.stock.views(";".join(position for position, _ in group.positions))
+        if any(scan in self.breast for scan in scans) or any(part.element == BREAST for part in parts):
+            if not any(scan in self.contrast for scan in scans):
+                return self._mammogram(group, scans, views)
+        if any(scan in self.contrast for scan in scans) or "骨密度测定" in scans:
+            return self._contrast(group, scans)
+        if mobile:
+            return self._mobile(group, views)
+        return self._film(parts, views, group)
+
+    # -- plain film ------------------------------------------------------------------------------------------------
+
+    def _film(self, parts: list[PartRef], views: Views, group: Group) -> Resolved:
+        exams: list[Exam] = []
+        issues: list[Issue] = []
+        if not parts:
+            where = tuple(index for _, index in group.positions)
+            issues.append(("missing_part", where, ""))
+            code = self.shared.stock.families["DR"][UNSPECIFIED].sides[""].get(frozenset({"随机"}), "")
+            exams.append(Exam("DR", UNSPECIFIED, "", "", "随机位", code))
+            return Resolved(exams, issues)
+        for part in parts:
+            self._part(part, views, exams, issues)
+        return Resolved(exams, issues)
+
+    def _part(self, part: PartRef, views: Views, exams: list[Exam], issues: list[Issue]) -> None:
+        part, views, moved = self._at_home(part, views, exams, issues)
+        if not views and moved:
+            return
+        stock = self.shared.stock.part("DR", part.element)
+        if stock is None:
+            issues.append(("uncatalogued", (part.index,), part.side + part.element))
+            exams.append(Exam("DR", part.element, part.side, "", name_of(views), ""))
+            return
+        offered = {key for items in stock.sides.values() for key in items if isinstance(key, frozenset)}
+        rules: list[str] = []
+        if not views:
+            views, review = self._default_views(part.element, offered)
+            rules.append("position_default")
+            if review:
+                issues.append(("missing_position", (part.index,), part.element))
+        chosen = self._cover(views, offered)
+        if chosen is None:
+            views, chosen = self._equivalent(part, views, offered, rules, issues)
+        if chosen is None:
+            holder = sorted((v for v in offered if views < v), key=lambda v: (len(v), sorted(v)))
+            issues.append(("uncatalogued", (part.index,), part.side + part.element + name_of(views)))
+            if not holder:
+                exams.append(Exam("DR", part.element, part.side, "", name_of(views), ""))
+                return
+            chosen = [holder[0]]
+        elif len(chosen) > 1:
+            rules.append("views_as_single_items")
+        for each in chosen:
+            self._item(part, each, rules, exams, issues)
+
+    def _at_home(
+        self, part: PartRef, views: Views, exams: list[Exam], issues: list[Issue]
+    ) -> tuple[PartRef, Views, bool]:
+        """Take out the views that the edition keeps under another part (骨盆蛙式位)."""
+        moved = False
+        for (position, element), (to_part, to_side) in self.position_home.items():
+            own = self.shared.stock.views(position)
+            if element != part.element or not own <= views:
+                continue
+            rest = views - own
+            target = PartRef(to_part, part.side if to_side == "=" else to_side, part.index, part.review, "")
+            if rest:
+                self._part(part, rest, exams, issues)
+            self._item(target, own, ["position_home"], exams, issues)
+            return part, frozenset(), True
+        return part, views, moved
+
+    def _default_views(self, element: str, offered: set[Views]) -> tuple[Views, bool]:
+        if element in self.default:
+            position, review = self.default[element]
+            return self.shared.stock.views(position), review
+        if len(offered) == 1:
+            return next(iter(offered)), False
+        usual = next((views for views in USUAL if views in offered), None)
+        return usual if usual is not None else min(offered, key=sorted), True
+
+    def _equivalent(
+        self, part: PartRef, views: Views, offered: set[Views], rules: list[str], issues: list[Issue]
+    ) -> tuple[Views, list[Views] | None]:
+        """Replace single views by what the rules allow for the part, then cover again."""
+        new: set[str] = set()
+        review = False
+        for view in views:
+            single = frozenset({view})
+            found = self.instead.get((part.element, single)) or self.instead.get(("*", single))
+            if found is not None and not any(view in each for each in offered):
+                new |= found[0]
+                review = review or found[1]
+            else:
+                new.add(view)
+        chosen = self._cover(frozenset(new), offered)
+        if chosen is None:
+            whole = self.instead.get((part.element, views))
+            if whole is not None:
+                new, review = set(whole[0]), whole[1]
+                chosen = self._cover(whole[0], offered)
+        if chosen is not None:
+            rules.append("position_equivalent")
+            if review:
+                issues.append(("uncertain_position", (part.index,), name_of(views)))
+            return frozenset(new), chosen
+        return views, None
+
+    def _cover(self, views: Views, offered: set[Views]) -> list[Views] | None:
+        """The fewest items that show each view exactly once."""
+        if views in offered:
+            return [views]
+        inside = sorted((v for v in offered if v < views), key=lambda v: (-len(v), sorted(v)))
+        for count in range(2, len(views) + 1):
+            for chosen in combinations(inside, count):
+                if sum(map(len, chosen)) == len(views) and frozenset().union(*chosen) == views:
+                    return sorted(chosen, key=lambda v: (-len(v), sorted(v)))
+        return None
+
+    def _item(self, part: PartRef, views: Views, rules: list[str], exams: list[Exam], issues: list[Issue]) -> None:
+        found, issue, rule = self.shared.sides("DR", part, views)
+        if issue is not None:
+            if issue[0] == "not_in_edition":
+                issue = ("uncatalogued", issue[1], part.side + part.element + name_of(views))
+            issues.append(issue)
+        used = (*rules, *([rule] if rule else []))
+        for side, code in found:
+            exams.append(Exam("DR", part.element, side, "", name_of(views), code, used))
+        if not found:
+            exams.append(Exam("DR", part.element, part.side, "", name_of(views), "", used))
+
+    def _mobile(self, group: Group, views: Views) -> Resolved:
+        """Bedside film: chest and abdomen have items of their own; any other part is for a person (GUIDE)."""
+        exams: list[Exam] = []
+        issues: list[Issue] = []
+        others: list[PartRef] = []
+        for part in group.parts:
+            code = self.shared.stock.mobile.get(part.element)
+            if code is not None:
+                exams.append(Exam("DR", part.element, "", "", MOBILE, code, ("bedside_film",)))
+            else:
+                others.append(part)
+        if others or not group.parts:
+            resolved = self._film(others, views, group)
+            exams.extend(resolved.exams)
+            issues.extend(resolved.issues)
+            issues.append(("bedside_part", tuple(part.index for part in others), ""))
+        return Resolved(exams, issues)
+
+    # -- contrast --------------------------------------------------------------------------------------------------
+
+    def _contrast(self, group: Group, scans: list[str]) -> Resolved:
+        exams: list[Exam] = []
+        issues: list[Issue] = []
+        where = tuple(index for _, index in group.scans)
+        if "透视" in scans:
+            issues.append(("uncatalogued", where, "透视"))
+            scans = [scan for scan in scans if scan != "透视"]
+        for scan in scans:
+            family = "DR" if scan == "骨密度测定" else "RF"
+            key: object = (scan, frozenset()) if family == "DR" else scan
+            home = self.home.get(scan)
+            parts = group.parts
+            if home is not None and not any(self._offers(family, part.element, key) for part in parts):
+                if home != UNSPECIFIED or not parts or scan in ("关节造影", "骨密度测定"):
+                    parts = [PartRef(home, "", where[0], False, "")]
+            if not parts:
+                issues.append(("missing_part", where, scan))
+            for part in parts:
+                self._contrast_item(family, part, scan, key, exams, issues)
+        return Resolved(exams, issues)
+
+    def _offers(self, family: str, element: str, key: object) -> bool:
+        stock = self.shared.stock.part(family, element)
+        return stock is not None and any(key in items for items in stock.sides.values())
+
+    def _contrast_item(
+        self, family: str, part: PartRef, scan: str, key: object, exams: list[Exam], issues: list[Issue]
+    ) -> None:
+        rules: tuple[str, ...] = ()
+        if not self._offers(family, part.element, key):
+            instead = self.shared.fallback("XR", part.element, scan)
+            if instead is not None and self._offers(family, instead[0], instead[1]):
+                part = PartRef(instead[0], part.side, part.index, part.review or instead[2], "")
+                key, rules = instead[1], ("nearest_that_contains",)
+        found, issue, _ = self.shared.sides(family, part, key)
+        if issue is not None:
+            if issue[0] == "not_in_edition":
+                issue = ("uncatalogued", issue[1], part.side + part.element + scan)
+            issues.append(issue)
+        for side, code in found:
+            exams.append(Exam(family, part.element, side, scan, "", code, rules))
+        if not found:
+            exams.append(Exam(family, part.element, part.side, scan, "", ""))
+
+    # -- breast ----------------------------------------------------------------------------------------------------
+
+    def _mammogram(self, group: Group, scans: list[str], views: Views) -> Resolved:
+        exams: list[Exam] = []
+        issues: list[Issue] = []
+        named = [scan for scan in scans if scan in self.breast] or ["钼靶"]
+        side = next((part.side for part in group.parts if part.side), "") or (
+            group.sides[0][0] if group.sides else ""
+        )
+        part = PartRef(BREAST, side, group.parts[0].index if group.parts else -1, False, "")
+        others = [each for each in group.parts if each.element != BREAST]
+        if others:
+            issues.append(("combo_unclear", tuple(each.index for each in others), ""))
+        if not side:
+            issues.append(("missing_side", (part.index,), BREAST))
+            part.side = "双"
+        for scan in named:
+            stock = self.shared.stock.part("MG", BREAST)
+            if stock is None:
+                continue
+            offered = {key[1] for items in stock.sides.values() for key in items if isinstance(key, tuple) and key[0] == scan}
+            chosen = self._cover(views, offered)
+            if chosen is None:
+                issues.append(("uncatalogued", (part.index,), scan + name_of(views)))
+                continue
+            for each in chosen:
+                found, issue, rule = self.shared.sides("MG", part, (scan, each))
+                if issue is not None:
+                    issues.append(issue)
+                for found_side, code in found:
+                    exams.append(Exam("MG", BREAST, found_side, scan, name_of(each), code, (rule,) if rule else ()))
+        return Resolved(exams, issues)
+
+
+def name_of(views: Views) -> str:
+    """Views as a person writes them."""
+    order = {"正": 0, "侧": 1, "斜": 2, "双斜": 3}
+    return "、".join(sorted(views, key=lambda view: (order.get(view, 9), view))) + ("位" if views else "")

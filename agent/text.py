@@ -1,0 +1,151 @@
+"""The canonical text of a name, with a way back to the characters it came from.
+
+Canonical: full-width and compatibility forms folded (NFKC), traditional characters simplified (OpenCC), upper case,
+brackets of every kind as () or [], control characters and blanks gone except one blank between two Latin words. The
+lexicon's forms are written in it, so that a form is written once.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import NamedTuple
+
+BRACKETS = str.maketrans(
+    {
+        "【": "[",
+        "】": "]",
+        "〔": "[",
+        "〕": "]",
+        "［": "[",
+        "］": "]",
+        "｛": "(",
+        "｝": ")",
+        "{": "(",
+        "}": ")",
+        "《": "[",
+        "》": "]",
+        "〈": "[",
+        "〉": "]",
+        "〖": "[",
+        "〗": "]",
+        "『": "[",
+        "』": "]",
+        "「": "[",
+        "」": "]",
+        "（": "(",
+        "）": ")",
+        "，": ",",
+        "；": ";",
+        "：": ":",
+        "＋": "+",
+        "－": "-",
+        "–": "-",
+        "—": "-",
+        "―": "-",
+        "−": "-",
+        "‐": "-",
+        "‑": "-",
+        "·": "·",
+        "•": "·",
+        "、": "、",
+        "。": ".",
+        "？": "?",
+        "！": "!",
+        "“": '"',
+        "”": '"',
+        "‘": "'",
+        "’": "'",
+        "～": "~",
+        "〜": "~",
+        "∕": "/",
+        "⁄": "/",
+        "／": "/",
+        "＼": "/",
+        "\\": "/",
+        "×": "*",
+        "¥": "元",
+        "￥": "元",
+    }
+)
+LINE_BREAKS = "\n\r\x0b\x0c\x85\u2028\u2029"
+
+
+class Canonical(NamedTuple):
+    """`text`, and for each of its characters the index in the raw name (None where they are the same)."""
+
+    text: str
+    origin: tuple[int, ...] | None
+
+    def raw_span(self, start: int, end: int) -> tuple[int, int]:
+        """The half-open span in the raw name of a half-open span in the text."""
+        if self.origin is None:
+            return start, end
+        return self.origin[start], self.origin[end - 1] + 1
+
+
+class _Fold(dict[int, str]):
+    """Folds one character at a time, once: for str.translate."""
+
+    def __missing__(self, point: int) -> str:
+        char = chr(point)
+        folded = _fold(char)
+        self[point] = folded
+        return folded
+
+
+@cache
+def _simplify(char: str) -> str:
+    import opencc
+
+    return str(_converter(opencc).convert(char))
+
+
+@cache
+def _converter(module: object) -> opencc.OpenCC:  # type: ignore[name-defined]  # noqa: F821
+    return module.OpenCC("t2s")  # type: ignore[attr-defined]
+
+
+def _fold(char: str) -> str:
+    if char in LINE_BREAKS:
+        return "|"
+    if char == "\t":
+        return " "
+    if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):
+        return ""
+    text = char.translate(BRACKETS)
+    text = unicodedata.normalize("NFKC", text).upper().translate(BRACKETS)
+    if "\u3400" <= text <= "\u9fff":
+        text = _simplify(text)
+    return " " if text.isspace() else text
+
+
+_FOLD = _Fold()
+
+
+def _latin(char: str) -> bool:
+    return ("A" <= char <= "Z") or ("0" <= char <= "9")
+
+
+def canonical(raw: str) -> Canonical:
+    """The canonical text of a raw name. Total: any string in, never an error."""
+    if raw.isascii() or len(raw) > 64 or " " in raw:
+        pass
+    text = raw.translate(_FOLD)
+    if len(text) == len(raw) and " " not in text:
+        return Canonical(text, None)
+    origin: list[int] = []
+    chars: list[str] = []
+    for index, char in enumerate(raw):
+        for piece in _FOLD[ord(char)]:
+            chars.append(piece)
+            origin.append(index)
+    kept: list[int] = []
+    for index, char in enumerate(chars):
+        if char == " ":
+            before = chars[kept[-1]] if kept else ""
+            after = next((c for c in chars[index + 1 :] if c != " "), "")
+            if not (before and _latin(before) and after and _latin(after)):
+                continue
+        kept.append(index)
+    return Canonical("".join(chars[i] for i in kept), tuple(origin[i] for i in kept))

@@ -1,0 +1,342 @@
+"""The lexicon: what people call the elements, what is noise, and which rules of reading hold, as tables.
+
+`data/lexicon/*.tsv` holds surface forms, one fact a row: a form, the slot and element it stands for, the modalities it
+holds for, its source, and an example name that a test reads. `data/rules/*.tsv` holds what follows from elements:
+groups, containment, vessels, fallbacks. An expert changes these files; no Python knows a form.
+
+Words of a row: `surface` is written as `canonical` text (half-width, simplified, upper case, no blanks beside Chinese).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from standard.errors import DataError
+
+DATA = Path(__file__).parent / "data"
+FORM_TABLES = ("modality", "part", "side", "scan", "post", "position", "way", "subitem", "vessel", "noise", "separator")
+MODALITIES = ("CT", "MR", "XR", "MG", "US", "NM")
+Source = Literal["standard", "guide", "article", "committee", "usage", "inferred"]
+Certainty = Literal["", "review"]
+
+
+class Row(BaseModel):
+    """Base of all rows: strict, no unknown column, frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _modalities(text: str) -> str:
+    wrong = [each for each in text.split("/") if text and each not in MODALITIES]
+    if wrong:
+        raise ValueError(f"modality {wrong[0]!r} is none of {', '.join(MODALITIES)}")
+    return text
+
+
+class FormRow(Row):
+    """One surface form. `element` is a name of the edition (parts without their side), or a word of this lexicon."""
+
+    surface: str
+    element: str
+    modality: str  # CT/MR: the modalities it holds for; empty = all
+    certainty: Certainty  # review: a person has to look when this form decides
+    source: Source
+    example: str  # a name that holds the form and reads as this element
+
+    _modality = field_validator("modality")(_modalities)
+
+
+class PatternRow(Row):
+    """A form that only a pattern catches (numbers): `slot` and `element` as in the other tables, noise included."""
+
+    pattern: str
+    slot: Literal["noise", "part", "side", "position"]
+    element: str
+    modality: str
+    source: Source
+    example: str
+
+    _modality = field_validator("modality")(_modalities)
+
+
+class IdiomRow(Row):
+    """A form that fills several slots at once: `slots` is `slot=element` joined by `;`."""
+
+    surface: str
+    modality: str
+    slots: str
+    certainty: Certainty
+    source: Source
+    example: str
+
+    _modality = field_validator("modality")(_modalities)
+
+
+class VesselRow(Row):
+    """Angiography of a region goes to a vessel part: region (part), kind A or V, vessel part."""
+
+    region: str
+    kind: Literal["A", "V"]
+    modality: str
+    element: str
+    certainty: Certainty
+    source: Source
+
+
+class GroupRow(Row):
+    """Several parts named together that are one part: `least` of `members` (joined by `;`) make `element`."""
+
+    modality: str
+    members: str
+    least: str
+    element: str
+    source: Source
+    example: str
+
+
+class ContainmentRow(Row):
+    """`whole` holds `members`. `adjoining`: of both words side by side, the finer or the whole is meant."""
+
+    modality: str
+    whole: str
+    members: str
+    adjoining: Literal["finer", "whole"]
+    source: Source
+
+
+class FallbackRow(Row):
+    """The edition lacks part + scan: take `to_part` and `to_scan` (`*` any, `=` the same) that hold it."""
+
+    modality: str
+    part: str
+    scan: str
+    to_part: str
+    to_scan: str
+    certainty: Certainty
+    source: Source
+
+
+class PositionFallbackRow(Row):
+    """The edition lacks the position for the part (`*` any): take `to_position` where it has that."""
+
+    part: str
+    position: str
+    to_position: str
+    certainty: Certainty
+    source: Source
+
+
+class PositionDefaultRow(Row):
+    """The position of a plain film of `part` that names none."""
+
+    part: str
+    position: str
+    certainty: Certainty
+    source: Source
+
+
+class PositionHomeRow(Row):
+    """The edition keeps a position of `part` under `to_part` with side `to_side` (`=` the side of the name)."""
+
+    position: str
+    part: str
+    to_part: str
+    to_side: str
+    source: Source
+
+
+class GenericRow(Row):
+    """`general` says less than each of `specific` (`*` all): where both are said, the specific one is meant."""
+
+    slot: str
+    general: str
+    specific: str
+    source: Source
+
+
+class AngiographyRow(Row):
+    """A scan of vessels, its kind (A, V, ? not said), and the edition's scan for arteries and for veins."""
+
+    scan: str
+    modality: str
+    kind: Literal["A", "V", "?"]
+    by_kind_A: str  # noqa: N815 (a column of the table)
+    by_kind_V: str  # noqa: N815
+    source: Source
+
+
+class OnePartRow(Row):
+    """A scan or post-processing that by its own name belongs to one part (MRCP to the bile ducts)."""
+
+    element: str
+    modality: str
+    part: str
+    source: Source
+
+
+class UnsidedRow(Row):
+    """A part whose name begins with 左, 右 or 双 and is no side of another part."""
+
+    element: str
+    reason: str
+    source: Source
+
+
+class PositionAtomsRow(Row):
+    """The single views (joined by `;`) of a position whose name is not views joined by 、."""
+
+    position: str
+    atoms: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A surface form of one slot, compiled: `modality` empty = all."""
+
+    surface: str
+    slot: str
+    element: str
+    modality: tuple[str, ...]
+    certainty: str
+    source: str
+    example: str
+    file: str
+    row: int
+
+
+R = TypeVar("R", bound=Row)
+
+
+def read_rows(path: Path, model: type[R]) -> Iterator[tuple[int, R]]:
+    """The rows of a table as (row number, model); the header is row 1.
+
+    Raises DataError: header other than the model's fields, a row of another length, a value the model refuses.
+    """
+    expected = list(model.model_fields)
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_MINIMAL)
+        header = next(reader, [])
+        if header != expected:
+            problem = (f"表头应为 {' '.join(expected)}", f"the header must be: {' '.join(expected)}")
+            raise DataError(path.name, 1, None, " ".join(header), problem)
+        for number, cells in enumerate(reader, 2):
+            if len(cells) != len(expected):
+                problem = (f"应有 {len(expected)} 列", f"must have {len(expected)} columns")
+                raise DataError(path.name, number, None, "\t".join(cells), problem)
+            try:
+                yield number, model.model_validate(dict(zip(expected, cells, strict=True)))
+            except ValidationError as error:
+                first = error.errors()[0]
+                column = str(first["loc"][0]) if first["loc"] else None
+                value = first.get("input")
+                raise DataError(path.name, number, column, value, (first["msg"], first["msg"])) from error
+
+
+def split(modality: str) -> tuple[str, ...]:
+    """`CT/MR` as a tuple; empty = every modality."""
+    return tuple(modality.split("/")) if modality else MODALITIES
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """All tables, read and checked. `version` is the hash of every file."""
+
+    forms: tuple[Form, ...]
+    idioms: tuple[IdiomRow, ...]
+    patterns: tuple[PatternRow, ...]
+    vessels: tuple[VesselRow, ...]
+    groups: tuple[GroupRow, ...]
+    containments: tuple[ContainmentRow, ...]
+    fallbacks: tuple[FallbackRow, ...]
+    position_fallbacks: tuple[PositionFallbackRow, ...]
+    position_defaults: tuple[PositionDefaultRow, ...]
+    position_homes: tuple[PositionHomeRow, ...]
+    generics: tuple[GenericRow, ...]
+    angiographies: tuple[AngiographyRow, ...]
+    one_parts: tuple[OnePartRow, ...]
+    unsided: tuple[UnsidedRow, ...]
+    position_atoms: tuple[PositionAtomsRow, ...]
+    version: str
+
+    def of(self, slot: str) -> tuple[Form, ...]:
+        """The forms of one slot."""
+        return tuple(form for form in self.forms if form.slot == slot)
+
+
+def _read_forms(folder: Path) -> Iterator[Form]:
+    for slot in FORM_TABLES:
+        seen: dict[tuple[str, str], tuple[str, int]] = {}
+        for number, row in read_rows(folder / f"{slot}.tsv", FormRow):
+            for modality in split(row.modality):
+                before = seen.setdefault((row.surface, modality), (row.element, number))
+                if before[0] != row.element and slot not in ("separator",):
+                    problem = (
+                        f"在第 {before[1]} 行已是 {before[0]}（{modality}）；保留其一",
+                        f"is {before[0]} for {modality} in row {before[1]} already; keep one",
+                    )
+                    raise DataError(f"{slot}.tsv", number, "surface", row.surface, problem)
+            modalities = tuple(row.modality.split("/")) if row.modality else ()
+            yield Form(
+                row.surface,
+                slot,
+                row.element,
+                modalities,
+                row.certainty,
+                row.source,
+                row.example,
+                f"{slot}.tsv",
+                number,
+            )
+
+
+def _rows(path: Path, model: type[R]) -> tuple[R, ...]:
+    return tuple(row for _, row in read_rows(path, model))
+
+
+def read_lexicon(folder: Path = DATA) -> Lexicon:
+    """Read every table under `folder` (`lexicon/` and `rules/`). Raises DataError for the first fault."""
+    lexicon, rules = folder / "lexicon", folder / "rules"
+    patterns = _rows(lexicon / "pattern.tsv", PatternRow)
+    for number, pattern in enumerate(patterns, 2):
+        try:
+            re.compile(pattern.pattern)
+        except re.error as error:
+            problem = (f"不是正则表达式：{error}", f"is no regular expression: {error}")
+            raise DataError("pattern.tsv", number, "pattern", pattern.pattern, problem) from error
+    digest = hashlib.sha256()
+    for path in sorted([*lexicon.glob("*.tsv"), *rules.glob("*.tsv")]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return Lexicon(
+        forms=tuple(_read_forms(lexicon)),
+        idioms=_rows(rules / "idiom.tsv", IdiomRow),
+        patterns=patterns,
+        vessels=_rows(rules / "vessel.tsv", VesselRow),
+        groups=_rows(rules / "group.tsv", GroupRow),
+        containments=_rows(rules / "containment.tsv", ContainmentRow),
+        fallbacks=_rows(rules / "fallback.tsv", FallbackRow),
+        position_fallbacks=_rows(rules / "position_fallback.tsv", PositionFallbackRow),
+        position_defaults=_rows(rules / "position_default.tsv", PositionDefaultRow),
+        position_homes=_rows(rules / "position_home.tsv", PositionHomeRow),
+        generics=_rows(rules / "generic.tsv", GenericRow),
+        angiographies=_rows(rules / "angiography.tsv", AngiographyRow),
+        one_parts=_rows(rules / "one_part.tsv", OnePartRow),
+        unsided=_rows(rules / "unsided.tsv", UnsidedRow),
+        position_atoms=_rows(rules / "position_atoms.tsv", PositionAtomsRow),
+        version=digest.hexdigest()[:12],
+    )
+
+
+@cache
+def load_lexicon() -> Lexicon:
+    """The lexicon that ships with Yingma, read once."""
+    return read_lexicon()
