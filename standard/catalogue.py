@@ -210,6 +210,7 @@ def _elements(spec: EditionFile, folders: Sequence[Path]) -> tuple[Element, ...]
                 found.append(element)
     index = {(element.slot, modality, element.code) for element in found for modality in element.modalities}
     _check_levels(spec, found, index, seen)
+    _check_devices(spec, found, folders[0] / "devices.tsv")
     return tuple(found)
 
 
@@ -252,6 +253,23 @@ def _element(spec: EditionFile, table: str, row: ElementRow, source: _Source) ->
         group=row.group if isinstance(row, ScanRow | PostRow) else "",
         use=row.use if isinstance(row, DeviceRow) else "items",
     )
+
+
+def _check_devices(spec: EditionFile, elements: Sequence[Element], path: Path) -> None:
+    """Every device is of one modality, which it tells, and every modality has one device that is the default."""
+    devices = [element for element in elements if element.slot == "device"]
+    for device in devices:
+        if len(device.modalities) > 1:
+            problem = ("有几个检查类型；设备只能属于一个", "has several modalities; a device is of one")
+            raise DataError(str(path), None, "modalities", device.code, problem)
+    for modality in (modality for layout in spec.layouts for modality in layout.modalities):
+        defaults = [each.code for each in devices if modality in each.modalities and each.use == "default"]
+        if len(defaults) != 1:
+            problem = (
+                f"应恰有一个 default 设备，现有：{' '.join(defaults) or '无'}",
+                f"must have one device of use default, and has: {' '.join(defaults) or 'none'}",
+            )
+            raise DataError(str(path), None, "use", modality, problem)
 
 
 def _check_levels(

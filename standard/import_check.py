@@ -91,6 +91,13 @@ def _parse(book: Workbook, template: Edition, checked: Checked) -> list[_Parsed]
     names: dict[str, SheetRow] = {}
     for row in book.rows:
         code, printed = row.cells[row.spec.code], row.cells[row.spec.name]
+        unprintable = [column for column, cell in row.cells.items() if not cell.isprintable()]
+        for column in unprintable:
+            zh, en = (
+                "单元格含有换行、制表符等不可见字符；请删去",
+                "The cell has line breaks, tabs or the like; remove them",
+            )
+            checked.findings.append(_finding("fault", "unprintable", row, column, row.cells[column], zh, en))
         blocking = [each for each in validate(template, code) if each.id not in ("element", "unlisted")]
         for problem in blocking:
             checked.findings.append(_finding("fault", problem.id, row, row.spec.code, code, problem.zh, problem.en))
@@ -108,7 +115,7 @@ def _parse(book: Workbook, template: Edition, checked: Checked) -> list[_Parsed]
                 en = f"Stands in row {first.number} of sheet {first.sheet} too; one item, one name, one code: mend one"
                 checked.findings.append(_finding("fault", kind, row, column, value, zh, en))
             seen.setdefault(value, row)
-        if blocking or not name:
+        if blocking or unprintable or not name:
             continue
         if not printed.startswith("*"):
             zh, en = "名称前没有 *；已当作标准项目", "The name has no leading *; taken for a standard item all the same"
@@ -173,7 +180,8 @@ def _row_elements(
 ) -> dict[str, Element]:
     """The elements of a row's code: those of the template under the workbook's names, and new ones."""
     elements: dict[str, Element] = {}
-    columns = {fld.slot: name_column for fld, _, name_column in _columns(each)}
+    code_columns = {fld.slot: code_column for fld, code_column, _ in _columns(each)}
+    name_columns = {fld.slot: name_column for fld, _, name_column in _columns(each)}
     for fld in each.layout.fields:
         full = each.slots[fld.slot]
         if fld.kind != "element" or full == fld.none:
@@ -190,11 +198,11 @@ def _row_elements(
             zh = f"{fld.zh} {full} 在版本 {template.id} 叫 {known.name!r}，这里叫 {label!r}；已照工作簿"
             en = f"{fld.en} {full} is {known.name!r} in {template.id} and {label!r} here; the workbook is followed"
             checked.findings.append(
-                _finding("note", "renamed-element", each.row, columns.get(fld.slot, ""), label, zh, en)
+                _finding("note", "renamed-element", each.row, name_columns.get(fld.slot, ""), label, zh, en)
             )
         else:
-            own = label or ("" if _mismatch(each, fld) else each.row.cells.get(columns.get(fld.slot, ""), ""))
-            column = columns.get(fld.slot, each.row.spec.code)
+            own = label or ("" if _mismatch(each, fld) else each.row.cells.get(name_columns.get(fld.slot, ""), ""))
+            column = code_columns.get(fld.slot, each.row.spec.code)
             if own in _NOTHING or not new_elements:
                 zh = f"{fld.zh} {full} 不在版本 {template.id} 的元素表中；请改正编码，确是新元素则允许新元素再导入"
                 en = f"{fld.en} {full} is no element of {template.id}; correct the code, or allow new elements"

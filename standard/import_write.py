@@ -71,7 +71,8 @@ def _write_elements(path: Path, table: str, spec: EditionFile, elements: Iterabl
     columns = list(ELEMENT_TABLES[table].model_fields)
     rows: list[tuple[int, str, list[str]]] = []
     for (code, name, printed, bracket, group, use), modalities in merged.items():
-        words = dict.fromkeys(group_of(modality, spec.groups) for modality in order if modality in modalities)
+        groups = {} if table == "devices" else spec.groups  # a device is of one modality, which it tells
+        words = dict.fromkeys(group_of(modality, groups) for modality in order if modality in modalities)
         cells = {
             "code": code,
             "name": name,

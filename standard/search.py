@@ -26,6 +26,7 @@ class _Entry:
 
     item: Item
     name: str
+    bare: str
     text: str
     parts: frozenset[str]
     scans: frozenset[str]
@@ -77,6 +78,7 @@ def _entries(catalogue: Catalogue) -> tuple[_Entry, ...]:
         _Entry(
             item=item,
             name=fold(item.name),
+            bare=_bare(item.name),
             text=fold(" ".join((item.name, item.modality, *item.elements.values()))),
             parts=_keys(item, _PART_SLOTS),
             scans=_keys(item, ("scan",)),
@@ -115,4 +117,9 @@ def _rank(entry: _Entry, pieces: list[tuple[str, str]]) -> tuple[int, int, int] 
         else:
             return None
     whole = "".join(piece for piece, _ in pieces)
-    return (0 if whole == entry.name else 1, outside_name, len(entry.name))
+    return (0 if whole == entry.bare else 1, outside_name, len(entry.name))
+
+
+def _bare(name: str) -> str:
+    """A name as the words of a query come out: folded, without what separates words."""
+    return _SEPARATORS.sub("", fold(name))
