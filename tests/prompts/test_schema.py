@@ -134,8 +134,7 @@ def test_whatever_the_lists_allow_passes_the_check(schema: SlotSchema, data: st.
 def test_whatever_passes_the_check_is_from_the_lists(schema: SlotSchema, value: Any) -> None:
     try:
         exams = schema.parse(json.dumps(value))
-    except SchemaViolationError as violation:
-        assert violation.problem
+    except SchemaViolationError:
         return
     assert len(exams) <= schema.max_exams
     assert all(one[at] in schema.values()[key] for one in exams for at, key in enumerate("mpsx"))
