@@ -181,7 +181,7 @@ def test_faults_in_an_ultrasound_list(tmp_path: Path) -> None:
     header += ["细分项目编码", "细分项目", "扫描编码", "扫描方式", "模态编码", "模态", "项目入库版本", "当前版本"]
     good = ["1", "U1", "浅表小器官", "01", "甲状腺", "50U101000C0000", "*甲状腺常规超声检查", "0", "-", "00", "-"]
     good += ["C0", "常规", "50", "US", "V1.2", "V1.2"]
-    zero = [*good]
+    zero: list[Any] = [*good]
     zero[3], zero[9] = 1, 0
     assert kinds(import_workbook(workbook(tmp_path, zero, header=header), tmp_path / "home")) == {
         ("mended", "missing-zero")
