@@ -71,7 +71,7 @@ def check_rows(book: Workbook, template: Edition, groups: Mapping[str, list[str]
         for slot, element in elements.items():
             checked.elements.setdefault((slot, each.modality, element.code), element)
         composed = compose_name(each.layout.naming, elements)
-        if composed != each.name:
+        if composed != each.name and not _is_faulty(each.row, checked):  # else it is told already what is wrong
             checked.names_to_explain[each.code] = composed
         checked.items[each.code] = Item(
             code=each.code,
@@ -232,6 +232,8 @@ def _check_columns(each: _Parsed, template: Edition, elements: Mapping[str, Elem
             zh = f"{fld.zh}编码 {value!r} 少了开头的 0；编码中是 {full}，已照编码"
             en = f"The code of {fld.en} {value!r} lacks a leading 0; the item's code has {full}, which is followed"
             checked.findings.append(_finding("mended", "missing-zero", each.row, code_column, value, zh, en))
+        elif told == "other" and full != fld.none and template.element(fld.slot, each.modality, full) is None:
+            continue  # told as an unknown or a new element
         elif told == "other":
             differing.append((fld, code_column))
             label = each.row.cells[name_column]
@@ -277,6 +279,12 @@ def _told(each: _Parsed, fld: LayoutField, column: str) -> Literal["same", "zero
     if value and value.zfill(len(full)) == full:
         return "zero"
     return "zero" if value and value.zfill(len(own)) == own else "other"
+
+
+def _is_faulty(row: SheetRow, checked: Checked) -> bool:
+    """Whether a fault of this row is among the findings."""
+    at = (row.sheet, row.number)
+    return any(each.severity == "fault" and (each.sheet, each.row) == at for each in checked.findings)
 
 
 def _mismatch(each: _Parsed, fld: LayoutField) -> bool:

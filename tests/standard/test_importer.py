@@ -148,6 +148,8 @@ FAULTS: list[tuple[str, list[list[Any]], str, int, str]] = [
     ("new scan", [NEW_SCAN], "unknown-element", 2, SCAN),
     ("unknown part", [NEW_PART], "unknown-element", 2, "二级编码"),
     ("code against columns and name", [changed(PLAIN, 项目编码="20010100210000")], "contradiction", 2, "扫描编码"),
+    ("code without a post that column and name have", [changed(BOTH, 项目编码="20010100110000")], "contradiction", 2,
+     "后处理编码"),
     ("one element, two names", [PLAIN, changed(BOTH, 扫描方式="平扫描")], "two-names", 3, "扫描方式"),
 ]  # fmt: skip
 
@@ -164,6 +166,12 @@ def test_a_fault_is_reported_and_nothing_written(
     assert found.en
     assert not (tmp_path / "home").exists()
     assert report.to_dict()["folder"] is None
+    assert {each.row for each in report.findings} == {row}  # nothing else is said of other rows
+
+
+def test_a_fault_is_told_once(tmp_path: Path) -> None:
+    report = import_workbook(workbook(tmp_path, changed(PLAIN, 项目编码="20010100990000")), tmp_path / "home")
+    assert kinds(report) == {("fault", "unknown-element")}
 
 
 def test_faults_in_an_ultrasound_list(tmp_path: Path) -> None:
