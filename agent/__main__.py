@@ -1,0 +1,5 @@
+"""`python -m agent`: the command line, without the bootstrap."""
+
+from agent.cli import main
+
+main()

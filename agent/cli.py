@@ -1,0 +1,377 @@
+"""The command line: what there is, with its options and help. What a command does lies in `command_*`.
+
+Everything heavy is imported by the command that needs it, so that `yingma decode` starts at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from agent.console import EXIT_STOPPED, EXIT_USAGE, report, report_error, say
+from standard.errors import YingmaError
+
+WIDTH = 100  # of the help, the same on every terminal and in the docs
+
+try:
+    say("", "")
+except YingmaError as problem:  # an impossible YINGMA_LANG: the help cannot be built in it
+    sys.exit(report_error(problem, "--json" in sys.argv))
+
+app = typer.Typer(
+    name="yingma",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH, "terminal_width": WIDTH},
+    help=say(
+        "影码：把医院的影像检查名称编成同一标准的编码。",
+        "Yingma reads the names that hospitals give their imaging exams and assigns the codes of one standard.",
+    ),
+)
+editions_app = typer.Typer(
+    invoke_without_command=True,
+    help=say("标准的各版本：列出、导入、比较。", "Editions of the standard: list, import, compare."),
+)
+app.add_typer(editions_app, name="editions")
+
+Json = Annotated[bool, typer.Option("--json", help=say("以 JSON 写到标准输出。", "Write JSON to standard output."))]
+EditionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--edition", metavar="E", help=say("标准版本，默认 3.8.2。", "Edition of the standard; 3.8.2 unless said.")
+    ),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="none|local|URL",
+        help=say(
+            "语言模型：none（默认）、local 或服务地址。", "Language model: none (default), local, or an endpoint's URL."
+        ),
+    ),
+]
+
+
+@app.command(
+    help=say(
+        "为文件中的检查名称编码。输出含输入的每一行每一列，其后是 yingma_route、yingma_codes、yingma_names、"
+        "yingma_score、yingma_reason、yingma_edition。文件可为 csv、tsv（UTF-8 或 GB18030）、xlsx、parquet。",
+        "Code the exam names of a file. The output has every row and column of the input, then yingma_route, "
+        "yingma_codes, yingma_names, yingma_score, yingma_reason, yingma_edition. Files are csv, tsv (UTF-8 or "
+        "GB18030), xlsx or parquet, by ending.",
+    )
+)
+def normalize(
+    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help=say("输入文件。", "Files to read."))],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help=say("输出文件。", "File to write."))],
+    name_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="C",
+            help=say("检查名称所在的列；默认按列名判断。", "Column of the exam's name; else guessed by header."),
+        ),
+    ] = None,
+    modality_column: Annotated[
+        str | None,
+        typer.Option(metavar="C", help=say("检查类型（CT、MR…）所在的列。", "Column of the modality (CT, MR, ...).")),
+    ] = None,
+    institution_column: Annotated[
+        str | None, typer.Option(metavar="C", help=say("机构所在的列。", "Column of the institution."))
+    ] = None,
+    edition: EditionOption = None,
+    model: ModelOption = None,
+    sheet: Annotated[
+        str | None, typer.Option(metavar="S", help=say("xlsx 的工作表名。", "Sheet to read of an xlsx file."))
+    ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help=say("进程数；0 为自动。结果与之无关。", "Processes; 0 chooses. Results do not depend on it."),
+        ),
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Code a file."""
+    from agent.command_normalize import Options, run
+
+    run(
+        Options(inputs, output, name_column, modality_column, institution_column, edition, model, sheet, workers),
+        as_json,
+    )
+
+
+@app.command(
+    help=say(
+        "解释一个名称：读到的词、候选项目、各段编码、证据、决定去向的规则。",
+        "Explain one name: the words read, candidates, slots of the codes, evidence, the rule that routed it.",
+    )
+)
+def explain(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=say("检查名称。", "The exam's name."))],
+    modality: Annotated[
+        str, typer.Option(metavar="M", help=say("检查类型（CT、MR…）。", "Modality (CT, MR, ...)."))
+    ] = "",
+    institution: Annotated[str, typer.Option(metavar="I", help=say("机构。", "Institution."))] = "",
+    edition: EditionOption = None,
+    model: ModelOption = None,
+    candidates: Annotated[
+        bool, typer.Option("--candidates/--no-candidates", help=say("检索候选项目。", "Look candidates up."))
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Explain one name."""
+    from agent.command_explain import run
+
+    run(name, modality, institution, edition, model, candidates, as_json)
+
+
+@app.command(help=say("拆解一个编码，画出各段。", "Take a code apart and draw its fields."))
+def decode(
+    code: Annotated[str, typer.Argument(metavar="CODE", help=say("编码。", "The code."))],
+    edition: EditionOption = None,
+    as_json: Json = False,
+) -> None:
+    """Take a code apart."""
+    from agent.command_standard import run_decode
+
+    run_decode(code, edition, as_json)
+
+
+@app.command(
+    help=say(
+        "在标准目录中查找。词可以是名称的任何部分或编码的开头。",
+        "Search the catalogue, by words or the beginning of a code.",
+    )
+)
+def search(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="WORDS", help=say("查找的词。", "Words to look for."))
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option(metavar="C", help=say("编码或其开头。", "A code or its beginning."))
+    ] = None,
+    modality: Annotated[str | None, typer.Option(metavar="M", help=say("检查类型。", "Modality."))] = None,
+    part: Annotated[str | None, typer.Option(metavar="P", help=say("部位。", "Part."))] = None,
+    scan: Annotated[str | None, typer.Option(metavar="S", help=say("扫描方式。", "Scan."))] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, metavar="N", help=say("最多几项；0 为全部。", "At most so many; 0 is all."))
+    ] = 20,
+    edition: EditionOption = None,
+    as_json: Json = False,
+) -> None:
+    """Search the catalogue."""
+    from agent.command_standard import run_search
+
+    run_search(" ".join(words or []), code, modality, part, scan, limit, edition, as_json)
+
+
+@editions_app.callback()
+def editions(context: typer.Context, as_json: Json = False) -> None:
+    """List the editions where no other command is given."""
+    if context.invoked_subcommand is None:
+        from agent.command_standard import run_editions
+
+        run_editions(as_json)
+
+
+@editions_app.command("list", help=say("列出各版本。", "List the editions."))
+def editions_list(as_json: Json = False) -> None:
+    """List the editions."""
+    from agent.command_standard import run_editions
+
+    run_editions(as_json)
+
+
+@editions_app.command(
+    "import",
+    help=say(
+        "把发布方的工作簿读成一个版本，并报告不成立之处；有错时什么也不导入。",
+        "Read a publisher's workbook into an edition and report what does not hold; with faults, nothing is imported.",
+    ),
+)
+def editions_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=say("发布方的 xlsx。", "The publisher's xlsx."))],
+    as_json: Json = False,
+) -> None:
+    """Import a workbook."""
+    from agent.command_import import run
+
+    run(file, as_json)
+
+
+@editions_app.command(
+    "diff",
+    help=say("比较两个版本：新增、删除、改名、改码。", "Compare two editions: added, removed, renamed, recoded."),
+)
+def editions_diff(
+    old: Annotated[str, typer.Argument(metavar="A", help=say("旧版本。", "The older edition."))],
+    new: Annotated[str, typer.Argument(metavar="B", help=say("新版本。", "The newer edition."))],
+    as_json: Json = False,
+) -> None:
+    """Compare two editions."""
+    from agent.command_standard import run_diff
+
+    run_diff(old, new, as_json)
+
+
+@app.command(
+    "eval",
+    help=say(
+        "在标注好的名称上测量：准确率、覆盖率，按类别、来源、检查类型，附置信区间。",
+        "Measure on labelled names: precision and coverage by category, source and modality, with intervals.",
+    ),
+)
+def evaluate(
+    gold: Annotated[list[Path], typer.Argument(metavar="GOLD.tsv...", help=say("标注文件。", "Labelled names."))],
+    no_modality: Annotated[
+        bool, typer.Option("--no-modality", help=say("不看检查类型列。", "Hide the modality column."))
+    ] = False,
+    model: ModelOption = None,
+    edition: EditionOption = None,
+    ablation: Annotated[
+        bool,
+        typer.Option(
+            "--ablation", help=say("逐步加上检索和模型来比较。", "Compare with retrieval and model added step by step.")
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure on labelled names."""
+    from evals.command import run_eval
+
+    from agent.opening import model_setting
+
+    code = run_eval(
+        gold, no_modality=no_modality, model=model_setting(model), edition=edition, ablation=ablation, as_json=as_json
+    )
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command(help=say("测速，以同一次运行中的比值表示。", "Measure speed, as ratios within one run."))
+def bench(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help=say("只测这一项。", "Only this one."))] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure speed."""
+    from evals.bench.command import run_bench
+
+    code = run_bench(name, as_json=as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command(
+    help=say(
+        "对随附的示例文件做主要工作，写到 ./out/，并给出汇总。",
+        "Do the main job on the example files that come along, write to ./out/, and sum it up.",
+    )
+)
+def demo(as_json: Json = False) -> None:
+    """The main job on the examples."""
+    from agent.command_demo import run
+
+    run(as_json)
+
+
+@app.command(
+    "test",
+    help=say("运行测试；其余参数交给 pytest。", "Run the tests; other arguments go to pytest."),
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]},
+)
+def run_the_tests(
+    context: typer.Context,
+    slow: Annotated[bool, typer.Option("--slow", help=say("也运行慢的测试。", "Run the slow tests too."))] = False,
+) -> None:
+    """Run the tests."""
+    from agent.command_develop import run_tests
+
+    raise typer.Exit(run_tests(slow, context.args))
+
+
+@app.command(
+    help=say(
+        "检查格式、代码、类型、数据文件、文档和版本号；不改动任何文件。",
+        "Check format, lint, types, data files, docs and version; changes no file.",
+    )
+)
+def check() -> None:
+    """All checks but the tests."""
+    from agent.command_develop import run_checks
+
+    raise typer.Exit(run_checks())
+
+
+@app.command(help=say("整理格式，改正可自动改正之处。", "Format the code and mend what can be mended."))
+def fix() -> None:
+    """Format and mend."""
+    from agent.command_develop import run_fixes
+
+    raise typer.Exit(run_fixes())
+
+
+@app.command(
+    help=say("由程序和数据重新生成 docs/ 中的参考页。", "Generate the reference pages in docs/ from program and data.")
+)
+def docs() -> None:
+    """Generate the reference pages."""
+    from agent.command_develop import run_docs
+
+    raise typer.Exit(run_docs())
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code; every error is told in one sentence."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(given or ["--help"]))
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit code of one run."""
+    as_json = "--json" in arguments
+    signal.signal(signal.SIGTERM, _terminated)
+    command = typer.main.get_command(app)
+    try:
+        result: Any = command.main(arguments, prog_name="yingma", standalone_mode=False)
+        sys.stdout.flush()
+    except YingmaError as error:
+        return report_error(error, as_json)
+    except TyperException as error:
+        return _usage(error, as_json)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if result == EXIT_STOPPED:
+        return report("Stopped", "已停止；没有写出任何内容。", "Stopped; nothing was written.", EXIT_STOPPED, as_json)
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: TyperException, as_json: bool) -> int:
+    """An unknown command or option, or a value that does not fit: one sentence with where to look."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "yingma"
+    what = error.format_message().rstrip(".") if hasattr(error, "format_message") else str(error)
+    return report(
+        "UsageError",
+        f"用法不对：{what}；用法见 ./{command} --help。",
+        f"{what}; see ./{command} --help.",
+        EXIT_USAGE,
+        as_json,
+    )
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM ends the run as Ctrl-C does: what is half done is cleaned up."""
+    raise KeyboardInterrupt

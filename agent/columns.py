@@ -1,0 +1,133 @@
+"""Which column of a file is the exam's name, which its modality, which the institution.
+
+Said by option, or guessed by header (data/columns.tsv) where exactly one column has a known header. A guess that could
+be wrong is never made: the user is asked instead.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import NamedTuple
+
+from standard.errors import DataError, InputError
+
+OUTPUT = ("yingma_route", "yingma_codes", "yingma_names", "yingma_score", "yingma_reason", "yingma_edition")
+KINDS = ("name", "modality", "institution")
+
+
+class Columns(NamedTuple):
+    """Index of each column; None where the file has no such column."""
+
+    name: int
+    modality: int | None
+    institution: int | None
+
+
+@cache
+def known_headers() -> dict[str, frozenset[str]]:
+    """Headers by kind, folded. DataError for a fault in data/columns.tsv."""
+    file = "agent/data/columns.tsv"
+    text = resources.files("agent").joinpath("data/columns.tsv").read_text(encoding="utf-8")
+    found: dict[str, set[str]] = {kind: set() for kind in KINDS}
+    seen: set[str] = set()
+    for number, row in enumerate(csv.DictReader(text.splitlines(), delimiter="\t"), 2):
+        kind, header = row["kind"], fold(row["header"])
+        if kind not in found:
+            raise DataError(file, number, "kind", kind, (f"应为 {KINDS} 之一", f"must be one of {KINDS}"))
+        if not header or header in seen:
+            raise DataError(
+                file, number, "header", header, ("为空或重复；请删去", "is empty or there twice; remove it")
+            )
+        seen.add(header)
+        found[kind].add(header)
+    return {kind: frozenset(headers) for kind, headers in found.items()}
+
+
+def fold(header: str) -> str:
+    """A header without case, blanks around it."""
+    return header.strip().casefold()
+
+
+def choose(
+    header: Sequence[str],
+    file: str,
+    name: str | None = None,
+    modality: str | None = None,
+    institution: str | None = None,
+) -> Columns:
+    """The columns by option, else by header. InputError names the columns there are and the nearest to the one asked."""
+    clash = [column for column in header if column in OUTPUT]
+    if clash:
+        raise InputError(
+            f"{file} 已有列 {'、'.join(clash)}，会与结果列同名；请先删去或改名。",
+            f"{file} already has the column {', '.join(clash)}, which the results would take; remove or rename it.",
+        )
+    chosen = Columns(
+        _asked(header, file, "--name-column", name) if name is not None else _guess_name(header, file),
+        _optional(header, file, "modality", modality),
+        _optional(header, file, "institution", institution),
+    )
+    used = [index for index in chosen if index is not None]
+    if len(used) != len(set(used)):
+        raise InputError(
+            f"{file}：同一列被用作两种内容；请为 --name-column、--modality-column、--institution-column 指定不同的列。",
+            f"{file}: one column is used for two things; give --name-column, --modality-column and "
+            "--institution-column different columns.",
+        )
+    return chosen
+
+
+def _asked(header: Sequence[str], file: str, option: str, wanted: str) -> int:
+    """The index of a column given by option."""
+    if wanted in header:
+        return header.index(wanted)
+    folded = [index for index, column in enumerate(header) if fold(column) == fold(wanted)]
+    if len(folded) == 1:
+        return folded[0]
+    from rapidfuzz import process
+
+    best = process.extractOne(wanted, header, score_cutoff=50)
+    zh = f"您是否要用 {best[0]}？" if best else "请改用其中之一。"
+    en = f"Did you mean {best[0]}?" if best else "Use one of them."
+    raise InputError(
+        f"{file} 没有列 {wanted}（{option}）；有：{_listed(header, '、')}。{zh}",
+        f"{file} has no column {wanted} ({option}); it has {_listed(header, ', ')}. {en}",
+    )
+
+
+def _guess_name(header: Sequence[str], file: str) -> int:
+    """The one column with a known header, else the only column."""
+    known = known_headers()["name"]
+    found = [index for index, column in enumerate(header) if fold(column) in known]
+    if len(found) == 1:
+        return found[0]
+    if len(header) == 1:
+        return 0
+    if found:
+        names = [header[index] for index in found]
+        raise InputError(
+            f"{file}：{'、'.join(names)} 都可能是检查名称；请用 --name-column 指定一列。",
+            f"{file}: {', '.join(names)} may each be the exam's name; say which with --name-column.",
+        )
+    raise InputError(
+        f"{file}：看不出哪一列是检查名称；有：{_listed(header, '、')}；请用 --name-column 指定。",
+        f"{file}: which column is the exam's name? It has {_listed(header, ', ')}; say which with --name-column.",
+    )
+
+
+def _optional(header: Sequence[str], file: str, kind: str, wanted: str | None) -> int | None:
+    """A column by option; else the one with a known header; None where there is none, or more than one."""
+    if wanted is not None:
+        return _asked(header, file, f"--{kind}-column", wanted)
+    known = known_headers()[kind]
+    found = [index for index, column in enumerate(header) if fold(column) in known]
+    return found[0] if len(found) == 1 else None
+
+
+def _listed(header: Sequence[str], comma: str) -> str:
+    """The columns for a message; a blank name is shown as such, and a long list is cut."""
+    shown = [column or '""' for column in header[:40]]
+    return comma.join(shown) + (" …" if len(header) > 40 else "")

@@ -1,0 +1,168 @@
+"""`yingma normalize`: files in, the same rows with their codes out."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agent import bulk, columns, tables
+from agent.console import emit_json, language, note, say
+from agent.opening import model_setting, open_pipeline
+
+
+class Options(NamedTuple):
+    """What the command was asked."""
+
+    inputs: Sequence[Path]
+    output: Path
+    name_column: str | None = None
+    modality_column: str | None = None
+    institution_column: str | None = None
+    edition: str | None = None
+    model: str | None = None
+    sheet: str | None = None
+    workers: int = 0
+
+
+class Outcome(NamedTuple):
+    """What came of it. `reasons` counts rows, by route and reason id."""
+
+    output: Path
+    rows: int
+    names: int
+    routes: dict[str, int]
+    reasons: dict[tuple[str, str], int]
+    notes: list[tuple[str, str]]
+    seconds: float
+
+
+def run(options: Options, as_json: bool) -> None:
+    """Do it and tell what came of it."""
+    outcome = normalize(options)
+    for zh, en in outcome.notes:
+        note(say(zh, en))
+    if as_json:
+        emit_json(summary(outcome))
+    else:
+        accepted, review = outcome.routes.get("accepted", 0), outcome.routes.get("review", 0)
+        note(
+            say(
+                f"{outcome.rows} 行，{outcome.names} 个不同的名称：采用 {accepted} 行，待审 {review} 行；"
+                f"用时 {outcome.seconds:.1f} 秒；写入 {outcome.output}",
+                f"{outcome.rows} rows, {outcome.names} distinct names: {accepted} rows accepted, {review} for review; "
+                f"{outcome.seconds:.1f} s; written to {outcome.output}",
+            )
+        )
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as plain values."""
+    return {
+        "output": str(outcome.output),
+        "rows": outcome.rows,
+        "names": outcome.names,
+        "routes": outcome.routes,
+        "reasons": [
+            {"route": route, "reason": reason, "rows": count}
+            for (route, reason), count in sorted(outcome.reasons.items(), key=lambda each: (-each[1], each[0]))
+        ],
+        "notes": [{"zh": zh, "en": en} for zh, en in outcome.notes],
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def normalize(options: Options) -> Outcome:
+    """Read, answer each distinct name, write. InputError, and no output, where something does not hold."""
+    started = time.perf_counter()
+    model = model_setting(options.model)
+    tables.check_output(options.output, options.inputs)
+    opened = tables.open_tables(options.inputs, options.sheet)
+    chosen = columns.choose(
+        opened[0].header,
+        str(opened[0].path),
+        options.name_column,
+        options.modality_column,
+        options.institution_column,
+    )
+    work = bulk.distinct(opened, chosen)
+    pipeline = open_pipeline(options.edition, model)
+    workers = bulk.workers_for(len(work.queries), options.workers) if model == "none" else 1
+    step = bulk.CHUNK if model == "none" else bulk.STEP
+    with progress(len(work.queries)) as advance:
+        found = bulk.answers(pipeline, work.queries, options.edition, workers, advance, step)
+    new = {query: _cells(answer) for query, answer in zip(work.queries, found, strict=True)}
+    reasons: Counter[tuple[str, str]] = Counter()
+    routes = {query: (answer[0], answer[4]) for query, answer in zip(work.queries, found, strict=True)}
+
+    def cells() -> Iterator[Sequence[str]]:
+        for table in opened:
+            for query in bulk.queries_of(table, chosen):
+                reasons[routes[query]] += 1
+                yield new[query]
+
+    rows = tables.write_table(options.output, opened, columns.OUTPUT, cells())
+    by_route: Counter[str] = Counter()
+    for (route, _), count in reasons.items():
+        by_route[route] += count
+    notes = [each for table in opened for each in table.notes]
+    if rows == 0:
+        notes.append(
+            ("输入只有表头，没有数据行；输出也只有表头。", "The input has a header and no rows; so has the output.")
+        )
+    seconds = time.perf_counter() - started
+    return Outcome(options.output, rows, len(work.queries), dict(by_route), dict(reasons), notes, seconds)
+
+
+def _cells(answer: bulk.Answer) -> tuple[str, ...]:
+    """The new columns of one answer, in the order of columns.OUTPUT."""
+    route, codes, names, score, reason, edition, detail = answer
+    return route, codes, names, score, reason_cell(reason, detail), edition
+
+
+def reason_cell(reason: str, detail: str) -> str:
+    """`id: sentence (detail)` in the language of this run."""
+    sentence = reason_sentence(reason)
+    return f"{reason}: {sentence}" + (f" ({detail})" if detail else "")
+
+
+@cache
+def reason_sentence(reason: str) -> str:
+    """The sentence of a reason in the language of this run."""
+    from agent.reasons import sentence
+
+    return sentence(reason, language())
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr for a person who watches; nothing where stderr is a file."""
+    if not sys.stderr.isatty() or total < bulk.CHUNK // 2:
+        yield lambda done: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from agent.console import err
+
+    shown = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err()
+    )
+    task = shown.add_task(say("名称", "names"), total=total)
+    state = {"started": False}
+
+    def advance(done: int) -> None:
+        if not state["started"]:  # only after the workers are there: its thread must not be when they are forked
+            shown.start()
+            state["started"] = True
+        shown.advance(task, done)
+
+    try:
+        yield advance
+    finally:
+        if state["started"]:
+            shown.stop()

@@ -1,0 +1,75 @@
+"""Opening the pipeline: the catalogue of an edition, and where asked for, retrieval and a model."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from standard import catalogue_ids, load_catalogue
+from standard.edition import Catalogue
+from standard.errors import InputError
+
+if TYPE_CHECKING:
+    from agent.model import Model
+    from agent.pipeline import Pipeline
+
+DEFAULT_EDITION = "3.8.2"
+
+
+def open_catalogue(edition: str | None) -> Catalogue:
+    """The editions used together under an id. InputError names the ids there are."""
+    wanted = (edition or DEFAULT_EDITION).strip()
+    ids = catalogue_ids()
+    if wanted not in ids:
+        raise InputError(
+            f"没有版本 {wanted}；有：{'、'.join(ids)}（--edition）。",
+            f"There is no edition {wanted}; there are {', '.join(ids)} (--edition).",
+        )
+    return load_catalogue(wanted)
+
+
+def model_setting(given: str | None) -> str:
+    """none, local or a URL: the option, else the setting. InputError for anything else."""
+    if given is None:
+        if not _settings_given():
+            return "none"
+        from agent.settings import load_settings
+
+        return load_settings().model
+    wanted = given.strip()
+    if wanted in ("none", "local") or wanted.startswith(("http://", "https://")):
+        return wanted
+    raise InputError(
+        f"没有模型 {wanted}（--model）；请用 none、local，或模型服务的 http(s) 地址。",
+        f"There is no model {wanted} (--model); use none, local, or the http(s) URL of an endpoint.",
+    )
+
+
+def _settings_given() -> bool:
+    """Whether any setting is set beside language and home; reading them costs a third of a second."""
+    plain = ("YINGMA_HOME", "YINGMA_LANG")
+    if any(name.startswith("YINGMA_") and name not in plain for name in os.environ):
+        return True
+    from agent.console import settings_file
+
+    return settings_file().exists()
+
+
+def open_pipeline(edition: str | None = None, model: str = "none", retrieve: bool = False) -> Pipeline:
+    """The pipeline for an edition. With a model, or where `retrieve` asks for it, candidates are looked up too."""
+    from agent.pipeline import Pipeline
+
+    catalogue = open_catalogue(edition)
+    opened: Model | None = None
+    if model != "none":
+        from agent.model import open_model
+
+        opened = open_model(model)
+    if not retrieve and opened is None:
+        return Pipeline(catalogue)
+    from agent.settings import load_settings
+    from retrieval import Retriever
+    from standard.lexicon import load_lexicon
+
+    retriever = Retriever.open(catalogue, load_settings().home, load_lexicon())
+    return Pipeline(catalogue, model=opened, retriever=retriever)

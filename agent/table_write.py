@@ -1,0 +1,141 @@
+"""Writing a file of rows: whole or not at all.
+
+The rows go to a file beside the output, which takes the output's name in one step when it is complete and on disk.
+Whatever happens before that (an error, Ctrl-C, a full disk), the output is as it was. csv and tsv are UTF-8; in xlsx
+each cell is a text cell, so nothing that looks like a formula is one.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from agent.tables import Table
+from standard.errors import InputError
+
+Cells = Iterable[Sequence[str]]
+
+
+def write(path: Path, tables: Sequence[Table], new_header: Sequence[str], new_cells: Cells) -> int:
+    """The rows of `tables` with new columns behind, as the file `path`. Gives the number of rows."""
+    target = path.resolve()
+    writer = WRITERS[target.suffix.lower()]
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".yingma-", suffix=".part")
+        os.close(handle)
+        part = Path(name)
+        try:
+            count = writer(part, tables, new_header, new_cells)
+            _settle(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    return count
+
+
+def _settle(part: Path, target: Path) -> None:
+    """Onto the disk, with the permissions of an ordinary new file (or of the one there was), under its name."""
+    if target.exists():
+        mode = target.stat().st_mode & 0o777
+    else:
+        mask = os.umask(0)
+        os.umask(mask)
+        mode = 0o666 & ~mask
+    part.chmod(mode)
+    handle = os.open(part, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    part.replace(target)
+
+
+def _cannot_write(path: Path, error: OSError) -> InputError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    why_zh = "磁盘已满" if full else str(error.strerror or error)
+    why_en = "the disk is full" if full else str(error.strerror or error)
+    remedy_zh = "请腾出空间或换一个位置" if full else "请检查权限或换一个位置"
+    remedy_en = "make room or choose another place" if full else "check permissions or choose another place"
+    return InputError(
+        f"不能写入 {path}：{why_zh}；没有写出任何内容，{remedy_zh}。",
+        f"{path} cannot be written: {why_en}; nothing was written, {remedy_en}.",
+    )
+
+
+def joined(tables: Sequence[Table], new_cells: Cells) -> Iterator[Sequence[str]]:
+    """Each row with its new cells."""
+    new = iter(new_cells)
+    for table in tables:
+        for row in table.rows():
+            yield [*row, *next(new)]
+
+
+class _Unix:
+    """Takes the rows of a csv writer that ends lines with CR LF, so that it quotes cells with either; writes LF."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._write = file.write
+
+    def write(self, line: str) -> int:
+        """One row."""
+        return self._write(line[:-2] + "\n")
+
+
+def write_text(
+    part: Path, tables: Sequence[Table], new_header: Sequence[str], new_cells: Cells, delimiter: str = ","
+) -> int:
+    """csv, or with another delimiter tsv."""
+    encoding = "utf-8-sig" if any(table.byte_order_mark for table in tables) else "utf-8"
+    count = 0
+    with open(part, "w", encoding=encoding, newline="") as file:
+        writer = csv.writer(_Unix(file), delimiter=delimiter, lineterminator="\r\n")
+        writer.writerow([*tables[0].header, *new_header])
+        for count, row in enumerate(joined(tables, new_cells), 1):  # noqa: B007
+            writer.writerow(row)
+    return count
+
+
+def write_sheet(part: Path, tables: Sequence[Table], new_header: Sequence[str], new_cells: Cells) -> int:
+    """xlsx with one sheet of text cells."""
+    from agent.sheet import write_workbook
+
+    return write_workbook(part, [*tables[0].header, *new_header], joined(tables, new_cells))
+
+
+def write_parquet(part: Path, tables: Sequence[Table], new_header: Sequence[str], new_cells: Cells) -> int:
+    """parquet; columns that came from parquet keep their types."""
+    import polars as pl
+
+    from agent.table_parquet import ParquetTable
+
+    kept = [table.frame for table in tables if isinstance(table, ParquetTable)]
+    if len(kept) == len(tables) and all(frame.schema == kept[0].schema for frame in kept):
+        frame = pl.concat(kept)
+        new = list(zip(*new_cells, strict=True)) or [()] * len(new_header)
+        columns = [pl.Series(name, values, dtype=pl.String) for name, values in zip(new_header, new, strict=True)]
+        frame = frame.with_columns(columns)
+    else:
+        header = [*tables[0].header, *new_header]
+        frame = pl.DataFrame(list(joined(tables, new_cells)), schema=dict.fromkeys(header, pl.String), orient="row")
+    try:
+        with open(part, "wb") as file:
+            frame.write_parquet(file)
+    except pl.exceptions.PolarsError as error:
+        raise OSError(errno.EIO, str(error)) from error
+    return frame.height
+
+
+Writer = Callable[[Path, Sequence[Table], Sequence[str], Cells], int]
+WRITERS: dict[str, Writer] = {
+    ".csv": write_text,
+    ".tsv": partial(write_text, delimiter="\t"),
+    ".xlsx": write_sheet,
+    ".parquet": write_parquet,
+}
