@@ -63,13 +63,14 @@ ModelOption = Annotated[
 
 
 @app.command(
+    short_help=say("为文件中的检查名称编码。", "Code the exam names of a file."),
     help=say(
         "为文件中的检查名称编码。输出含输入的每一行每一列，其后是 yingma_route、yingma_codes、yingma_names、"
         "yingma_score、yingma_reason、yingma_edition。文件可为 csv、tsv（UTF-8 或 GB18030）、xlsx、parquet。",
         "Code the exam names of a file. The output has every row and column of the input, then yingma_route, "
         "yingma_codes, yingma_names, yingma_score, yingma_reason, yingma_edition. Files are csv, tsv (UTF-8 or "
         "GB18030), xlsx or parquet, by ending.",
-    )
+    ),
 )
 def normalize(
     inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help=say("输入文件。", "Files to read."))],
@@ -113,10 +114,11 @@ def normalize(
 
 
 @app.command(
+    short_help=say("解释一个名称是怎样编码的。", "Explain how one name was coded."),
     help=say(
         "解释一个名称：读到的词、候选项目、各段编码、证据、决定去向的规则。",
         "Explain one name: the words read, candidates, slots of the codes, evidence, the rule that routed it.",
-    )
+    ),
 )
 def explain(
     name: Annotated[str, typer.Argument(metavar="NAME", help=say("检查名称。", "The exam's name."))],
@@ -203,12 +205,29 @@ def editions_list(as_json: Json = False) -> None:
 )
 def editions_import(
     file: Annotated[Path, typer.Argument(metavar="FILE", help=say("发布方的 xlsx。", "The publisher's xlsx."))],
+    edition_id: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            metavar="ID",
+            help=say(
+                "版本号，如 radiology-4.0；默认取自工作簿。", "Id, as radiology-4.0; else taken from the workbook."
+            ),
+        ),
+    ] = None,
+    new_elements: Annotated[
+        bool,
+        typer.Option(
+            "--new-elements",
+            help=say("允许现有版本没有的元素。", "Allow elements that the shipped edition does not have."),
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Import a workbook."""
     from agent.command_import import run
 
-    run(file, as_json)
+    run(file, edition_id, new_elements, as_json)
 
 
 @editions_app.command(
@@ -228,6 +247,7 @@ def editions_diff(
 
 @app.command(
     "eval",
+    short_help=say("在标注好的名称上测量准确率和覆盖率。", "Measure precision and coverage on labelled names."),
     help=say(
         "在标注好的名称上测量：准确率、覆盖率，按类别、来源、检查类型，附置信区间。",
         "Measure on labelled names: precision and coverage by category, source and modality, with intervals.",
@@ -262,7 +282,7 @@ def evaluate(
 
 @app.command(help=say("测速，以同一次运行中的比值表示。", "Measure speed, as ratios within one run."))
 def bench(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help=say("只测这一项。", "Only this one."))] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help=say("只测这一项。", "Only this one."))] = None,
     as_json: Json = False,
 ) -> None:
     """Measure speed."""

@@ -58,7 +58,7 @@ def choose(
     modality: str | None = None,
     institution: str | None = None,
 ) -> Columns:
-    """The columns by option, else by header. InputError names the columns there are and the nearest to the one asked."""
+    """The columns by option, else by header. InputError names the columns there are and the nearest one."""
     clash = [column for column in header if column in OUTPUT]
     if clash:
         raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from standard import catalogue_ids, load_catalogue
+from standard import load_catalogue
 from standard.edition import Catalogue
 from standard.errors import InputError
 
@@ -13,19 +13,10 @@ if TYPE_CHECKING:
     from agent.model import Model
     from agent.pipeline import Pipeline
 
-DEFAULT_EDITION = "3.8.2"
-
 
 def open_catalogue(edition: str | None) -> Catalogue:
-    """The editions used together under an id. InputError names the ids there are."""
-    wanted = (edition or DEFAULT_EDITION).strip()
-    ids = catalogue_ids()
-    if wanted not in ids:
-        raise InputError(
-            f"没有版本 {wanted}；有：{'、'.join(ids)}（--edition）。",
-            f"There is no edition {wanted}; there are {', '.join(ids)} (--edition).",
-        )
-    return load_catalogue(wanted)
+    """The editions used together under a name; nothing means the default. InputError names those there are."""
+    return load_catalogue((edition or "").strip())
 
 
 def model_setting(given: str | None) -> str:

@@ -128,7 +128,8 @@ def detect(path: Path) -> str:
 
 def _undecodable(path: Path, encoding: str, broken: Broken) -> InputError:
     return InputError(
-        f"{path} 第 {broken.line} 行的字节 0x{broken.byte:02x} 不能按 {encoding} 解码；请改正该行，或重新导出为 UTF-8。",
+        f"{path} 第 {broken.line} 行的字节 0x{broken.byte:02x} 不能按 {encoding} 解码；"
+        "请改正该行，或重新导出为 UTF-8。",
         f"{path}, line {broken.line}: the byte 0x{broken.byte:02x} is not valid {encoding}; correct that line, "
         "or export the file again as UTF-8.",
     )
