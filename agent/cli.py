@@ -210,9 +210,7 @@ def editions_import(
         typer.Option(
             "--id",
             metavar="ID",
-            help=say(
-                "版本号，如 radiology-4.0；默认取自工作簿。", "Id, as radiology-4.0; else taken from the workbook."
-            ),
+            help=say("版本号，如 radiology-4.0；默认取自工作簿。", "Id, as radiology-4.0; else the workbook's."),
         ),
     ] = None,
     new_elements: Annotated[

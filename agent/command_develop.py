@@ -1,4 +1,4 @@
-"""`yingma test`, `check`, `fix` and `docs`: the same for a developer and for CI. `check` changes no file; `fix` does."""
+"""`yingma test`, `check`, `fix` and `docs`: the same for developers and CI. `check` changes no file; `fix` does."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ def _tell(report: ImportReport) -> None:
     if report.imported:
         note(
             say(
-                f"已导入 {report.edition}：{report.items} 项，位于 {report.folder}；用 --edition {report.edition} 选用。",
+                f"已导入 {report.edition}：{report.items} 项，位于 {report.folder}；"
+                f"用 --edition {report.edition} 选用。",
                 f"Imported {report.edition}: {report.items} items, in {report.folder}; "
                 f"use it with --edition {report.edition}.",
             )

@@ -115,7 +115,7 @@ def detect(path: Path) -> str:
             f"{path} is UTF-16; save it as UTF-8 (in Excel: CSV UTF-8).",
         )
     utf8 = "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else "utf-8"
-    broken = _first_broken(path, utf8)
+    broken = _first_broken(path, "utf-8")
     if broken is None:
         return utf8
     if utf8 == "utf-8-sig" or _mostly_utf8(path):

@@ -110,12 +110,17 @@ def _texts(values: list[list[Any]]) -> tuple[list[tuple[str, ...]], int]:
         cells = []
         for value in row:
             if isinstance(value, str):
-                cells.append(value)
+                cells.append(_noncharacters(value) if "_xFFF" in value else value)
             else:
                 plain += 1
                 cells.append(_plain(value))
         rows.append(tuple(cells))
     return rows, plain
+
+
+def _noncharacters(text: str) -> str:
+    """Text with the two non-characters that XML cannot hold and calamine, which decodes up to `_x00FF_`, leaves."""
+    return text.replace("_xFFFE_", "\ufffe").replace("_xFFFF_", "\uffff")
 
 
 def _plain(value: Any) -> str:

@@ -7,7 +7,6 @@ import ipaddress
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +49,14 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """YINGMA_HOME in a temporary folder, and no other setting of the person who runs the tests."""
     for name in list(os.environ):
         if name.startswith("YINGMA_"):
             monkeypatch.delenv(name)
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("YINGMA_HOME", str(folder))
-    yield folder
+    return folder
 
 
 def _check(address: Any) -> None:
