@@ -20,9 +20,7 @@ class CrossSection:
     def __init__(self, family: str, shared: Shared) -> None:
         self.family = family
         self.shared = shared
-        self.angiography = {
-            row.scan: row for row in shared.lexicon.angiographies if row.modality == family
-        }
+        self.angiography = {row.scan: row for row in shared.lexicon.angiographies if row.modality == family}
         self.vessels = {
             (row.region, row.kind): (row.element, row.certainty == "review")
             for row in shared.lexicon.vessels
@@ -31,11 +29,14 @@ class CrossSection:
         parts = shared.stock.parts(family)
         self.vessel_parts: dict[str, str] = {}
         angiographic = {name for row in self.angiography.values() for name in (row.by_kind_A, row.by_kind_V) if name}
-        veins = {row.by_kind_V for row in self.angiography.values()} - {row.by_kind_A for row in self.angiography.values()}
+        veins = {row.by_kind_V for row in self.angiography.values()} - {
+            row.by_kind_A for row in self.angiography.values()
+        }
         for stem, part in parts.items():
             names = {key[0] for items in part.sides.values() for key in items if isinstance(key, tuple)}
             if names and names <= angiographic | {""}:
                 self.vessel_parts[stem] = "V" if names <= veins | {""} else "A"
+        self.pairs = [row for row in shared.lexicon.pairs if family in split(row.modality)]
         self.home = {row.element: row.part for row in shared.lexicon.one_parts if family in split(row.modality)}
 
     def exams(self, group: Group) -> Resolved:
@@ -67,14 +68,15 @@ class CrossSection:
                 vascular = vascular or ["血管成像"]
         if not scans and not vascular:
             alone = [post for post in posts if self._has(parts, "", post)]
-            if alone and not self._has(parts, self.PLAIN, alone[0]):
+            if alone:
                 others, rules = [""], []
             else:
                 others, rules = [self.PLAIN], ["plain_scan_default"]
         for part in parts:
+            own = self._paired(part, others)
             for scan in vascular:
                 self._vascular(part, scan, group, exams, issues)
-            for scan in others:
+            for scan in own:
                 self._plain(part, scan, posts, rules, exams, issues, where)
         if vascular and others and {*others} & {self.CONTRAST, self.BOTH}:
             issues.append(("combo_unclear", where, ""))
@@ -97,6 +99,15 @@ class CrossSection:
             first = min(scans.index(scan) for scan in two)
             rest = [scan for scan in scans if scan not in two]
             return rest[:first] + [self.BOTH] + rest[first:]
+        return scans
+
+    def _paired(self, part: PartRef, scans: list[str]) -> list[str]:
+        """Two scans that the edition has together for this part, and the second not alone."""
+        for row in self.pairs:
+            alone = self._has([part], row.other, "")
+            if row.scan in scans and row.other in scans and not alone and self._has([part], row.together, ""):
+                rest = [scan for scan in scans if scan not in (row.scan, row.other)]
+                return [row.together, *rest]
         return scans
 
     def _implied_part(self, scans: list[str], posts: list[str], where: tuple[int, ...]) -> list[PartRef]:
@@ -147,7 +158,9 @@ class CrossSection:
     ) -> None:
         if scan in self.home and part.element != self.home[scan]:
             part = PartRef(self.home[scan], "", part.index, False, part.separator)
-        takes_post = scan in ("", self.PLAIN, self.CONTRAST, self.BOTH) and posts
+        takes_post = bool(posts) and (
+            scan in ("", self.PLAIN, self.CONTRAST, self.BOTH) or self._has([part], scan, posts[0])
+        )
         if not takes_post:
             if posts and scan not in self.angiography:
                 issues.append(("combo_unclear", where, posts[0]))

@@ -289,7 +289,10 @@ class Grouper:
 
     def _all_known(self, group: Group, inside: Group, family: str) -> bool:
         return all(
-            any(part.element == each.element or self._related(family, part.element, each.element) for part in group.parts)
+            any(
+                part.element == each.element or self._related(family, part.element, each.element)
+                for part in group.parts
+            )
             for each in inside.parts
         )
 
@@ -404,7 +407,8 @@ class Grouper:
                     continue
             kept.append(part)
         group.parts = kept
-        for side in group.sides:
+        waiting, group.sides = group.sides, []
+        for side in waiting:
             self._late_side(group, side)
         sided = [part.side for part in kept]
         if len(kept) > 1 and sided[0] and not any(sided[1:]):

@@ -250,9 +250,7 @@ class Projection:
         exams: list[Exam] = []
         issues: list[Issue] = []
         named = [scan for scan in scans if scan in self.breast] or ["钼靶"]
-        side = next((part.side for part in group.parts if part.side), "") or (
-            group.sides[0][0] if group.sides else ""
-        )
+        side = next((part.side for part in group.parts if part.side), "") or (group.sides[0][0] if group.sides else "")
         part = PartRef(BREAST, side, group.parts[0].index if group.parts else -1, False, "")
         others = [each for each in group.parts if each.element != BREAST]
         if others:
@@ -264,7 +262,9 @@ class Projection:
             stock = self.shared.stock.part("MG", BREAST)
             if stock is None:
                 continue
-            offered = {key[1] for items in stock.sides.values() for key in items if isinstance(key, tuple) and key[0] == scan}
+            offered = {
+                key[1] for items in stock.sides.values() for key in items if isinstance(key, tuple) and key[0] == scan
+            }
             chosen = self._cover(views, offered)
             if chosen is None:
                 issues.append(("uncatalogued", (part.index,), scan + name_of(views)))

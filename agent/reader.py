@@ -80,9 +80,7 @@ class Reader:
         self._noise = [word.kind == "noise" and word.noise != "nonexam" for word in self.lexer.words]
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], _Outcome] = OrderedDict()
         self._columns: dict[str, int] = {}
-        self._exact = {
-            canonical(item.name).text: item.code for item in catalogue.items.values()
-        }
+        self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
         self._family_of_code = {
             code: {"CT": MASK["CT"], "MR": MASK["MR"], "US": MASK["US"]}.get(
                 item.modality, XRAY if item.modality in ("DR", "MG", "RF") else MASK["NM"]
@@ -104,20 +102,19 @@ class Reader:
         spans = self._spans(name, text, tokens, outcome, mask)
         by_index = {token: span for token, span in zip(tokens, spans, strict=True)}
         problems = tuple(
-            Problem(
-                reason, tuple(by_index[kept[i]] for i in dict.fromkeys(indexes) if 0 <= i < len(kept)), word
-            )
+            Problem(reason, tuple(by_index[kept[i]] for i in dict.fromkeys(indexes) if 0 <= i < len(kept)), word)
             for reason, indexes, word in outcome.issues
         )
         unexplained = sum(token.end - token.start for token in tokens if token.form == UNEXPLAINED)
         return Reading(text.text, tuple(spans), outcome.exams, problems, unexplained)
 
-    def answer(self, name: str, modality: str = "") -> tuple[tuple[Exam, ...], tuple[Issue, ...], bool]:
-        """The same without spans, for bulk: exams, issues, and whether all characters are explained."""
+    def answer(self, name: str, modality: str = "") -> tuple[tuple[Exam, ...], tuple[Issue, ...], int]:
+        """The same without spans, for bulk: exams, issues, number of characters that nothing explains."""
         text = canonical(name)
         tokens = self._tokens(text)
         outcome = self._outcome(self._sequence(tokens), self.column(modality), text.text)
-        return outcome.exams, outcome.issues, all(token.form != UNEXPLAINED for token in tokens)
+        unexplained = sum([token.end - token.start for token in tokens if token.form == UNEXPLAINED])
+        return outcome.exams, outcome.issues, unexplained
 
     def column(self, modality: str) -> int:
         """The families that the text of a modality column allows; all where it says nothing."""
@@ -167,7 +164,9 @@ class Reader:
         issues: list[Issue] = []
         exams: list[Exam] = []
         raws = self._brackets(sequence)
-        nonexam = tuple(raw.index for raw in raws if raw.word is not None and raw.word.noise == "nonexam" and not raw.word.meanings)
+        nonexam = tuple(
+            raw.index for raw in raws if raw.word is not None and raw.word.noise == "nonexam" and not raw.word.meanings
+        )
         if not any(raw.word is not None and raw.word.meanings for raw in raws):
             return _Outcome((), (("not_an_exam", nonexam, ""),))
         if nonexam:
@@ -377,9 +376,7 @@ class Reader:
 
     # -- spans -----------------------------------------------------------------------------------------------------
 
-    def _spans(
-        self, name: str, text: Canonical, tokens: list[Token], outcome: _Outcome, mask: int
-    ) -> list[Span]:
+    def _spans(self, name: str, text: Canonical, tokens: list[Token], outcome: _Outcome, mask: int) -> list[Span]:
         bits = mask
         for exam in outcome.exams:
             family = exam.family
@@ -431,7 +428,10 @@ def _parts_only(segment: list[_Raw]) -> bool:
         for meaning in raw.word.meanings:
             if any(slot not in ("part", "side") for slot, _ in meaning.slots):
                 return False
-    return any(raw.word is not None and any(slot == "part" for m in raw.word.meanings for slot, _ in m.slots) for raw in segment)
+    return any(
+        raw.word is not None and any(slot == "part" for m in raw.word.meanings for slot, _ in m.slots)
+        for raw in segment
+    )
 
 
 def _mark(segment: list[_Raw]) -> None:

@@ -65,7 +65,12 @@ class Ultrasound:
                     wanted.append((PartRef(owners[0], "", index, True, ""), ""))
                 wanted.append((PartRef(owners[0], "", index, False, ""), name))
         if not wanted:
-            if way in self.ways and len(self.ways[way]) > 1 and "子宫、卵巢、输卵管" in self.ways[way] and way == "经阴道":
+            if (
+                way in self.ways
+                and len(self.ways[way]) > 1
+                and "子宫、卵巢、输卵管" in self.ways[way]
+                and way == "经阴道"
+            ):
                 wanted.append((PartRef("子宫、卵巢、输卵管", "", group.ways[0][1], False, ""), ""))
             else:
                 issues.append(("missing_part", where, ""))
@@ -75,9 +80,7 @@ class Ultrasound:
             self._item(part, way, subitem, scans[0], exams, issues)
         return Resolved(exams, issues)
 
-    def _item(
-        self, part: PartRef, way: str, subitem: str, scan: str, exams: list[Exam], issues: list[Issue]
-    ) -> None:
+    def _item(self, part: PartRef, way: str, subitem: str, scan: str, exams: list[Exam], issues: list[Issue]) -> None:
         rules: tuple[str, ...] = ("ultrasound_routine",) if scan == ROUTINE else ()
         own_way = way if part.element in self.ways.get(way, ()) else ""
         found, issue, rule = self.shared.sides("US", part, (own_way, subitem, scan))

@@ -174,6 +174,16 @@ class AngiographyRow(Row):
     source: Source
 
 
+class PairRow(Row):
+    """Two scans that the edition has as one item of some parts (平扫 + DWI of the whole spine)."""
+
+    modality: str
+    scan: str
+    other: str
+    together: str
+    source: Source
+
+
 class OnePartRow(Row):
     """A scan or post-processing that by its own name belongs to one part (MRCP to the bile ducts)."""
 
@@ -263,6 +273,7 @@ class Lexicon:
     position_homes: tuple[PositionHomeRow, ...]
     generics: tuple[GenericRow, ...]
     angiographies: tuple[AngiographyRow, ...]
+    pairs: tuple[PairRow, ...]
     one_parts: tuple[OnePartRow, ...]
     unsided: tuple[UnsidedRow, ...]
     position_atoms: tuple[PositionAtomsRow, ...]
@@ -329,6 +340,7 @@ def read_lexicon(folder: Path = DATA) -> Lexicon:
         position_homes=_rows(rules / "position_home.tsv", PositionHomeRow),
         generics=_rows(rules / "generic.tsv", GenericRow),
         angiographies=_rows(rules / "angiography.tsv", AngiographyRow),
+        pairs=_rows(rules / "pair.tsv", PairRow),
         one_parts=_rows(rules / "one_part.tsv", OnePartRow),
         unsided=_rows(rules / "unsided.tsv", UnsidedRow),
         position_atoms=_rows(rules / "position_atoms.tsv", PositionAtomsRow),

@@ -1,0 +1,176 @@
+"""A query in, a suggestion out: reader, then retrieval and model where they can tell more, coder's stock, router.
+
+    reader ─▶ sure and valid? ─ yes ─────────────────────────────▶ router ─▶ suggestion
+                  └─ no ─▶ candidates ─▶ model fills slots ─▶ items ─┘
+
+A name that the reader reads completely never reaches the model. What the model answers for the rest is shown to the
+person who looks, and stands in for codes that the reader did not find; it never makes a name pass a hard rule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.answer import Query, Suggestion
+from agent.reader import Reader
+from agent.reading import Exam
+from agent.resolve import Issue
+from agent.router import DATA, Routed, Router, reasons
+from standard import Catalogue
+from standard.lexicon import Lexicon, load_lexicon
+
+if TYPE_CHECKING:
+    from agent.model import Model, ModelOutcome
+    from agent.reading import Reading
+    from retrieval import Candidate, Retriever
+
+CANDIDATES = 10
+Compact = tuple[str, str, str, str, str, str, str]  # route, codes, names, score, reason, edition, detail
+
+
+class Pipeline:
+    """Compiled once; every answer is a pure function of the query, the catalogue, the lexicon, the tables, the model."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        model: Model | None = None,
+        retriever: Retriever | None = None,
+        lexicon: Lexicon | None = None,
+    ) -> None:
+        self.catalogue = catalogue
+        self.lexicon = lexicon or load_lexicon()
+        self.reader = Reader(catalogue, self.lexicon)
+        self.router = Router()
+        self.model = model
+        self.retriever = retriever
+        self._asks = {row.id for row in reasons().values() if row.ask == "model"}
+        self._default_edition = "+".join(edition.id for edition in catalogue.editions)
+        self._compact: dict[tuple[tuple[Exam, ...], tuple[Issue, ...], int], Compact] = {}
+        self._resolve = None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What every answer was made with."""
+        found = {"catalogue": self.catalogue.id, "lexicon": self.lexicon.version, "router": _hash(DATA)}
+        if self.model is not None:
+            found |= {f"model.{key}": value for key, value in self.model.provenance.items()}
+        if self.retriever is not None:
+            found["retrieval"] = self.retriever.version
+        return found
+
+    def answer(self, queries: Sequence[Query]) -> list[Suggestion]:
+        """The suggestion of each query, in order, with reading and evidence; candidates where a model was asked."""
+        return [self._suggest(query, candidates=False) for query in queries]
+
+    def explain(self, query: Query) -> Suggestion:
+        """One suggestion with everything that can be told, candidates included where there is a retriever."""
+        return self._suggest(query, candidates=True)
+
+    def answer_compact(self, queries: Sequence[Query]) -> list[Compact]:
+        """The answers as text for a table: route, codes and names joined, score, reason id, edition, detail."""
+        if self.model is not None:
+            return [self._as_text(suggestion) for suggestion in self.answer(queries)]
+        out = []
+        kept = self._compact
+        for query in queries:
+            key = self.reader.answer(query.name, query.modality)
+            found = kept.get(key)
+            if found is None:
+                if len(kept) > 200_000:
+                    kept.clear()
+                exams, issues, unexplained = key
+                routed = self.router.route(exams, issues, unexplained)
+                found = self._text(routed, exams, issues)
+                kept[key] = found
+            out.append(found)
+        return out
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _suggest(self, query: Query, candidates: bool) -> Suggestion:
+        reading = self.reader.read(query.name, query.modality)
+        issues = tuple((problem.reason, (), problem.word) for problem in reading.problems)
+        routed = self.router.route(reading.exams, issues, reading.unexplained)
+        codes = reading.codes
+        found: tuple[Candidate, ...] = ()
+        outcome: ModelOutcome | None = None
+        asks = self.model is not None and routed.reason in self._asks
+        if self.retriever is not None and (candidates or asks):
+            found = tuple(self.retriever.search([(query.name, query.modality)], CANDIDATES)[0])
+        if asks:
+            outcome = self._ask(query, reading, found)
+            if outcome.kind == "answered":
+                routed = self.router.route(reading.exams, issues, reading.unexplained, outcome.codes)
+                codes = codes or outcome.codes
+        return Suggestion(
+            query=query,
+            route=routed.route,
+            codes=codes,
+            names=tuple(self.catalogue.items[code].name for code in codes),
+            score=routed.score,
+            reason=routed.reason,
+            edition=self._edition(codes),
+            detail=_detail(routed, issues),
+            evidence=routed.evidence,
+            reading=reading,
+            candidates=found,
+            model=outcome,
+            versions=self.versions,
+        )
+
+    def _ask(self, query: Query, reading: Reading, candidates: tuple[Candidate, ...]) -> ModelOutcome:
+        from agent.model import ModelRequest, ReaderSpan
+        from agent.model.rows import candidate_row, resolver
+
+        assert self.model is not None
+        if self._resolve is None:
+            self._resolve = resolver(self.catalogue)
+        spans = tuple(
+            ReaderSpan(span.slot, span.text, span.element)
+            for span in reading.spans
+            if span.slot not in ("noise", "separator", "unexplained")
+        )
+        rows = tuple(candidate_row(self.catalogue.items[candidate.code]) for candidate in candidates)
+        return self.model.fill(ModelRequest(query.name, query.modality, spans, rows, self._resolve))
+
+    def _edition(self, codes: Sequence[str]) -> str:
+        return "+".join(dict.fromkeys(self.catalogue.items[code].edition for code in codes)) or self._default_edition
+
+    def _text(self, routed: Routed, exams: Sequence[Exam], issues: Sequence[Issue]) -> Compact:
+        codes = tuple(dict.fromkeys(exam.code for exam in exams if exam.code))
+        return (
+            routed.route,
+            "+".join(codes),
+            " + ".join(self.catalogue.items[code].name for code in codes),
+            f"{routed.score:.4f}",
+            routed.reason,
+            self._edition(codes),
+            _detail(routed, issues),
+        )
+
+    def _as_text(self, suggestion: Suggestion) -> Compact:
+        return (
+            suggestion.route,
+            "+".join(suggestion.codes),
+            " + ".join(suggestion.names),
+            f"{suggestion.score:.4f}",
+            suggestion.reason,
+            suggestion.edition,
+            suggestion.detail,
+        )
+
+
+def _detail(routed: Routed, issues: Sequence[Issue]) -> str:
+    """The word that the reason is about."""
+    return next((word for reason, _, word in issues if reason == routed.reason and word), "")
+
+
+def _hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in ("reasons.tsv", "conventions.tsv", "evidence.tsv"):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,144 @@
+"""Routes a reading: hard rules first, then the score; and says why, as rows whose sum is the score.
+
+Hard rules (standard/data/reasons.tsv, in order of gravity): a contradiction, a gap, a choice left open, an unexplained
+character, a code that the edition lacks, a model that reads otherwise never pass. What passes them is accepted. The score
+is a documented weighting in log-odds (reasons.tsv, conventions.tsv, evidence.tsv), not yet a calibrated probability.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import field_validator
+
+from agent.answer import Evidence, Route
+from agent.reading import Exam
+from agent.resolve import Issue
+from standard.lexicon import Row, read_rows
+
+DATA = Path(__file__).parent.parent / "standard" / "data"
+
+
+class ReasonRow(Row):
+    """A reason of a route: id, route, weight in log-odds, a sentence in Chinese and English. Order is gravity."""
+
+    id: str
+    route: Literal["accepted", "review"]
+    weight: float
+    ask: Literal["", "model"]  # model: a language model is asked for what it would answer
+    zh: str
+    en: str
+
+    _w = field_validator("weight", mode="before")(lambda value: float(str(value)))
+
+
+class ConventionRow(Row):
+    """A convention of reading, its weight in log-odds, where it stands, a sentence in Chinese and English."""
+
+    id: str
+    weight: float
+    source: str
+    zh: str
+    en: str
+
+    _w = field_validator("weight", mode="before")(lambda value: float(str(value)))
+
+
+class EvidenceRow(Row):
+    """A signal, its weight in log-odds, a sentence in Chinese and English."""
+
+    id: str
+    weight: float
+    zh: str
+    en: str
+
+    _w = field_validator("weight", mode="before")(lambda value: float(str(value)))
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Route, reason id, score in 0..1, and the rows it is the sum of (log-odds)."""
+
+    route: Route
+    reason: str
+    score: float
+    evidence: tuple[Evidence, ...]
+
+
+@cache
+def reasons() -> dict[str, ReasonRow]:
+    """All reasons by id, the gravest first."""
+    return {row.id: row for _, row in read_rows(DATA / "reasons.tsv", ReasonRow)}
+
+
+@cache
+def conventions() -> dict[str, ConventionRow]:
+    """All conventions by id."""
+    return {row.id: row for _, row in read_rows(DATA / "conventions.tsv", ConventionRow)}
+
+
+@cache
+def evidence_rows() -> dict[str, EvidenceRow]:
+    """All signals by id."""
+    return {row.id: row for _, row in read_rows(DATA / "evidence.tsv", EvidenceRow)}
+
+
+class Router:
+    """Compiled tables; `route` is a pure function of its arguments."""
+
+    def __init__(self) -> None:
+        self._reasons = reasons()
+        self._gravity = {reason: rank for rank, reason in enumerate(self._reasons)}
+        self._conventions = conventions()
+        self._signals = {row.id: row.weight for row in evidence_rows().values()}
+
+    def route(
+        self,
+        exams: tuple[Exam, ...],
+        issues: tuple[Issue, ...],
+        unexplained: int,
+        model_codes: tuple[str, ...] | None = None,
+    ) -> Routed:
+        """The route of a reading. `model_codes`: what the model answered, None where it was not asked."""
+        found = [issue[0] for issue in issues]
+        if unexplained:
+            found.append("unexplained")
+        codes = {exam.code for exam in exams if exam.code}
+        if not codes and not found:
+            found.append("not_read")
+        elif any(not exam.code for exam in exams) and not issues:
+            found.append("uncatalogued")
+        if model_codes is not None and set(model_codes) != codes:
+            found.append("model_disagrees")
+        reason = min(found, key=self._gravity.__getitem__) if found else "complete"
+        rows = self._evidence(exams, found, unexplained, model_codes is not None)
+        total = sum(row.weight for row in rows)
+        score = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+        return Routed(self._reasons[reason].route, reason, score, rows)
+
+    def _evidence(
+        self, exams: tuple[Exam, ...], found: list[str], unexplained: int, asked: bool
+    ) -> tuple[Evidence, ...]:
+        signal = self._signals
+        rows = [Evidence("prior", "", signal["prior"])]
+        if exams and all(exam.code for exam in exams):
+            rows.append(Evidence("complete", "+".join(exam.code for exam in exams), signal["complete"]))
+        if unexplained:
+            rows.append(Evidence("unexplained_each", str(unexplained), signal["unexplained_each"] * unexplained))
+        else:
+            rows.append(Evidence("explained", "", signal["explained"]))
+        if len(exams) > 1:
+            rows.append(Evidence("several_exams", str(len(exams)), signal["several_exams"]))
+        for rule in dict.fromkeys(rule for exam in exams for rule in exam.rules):
+            rows.append(Evidence("convention", rule, self._conventions[rule].weight * signal["convention"]))
+        for reason in dict.fromkeys(found):
+            if reason != "unexplained":
+                rows.append(Evidence("reason", reason, self._reasons[reason].weight * signal["reason"]))
+        if asked:
+            which = "model_disagrees" if "model_disagrees" in found else "model_agrees"
+            rows.append(Evidence(which, "", signal[which]))
+        return tuple(rows)
