@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 from agent.answer import Query, Suggestion
 from agent.reader import Reader
 from agent.reading import Exam
+from agent.reasons import reasons
 from agent.resolve import Issue
-from agent.router import DATA, Routed, Router, reasons
+from agent.router import Routed, Router
 from standard import Catalogue
-from standard.lexicon import Lexicon, load_lexicon
+from standard.lexicon import DATA, Lexicon, load_lexicon
 
 if TYPE_CHECKING:
     from agent.model import Model, ModelOutcome

@@ -9,54 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Literal
-
-from pydantic import field_validator
 
 from agent.answer import Evidence, Route
 from agent.reading import Exam
+from agent.reasons import conventions, evidence_rows, reasons
 from agent.resolve import Issue
-from standard.lexicon import Row, read_rows
-
-DATA = Path(__file__).parent.parent / "standard" / "data"
-
-
-class ReasonRow(Row):
-    """A reason of a route: id, route, weight in log-odds, a sentence in Chinese and English. Order is gravity."""
-
-    id: str
-    route: Literal["accepted", "review"]
-    weight: float
-    ask: Literal["", "model"]  # model: a language model is asked for what it would answer
-    zh: str
-    en: str
-
-    _w = field_validator("weight", mode="before")(lambda value: float(str(value)))
-
-
-class ConventionRow(Row):
-    """A convention of reading, its weight in log-odds, where it stands, a sentence in Chinese and English."""
-
-    id: str
-    weight: float
-    source: str
-    zh: str
-    en: str
-
-    _w = field_validator("weight", mode="before")(lambda value: float(str(value)))
-
-
-class EvidenceRow(Row):
-    """A signal, its weight in log-odds, a sentence in Chinese and English."""
-
-    id: str
-    weight: float
-    zh: str
-    en: str
-
-    _w = field_validator("weight", mode="before")(lambda value: float(str(value)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +24,6 @@ class Routed:
     reason: str
     score: float
     evidence: tuple[Evidence, ...]
-
-
-@cache
-def reasons() -> dict[str, ReasonRow]:
-    """All reasons by id, the gravest first."""
-    return {row.id: row for _, row in read_rows(DATA / "reasons.tsv", ReasonRow)}
-
-
-@cache
-def conventions() -> dict[str, ConventionRow]:
-    """All conventions by id."""
-    return {row.id: row for _, row in read_rows(DATA / "conventions.tsv", ConventionRow)}
-
-
-@cache
-def evidence_rows() -> dict[str, EvidenceRow]:
-    """All signals by id."""
-    return {row.id: row for _, row in read_rows(DATA / "evidence.tsv", EvidenceRow)}
 
 
 class Router:
