@@ -85,7 +85,7 @@ def data_files_hold() -> bool:
     """All data load: every edition, catalogue, the lexicon, headers, prompts, settings. A fault is a DataError."""
     from agent.columns import known_headers
     from agent.model import outcomes
-    from agent.reasons import load_reasons
+    from agent.reasons import conventions, evidence_rows, load_reasons
     from prompts import load_prompt, prompt_names
     from standard import catalogue_ids, edition_ids, load_catalogue, load_edition
     from standard.lexicon import load_lexicon
@@ -96,6 +96,8 @@ def data_files_hold() -> bool:
         load_catalogue(catalogue)
     load_lexicon()
     load_reasons()
+    conventions()
+    evidence_rows()
     known_headers()
     outcomes()
     for name in prompt_names():

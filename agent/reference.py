@@ -108,12 +108,24 @@ def _default(name: str, each: Any) -> str:
 
 
 def reasons_page() -> str:
-    """Each reason with the route it gives and its sentence in both languages."""
-    from agent.reasons import load_reasons
+    """Reasons, conventions and signals: the closed sets behind a route, each with its sentence in both languages."""
+    from agent.reasons import conventions, evidence_rows, load_reasons
 
-    rows = [(f"`{each.id}`", each.route, each.zh, each.en) for each in load_reasons().values()]
-    intro = "`yingma_reason` begins with one of these ids. They are the rows of `standard/data/reasons.tsv`."
-    return "\n".join([MADE, "# Reasons", "", intro, "", *markdown(("reason", "route", "中文", "English"), rows), ""])
+    reasons = [(f"`{each.id}`", each.route, f"{each.weight:+g}", each.zh, each.en) for each in load_reasons()]
+    rules = [(f"`{each.id}`", f"{each.weight:+g}", each.source, each.zh, each.en) for each in conventions().values()]
+    signals = [(f"`{each.id}`", f"{each.weight:+g}", each.zh, each.en) for each in evidence_rows().values()]
+    return "\n".join(
+        [
+            *(MADE, "# Reasons, conventions, evidence", ""),
+            "`yingma_reason` begins with the id of a reason, the gravest that holds; the gravest stand first. Rows of "
+            "`standard/data/reasons.tsv`.",
+            *("", *markdown(("reason", "route", "weight", "中文", "English"), reasons), ""),
+            "A convention fills or chooses a slot that the name leaves open. Rows of `standard/data/conventions.tsv`.",
+            *("", *markdown(("convention", "weight", "source", "中文", "English"), rules), ""),
+            "A score is the sum of its evidence in log-odds. Rows of `standard/data/evidence.tsv`.",
+            *("", *markdown(("signal", "weight", "中文", "English"), signals), ""),
+        ]
+    )
 
 
 def slots_page() -> str:

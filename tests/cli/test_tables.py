@@ -78,6 +78,12 @@ def cells(path: Path) -> list[list[str]]:
     return [list(table.header), *map(list, table.rows())]
 
 
+def read(path: Path) -> None:
+    """All of a file."""
+    for table in open_tables([path]):
+        list(table.rows())
+
+
 def through(source: Path, target: Path) -> list[list[str]]:
     """What stands in the target after the rows of the source went there with the new columns."""
     tables = open_tables([source])
@@ -235,8 +241,7 @@ def test_faulty_file_is_told_in_one_sentence(name: str, data: bytes, words: list
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(InputError) as error:
-        for table in open_tables([path]):
-            list(table.rows())
+        read(path)
     assert [word for word in [str(path), *words] if word not in error.value.en] == []
     assert str(path) in error.value.zh
     assert "\n" not in error.value.en + error.value.zh
@@ -351,8 +356,8 @@ def test_output_that_cannot_be(tmp_path: Path) -> None:
             check_output(same, [source])
     with pytest.raises(InputError, match="does not exist; make it first"):
         check_output(tmp_path / "none" / "out.csv", [source])
+    (tmp_path / "dir.csv").mkdir()
     with pytest.raises(InputError, match="is a folder"):
-        (tmp_path / "dir.csv").mkdir()
         check_output(tmp_path / "dir.csv", [source])
     with pytest.raises(InputError, match=r"unknown kind of file \.json"):
         check_output(tmp_path / "out.json", [source])
