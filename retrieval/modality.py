@@ -37,9 +37,11 @@ class ModalityFilter:
         self._cleaner = cleaner
         self._known = frozenset(known)
         self._said: dict[str, frozenset[str]] = {}
-        self._doubtful = {
-            cleaner.fold(form.surface) for form in lexicon.forms if form.slot not in ("modality", "noise")
-        }
+        self._doubtful = frozenset(
+            cleaner.fold(form.surface)
+            for form in lexicon.forms
+            if form.slot not in ("modality", "noise") and (form.slot, form.element) != ("scan", "常规")
+        )
         for form in lexicon.of("modality"):
             items = frozenset(ITEMS.get(form.element, ()))
             self._said[cleaner.fold(form.surface)] = self._said.get(cleaner.fold(form.surface), frozenset()) | items

@@ -74,6 +74,7 @@ class Cleaner:
 
     def __init__(self, lexicon: Lexicon | None) -> None:
         self._patterns: tuple[tuple[re.Pattern[str], str], ...] = ()
+        self._any = re.compile(r"(?!)")  # matches where one of the patterns does
         self._instead: dict[str, str] = {}
         self._automaton: Any = None
         if lexicon is None:
@@ -83,6 +84,7 @@ class Cleaner:
         self._patterns = tuple(
             (re.compile(row.pattern), " " if row.slot == "noise" else row.element) for row in lexicon.patterns
         )
+        self._any = re.compile("|".join(f"(?:{row.pattern})" for row in lexicon.patterns) or r"(?!)")
         whole: set[str] = set()  # forms that stay as they are
         for form in lexicon.forms:
             surface, word = fold(form.surface), _word(form)
@@ -107,8 +109,9 @@ class Cleaner:
         if self._automaton is None or not text:
             return text
         without = unicodedata.normalize("NFKC", name[: LONGEST * 4]).upper()
-        for pattern, word in self._patterns:  # before folding: patterns know hyphens and points
-            without = pattern.sub(word, without)
+        if self._any.search(without):  # before folding: patterns know hyphens and points
+            for pattern, word in self._patterns:
+                without = pattern.sub(word, without)
         without = fold(without)
         pieces, end = [], 0
         for start, stop in self.cover(without):

@@ -228,7 +228,7 @@ def _idioms(slots: _Slots, lexicon: Lexicon) -> Iterator[str]:
         said = dict(each.split("=", 1) for each in row.slots.split(";"))
         rest = _rest(own, said)
         if rest is not None:
-            yield row.surface + rest
+            yield f"{'移动DR' if slots.word == '移动DR' else ''}{row.surface}{rest}"
 
 
 def _rest(own: dict[str, str], said: dict[str, str]) -> str | None:

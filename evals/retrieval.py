@@ -1,0 +1,146 @@
+"""Recall of retrieval on labelled names with one exam, beside the plain ways of searching.
+
+Rows: those of a gold file whose `codes` are exactly one code of the catalogue. A row is found at k when its code is
+among the first k candidates. Plain ways: character TF-IDF (1 to 3) over the names as printed, which is what Usagi does;
+the embedding model over the names as printed; both fused by reciprocal ranks (k = 60). Each is given with and without
+the modality filter that ours uses, so that the filter's share can be seen.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval import LexicalIndex, Retriever
+from retrieval.embeddings import E5
+from retrieval.modality import ModalityFilter
+from retrieval.text import Cleaner, fold
+from standard.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from standard.edition import Catalogue
+    from standard.lexicon import Lexicon
+
+CUTS = (1, 5, 10, 20)
+OUTSIDE = -1.0  # below every score
+Scores = NDArray[np.float32]
+
+
+class LabelledName(NamedTuple):
+    """A labelled name with one exam."""
+
+    name: str
+    modality: str
+    code: str
+    route: str
+
+
+class Recall(NamedTuple):
+    """Of `rows` names, the share found among the first k, by k."""
+
+    method: str
+    filtered: bool
+    rows: int
+    at: Mapping[int, float]
+
+
+def single_code_rows(gold: Path) -> list[LabelledName]:
+    """The rows of a gold file with one code. InputError for a file without modality, name, codes and route."""
+    with gold.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        missing = {"modality", "name", "codes", "route"} - set(rows.fieldnames or ())
+        if missing:
+            raise InputError(
+                f"{gold} 不是标注文件：缺少列 {'、'.join(sorted(missing))}",
+                f"{gold} is no file of labelled names: it lacks the columns {', '.join(sorted(missing))}",
+            )
+        return [
+            LabelledName(row["name"], row["modality"], row["codes"], row["route"])
+            for row in rows
+            if row["codes"] and "+" not in row["codes"] and "/" not in row["codes"]
+        ]
+
+
+def measure_recall(
+    gold: Path,
+    catalogue: Catalogue,
+    home: Path,
+    lexicon: Lexicon,
+    *,
+    modality: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Recall]:
+    """Recall of every way on the rows of a gold file. `modality` off hides the modality column.
+
+    Raises InputError when no row has one code of the catalogue.
+    """
+    rows = [row for row in single_code_rows(gold) if row.code in catalogue.items]
+    if not rows:
+        raise InputError(f"{gold} 中没有单一编码的行", f"{gold} has no row with one code of the catalogue")
+    if not modality:
+        rows = [row._replace(modality="") for row in rows]
+    codes = sorted(catalogue.items)
+    embedder, cleaner = E5(), Cleaner(lexicon)
+    names = [catalogue.items[code].name for code in codes]
+    modalities = np.asarray([catalogue.items[code].modality for code in codes])
+    read = ModalityFilter(lexicon, set(modalities.tolist()), cleaner)
+    allowed = [read(row.name, row.modality) for row in rows]
+    mask = np.asarray([[each is None or m in each for m in modalities] for each in allowed])
+
+    plain_index = LexicalIndex.build({code: (fold(name),) for code, name in zip(codes, names, strict=True)})
+    plain = plain_index.scores([fold(row.name) for row in rows])
+    dense = embedder.queries([row.name for row in rows]) @ embedder.passages(names).T
+    ways: list[Recall] = []
+    for filtered in (False, True):
+        lexical_ranks = _ranks(np.where(mask, plain, OUTSIDE) if filtered else plain)
+        dense_ranks = _ranks(np.where(mask, dense, OUTSIDE) if filtered else dense)
+        fused = _ranks((1 / (60 + lexical_ranks) + 1 / (60 + dense_ranks)).astype(np.float32))
+        for method, ranks in (
+            ("char TF-IDF, standard names (Usagi's way)", lexical_ranks),
+            ("dense, standard names", dense_ranks),
+            ("fused, standard names", fused),
+        ):
+            ways.append(_recall(method, filtered, rows, codes, ranks))
+    with Retriever.open(catalogue, home, lexicon, embedder, progress) as retriever:
+        found = retriever.search([(row.name, row.modality) for row in rows], max(CUTS))
+    places = [[each.code for each in hits] for hits in found]
+    at = {k: float(np.mean([row.code in hits[:k] for row, hits in zip(rows, places, strict=True)])) for k in CUTS}
+    return [*ways, Recall("ours: spoken names, lexical + dense", True, len(rows), at)]
+
+
+def recall_table(results: Sequence[Recall]) -> Table:
+    """The results as a table for the terminal."""
+    from rich.table import Table
+
+    table = Table(title=f"recall on {results[0].rows} names with one exam, %")
+    table.add_column("method")
+    table.add_column("modality filter")
+    for k in CUTS:
+        table.add_column(f"@{k}", justify="right")
+    for each in results:
+        row = [each.method, "yes" if each.filtered else "no"]
+        table.add_row(*row, *(f"{100 * each.at[k]:.1f}" for k in CUTS), end_section=each.method.startswith("fused"))
+    return table
+
+
+def _ranks(scores: Scores) -> NDArray[np.int64]:
+    """The place of each column in each row, 1 = best; ties in the order of the columns."""
+    order = np.argsort(-scores, axis=1, kind="stable")
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(1, scores.shape[1] + 1)[None, :], axis=1)
+    return ranks
+
+
+def _recall(
+    method: str, filtered: bool, rows: Sequence[LabelledName], codes: Sequence[str], ranks: NDArray[np.int64]
+) -> Recall:
+    column = {code: at for at, code in enumerate(codes)}
+    places = np.asarray([ranks[at, column[row.code]] for at, row in enumerate(rows)])
+    return Recall(method, filtered, len(rows), {k: float(np.mean(places <= k)) for k in CUTS})
