@@ -37,6 +37,7 @@ class CrossSection:
             if names and names <= angiographic | {""}:
                 self.vessel_parts[stem] = "V" if names <= veins | {""} else "A"
         self.pairs = [row for row in shared.lexicon.pairs if family in split(row.modality)]
+        self.inherent = {row.post for row in shared.lexicon.inherent if family in split(row.modality)}
         self.home = {row.element: row.part for row in shared.lexicon.one_parts if family in split(row.modality)}
 
     def exams(self, group: Group) -> Resolved:
@@ -66,6 +67,9 @@ class CrossSection:
             if others or posts or not group.scans:
                 issues.append(("vessel_no_scan", tuple(index for _, index in group.vessels), ""))
                 vascular = vascular or ["血管成像"]
+        if group.bare_modality and scans and not {*others} & {self.PLAIN, self.CONTRAST, self.BOTH}:
+            scans, others = [self.PLAIN, *scans], [self.PLAIN, *others]
+            issues.append(("combo_unclear", where, self.PLAIN))
         if not scans and not vascular:
             alone = [post for post in posts if self._has(parts, "", post)]
             if alone:
@@ -73,13 +77,21 @@ class CrossSection:
             else:
                 others, rules = [self.PLAIN], ["plain_scan_default"]
         for part in parts:
-            own = self._paired(part, others)
-            for scan in vascular:
-                self._vascular(part, scan, group, exams, issues)
-            for scan in own:
-                self._plain(part, scan, posts, rules, exams, issues, where)
+            said = self._paired(part, [scan for scan in [*scans, *vascular, *others] if scan in {*vascular, *others}])
+            for scan in dict.fromkeys(said):
+                if scan in vascular:
+                    self._vascular(part, scan, group, exams, issues)
+                else:
+                    self._plain(part, scan, posts, rules, exams, issues, where)
+            if vascular and not others:
+                for post in posts:
+                    if post not in self.inherent:
+                        self._item(part, "", post, [], exams, issues)
         if vascular and others and {*others} & {self.CONTRAST, self.BOTH}:
             issues.append(("combo_unclear", where, ""))
+        for row in self.pairs:
+            if row.together == "?" and row.scan in others and row.other in others:
+                issues.append(("combo_unclear", where, row.other))
         return Resolved(exams, issues)
 
     def _has(self, parts: list[PartRef], scan: str, post: str) -> bool:
@@ -104,7 +116,7 @@ class CrossSection:
     def _paired(self, part: PartRef, scans: list[str]) -> list[str]:
         """Two scans that the edition has together for this part, and the second not alone."""
         for row in self.pairs:
-            alone = self._has([part], row.other, "")
+            alone = row.together == "?" or self._has([part], row.other, "")
             if row.scan in scans and row.other in scans and not alone and self._has([part], row.together, ""):
                 rest = [scan for scan in scans if scan not in (row.scan, row.other)]
                 return [row.together, *rest]

@@ -56,6 +56,7 @@ class Group:
     problems: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     review: list[int] = field(default_factory=list)
     scan_first: bool = False
+    bare_modality: bool = False  # `头颅MRI+MRA`: a modality word, a separator, a scan
     closed: bool = False  # something was said after its parts: the next part opens another group
 
     def said(self) -> bool:
@@ -190,6 +191,8 @@ class Grouper:
             elif "side" in slots:
                 pending = self._side(group, nodes, position, (slots["side"], node.index), pending)
             self._put(group, node)
+            if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
+                group.bare_modality = _scan_after_separator(nodes, position)
             separator = ""
         if pending is not None:
             self._late_side(group, pending)
@@ -440,3 +443,10 @@ def _next_is_part(nodes: list[Node], position: int) -> bool:
             if "scan" in slots or "position" in slots:
                 return False
     return False
+
+
+def _scan_after_separator(nodes: list[Node], position: int) -> bool:
+    if position + 1 >= len(nodes) or nodes[position].kind not in SEPARATORS - {"dash"}:
+        return False
+    after = nodes[position + 1]
+    return after.kind == "slots" and any(slot == "scan" for slot, _ in after.slots)

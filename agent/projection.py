@@ -16,6 +16,7 @@ from agent.stock import UNSPECIFIED, Views
 
 BREAST = "乳腺"
 MOBILE = "移动DR"
+ORDER = {"正": 0, "侧": 1, "斜": 2, "双斜": 3, "头尾": 4}  # in which a person names views
 USUAL = (frozenset({"正", "侧"}), frozenset({"正", "斜"}), frozenset({"正"}))
 
 
@@ -165,7 +166,7 @@ class Projection:
         for count in range(2, len(views) + 1):
             for chosen in combinations(inside, count):
                 if sum(map(len, chosen)) == len(views) and frozenset().union(*chosen) == views:
-                    return sorted(chosen, key=lambda v: (-len(v), sorted(v)))
+                    return sorted(chosen, key=lambda v: (-len(v), min(ORDER.get(view, 9) for view in v), sorted(v)))
         return None
 
     def _item(self, part: PartRef, views: Views, rules: list[str], exams: list[Exam], issues: list[Issue]) -> None:
@@ -280,5 +281,4 @@ class Projection:
 
 def name_of(views: Views) -> str:
     """Views as a person writes them."""
-    order = {"正": 0, "侧": 1, "斜": 2, "双斜": 3}
-    return "、".join(sorted(views, key=lambda view: (order.get(view, 9), view))) + ("位" if views else "")
+    return "、".join(sorted(views, key=lambda view: (ORDER.get(view, 9), view))) + ("位" if views else "")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from agent.cross_section import CrossSection
 from agent.groups import BOUNDARY, Containment, Group, Grouper, Node
 from agent.lexer import ALL, MASK, UNEXPLAINED, Lexer, Token, Word
+from agent.nuclear import Nuclear
 from agent.projection import Projection
 from agent.reading import Exam, Problem, Reading, Span
 from agent.resolve import Issue, Resolver, Shared
@@ -76,6 +77,7 @@ class Reader:
             "MR": CrossSection("MR", shared),
             "XR": Projection(shared),
             "US": Ultrasound(shared),
+            "NM": Nuclear(catalogue),
         }
         self._noise = [word.kind == "noise" and word.noise != "nonexam" for word in self.lexer.words]
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], _Outcome] = OrderedDict()
@@ -133,7 +135,7 @@ class Reader:
 
     def _tokens(self, text: Canonical) -> list[Token]:
         if len(text.text) > LONGEST:
-            return [Token(0, len(text.text), UNEXPLAINED)]
+            return [Token(0, len(text.text), UNEXPLAINED)]  # and `_outcome` says too_long
         return self.lexer.tokens(text.text)
 
     def _is_noise(self, token: Token) -> bool:
@@ -144,6 +146,8 @@ class Reader:
         return tuple([token.form for token in tokens if token.form == UNEXPLAINED or not noise[token.form]])
 
     def _outcome(self, sequence: tuple[int, ...], mask: int, text: str) -> _Outcome:
+        if len(text) > LONGEST:
+            return _Outcome((), (("too_long", (0,), ""),))
         exact = self._exact.get(text.lstrip("*"))
         if exact is not None and self._family_of_code[exact] & mask:
             item = self._catalogue.items[exact]
@@ -167,6 +171,8 @@ class Reader:
         nonexam = tuple(
             raw.index for raw in raws if raw.word is not None and raw.word.noise == "nonexam" and not raw.word.meanings
         )
+        if not sequence:
+            return _Outcome((), (("empty_name", (), ""),))
         if not any(raw.word is not None and raw.word.meanings for raw in raws):
             return _Outcome((), (("not_an_exam", nonexam, ""),))
         if nonexam:
@@ -180,9 +186,7 @@ class Reader:
                     family, issue = last_family, None
                 if issue is not None:
                     issues.append(issue)
-                if not family or family not in self.resolvers:
-                    if family == "NM":
-                        issues.append(("nuclear_by_hand", (), ""))
+                if not family:
                     continue
                 last_family = family
                 groups = self._groups(piece, family, mask, issues)
@@ -202,9 +206,12 @@ class Reader:
         for part in group.parts:
             if part.review:
                 issues.append(("uncertain_part", (part.index,), part.element))
-        others = tuple(index for index in group.review if index not in used)
-        for index in others:
-            issues.append(("uncertain_word", (index,), ""))
+        sure = {scan for scan, index in group.scans if index not in group.review}
+        for index in group.review:
+            said = [scan for scan, at in group.scans if at == index]
+            again = bool(said) and all(scan in sure or f"平扫+{scan}" in sure for scan in said)
+            if index not in used and not again:
+                issues.append(("uncertain_word", (index,), ""))
 
     def _says_nothing(self, group: Group, family: str) -> bool:
         """A group beside others that names a modality or the routine scan alone (彩超 after a comma)."""
@@ -303,7 +310,7 @@ class Reader:
             of = 0
             by_part = True
             for meaning in raw.word.meanings:
-                of |= meaning.mask
+                of |= meaning.mask | (XRAY if meaning.mask & XRAY else 0)
                 by_part = by_part and all(slot == "part" for slot, _ in meaning.slots)
             everything &= of
             if not by_part:
@@ -327,7 +334,8 @@ class Reader:
             meanings = [meaning for meaning in word.meanings if meaning.mask & bit]
             if not meanings:
                 if not word.noise:
-                    issues.append(("conflict_modality", (raw.index,), word.surface))
+                    a_part = all(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
+                    issues.append(("uncatalogued" if a_part else "conflict_modality", (raw.index,), word.surface))
                 continue
             slots = tuple(slot for meaning in meanings for slot in meaning.slots)
             review = any(meaning.review for meaning in meanings)

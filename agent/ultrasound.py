@@ -61,6 +61,11 @@ class Ultrasound:
                 if len(owners) != 1:
                     issues.append(("missing_part", (index,), name))
                     continue
+                inside = [
+                    each for each in wanted if not each[1] and self._holds(owners[0], each[0].element)
+                ]
+                if inside:
+                    wanted.remove(inside[0])
                 if owners[0] == "成人心脏" and not parts:
                     wanted.append((PartRef(owners[0], "", index, True, ""), ""))
                 wanted.append((PartRef(owners[0], "", index, False, ""), name))
@@ -84,8 +89,8 @@ class Ultrasound:
         rules: tuple[str, ...] = ("ultrasound_routine",) if scan == ROUTINE else ()
         own_way = way if part.element in self.ways.get(way, ()) else ""
         found, issue, rule = self.shared.sides("US", part, (own_way, subitem, scan))
-        if issue is not None and issue[0] == "not_in_edition" and not subitem and not own_way:
-            subitem, (found, issue, rule) = self._only_subitem(part, scan)
+        if issue is not None and issue[0] == "not_in_edition" and not subitem:
+            subitem, (found, issue, rule) = self._only_subitem(part, own_way, scan)
         if issue is not None:
             if issue[0] == "not_in_edition":
                 issue = ("uncatalogued", issue[1], way + part.side + part.element + subitem + scan)
@@ -98,14 +103,19 @@ class Ultrasound:
         if not found:
             exams.append(Exam("US", part.element, part.side, scan, extra, "", rules))
 
-    def _only_subitem(self, part: PartRef, scan: str) -> tuple[str, tuple[list[tuple[str, str]], Issue | None, str]]:
-        """A part that the edition has only with one sub-item (颈部包块) is that one, for a person to look at."""
+    def _holds(self, whole: str, member: str) -> bool:
+        return bool(self.shared.containment.adjoining("US", whole, member))
+
+    def _only_subitem(
+        self, part: PartRef, way: str, scan: str
+    ) -> tuple[str, tuple[list[tuple[str, str]], Issue | None, str]]:
+        """A part that the edition has, this way, with one sub-item only (经食管…超声心动图) is that one."""
         stock = self.shared.stock.part("US", part.element)
         keys = {key for items in stock.sides.values() for key in items} if stock is not None else set()
-        names = {key[1] for key in keys if isinstance(key, tuple) and key[2] == scan and not key[0]}
+        names = {key[1] for key in keys if isinstance(key, tuple) and key[2] == scan and key[0] == way}
         missing: Issue = ("not_in_edition", (part.index,), part.element)
         if len(names) != 1:
             return "", ([], missing, "")
         name = next(iter(names))
-        found, issue, rule = self.shared.sides("US", part, ("", name, scan))
+        found, issue, rule = self.shared.sides("US", part, (way, name, scan))
         return name, (found, issue, rule)

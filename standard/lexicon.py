@@ -184,6 +184,14 @@ class PairRow(Row):
     source: Source
 
 
+class InherentRow(Row):
+    """A post-processing that angiography holds by itself: said beside it, it orders nothing more."""
+
+    modality: str
+    post: str
+    source: Source
+
+
 class OnePartRow(Row):
     """A scan or post-processing that by its own name belongs to one part (MRCP to the bile ducts)."""
 
@@ -274,6 +282,7 @@ class Lexicon:
     generics: tuple[GenericRow, ...]
     angiographies: tuple[AngiographyRow, ...]
     pairs: tuple[PairRow, ...]
+    inherent: tuple[InherentRow, ...]
     one_parts: tuple[OnePartRow, ...]
     unsided: tuple[UnsidedRow, ...]
     position_atoms: tuple[PositionAtomsRow, ...]
@@ -341,6 +350,7 @@ def read_lexicon(folder: Path = DATA) -> Lexicon:
         generics=_rows(rules / "generic.tsv", GenericRow),
         angiographies=_rows(rules / "angiography.tsv", AngiographyRow),
         pairs=_rows(rules / "pair.tsv", PairRow),
+        inherent=_rows(rules / "inherent.tsv", InherentRow),
         one_parts=_rows(rules / "one_part.tsv", OnePartRow),
         unsided=_rows(rules / "unsided.tsv", UnsidedRow),
         position_atoms=_rows(rules / "position_atoms.tsv", PositionAtomsRow),

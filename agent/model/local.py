@@ -39,7 +39,8 @@ class LocalModel:
         self._settings = settings
         self._path = settings.model_path.expanduser()
         self._prompt = load_prompt(PROMPT)
-        threads = settings.model_threads or min(4, os.cpu_count() or 1)
+        # One core is left to the rest: llama.cpp's threads wait for each other, and one that gets no core stops all.
+        threads = settings.model_threads or max(1, min(4, (os.cpu_count() or 1) - 1))
         self.engine = Engine(self._path, context=settings.model_context, threads=threads)
         self._lock = threading.Lock()
         self._hash = file_hash(self._path)
