@@ -36,7 +36,7 @@ class Evidence(NamedTuple):
 
 @dataclass(slots=True)
 class Suggestion:
-    """The answer to one Query. `codes` is empty when no code can be right; `reason` is an id of standard/data/reasons.tsv."""
+    """The answer to one Query. `codes`: empty when none can be right. `reason`: an id of standard/data/reasons.tsv."""
 
     query: Query
     route: Route

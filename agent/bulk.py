@@ -165,5 +165,4 @@ def _end_with(sentinel: int) -> None:
 def _answer(chunk: list[Query]) -> list[Answer]:
     """The answers to one chunk, in a worker."""
     assert _pipeline is not None  # _begin or the fork has set it
-    done: list[Answer] = _pipeline.answer_compact(chunk)
-    return done
+    return list(_pipeline.answer_compact(chunk))

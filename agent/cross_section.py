@@ -21,7 +21,7 @@ class CrossSection:
         self.family = family
         self.shared = shared
         self.angiography = {row.scan: row for row in shared.lexicon.angiographies if row.modality == family}
-        self.vessels = {
+        self.vessels: dict[tuple[str, str], tuple[str, bool]] = {
             (row.region, row.kind): (row.element, row.certainty == "review")
             for row in shared.lexicon.vessels
             if family in split(row.modality)
@@ -89,9 +89,8 @@ class CrossSection:
                         self._item(part, "", post, [], exams, issues)
         if vascular and others and {*others} & {self.CONTRAST, self.BOTH}:
             issues.append(("combo_unclear", where, ""))
-        for row in self.pairs:
-            if row.together == "?" and row.scan in others and row.other in others:
-                issues.append(("combo_unclear", where, row.other))
+        unclear = [row for row in self.pairs if row.together == "?" and {row.scan, row.other} <= {*others}]
+        issues.extend(("combo_unclear", where, row.other) for row in unclear)
         return Resolved(exams, issues)
 
     def _has(self, parts: list[PartRef], scan: str, post: str) -> bool:
@@ -110,7 +109,7 @@ class CrossSection:
         if two <= set(scans):
             first = min(scans.index(scan) for scan in two)
             rest = [scan for scan in scans if scan not in two]
-            return rest[:first] + [self.BOTH] + rest[first:]
+            return [*rest[:first], self.BOTH, *rest[first:]]
         return scans
 
     def _paired(self, part: PartRef, scans: list[str]) -> list[str]:

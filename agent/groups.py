@@ -1,8 +1,9 @@
 """Puts the words of a name together into groups: the parts, sides, scans and positions that belong to each other.
 
-`头颅平扫+血管成像+颈部血管成像` is two groups; `头颅、胸部CT平扫` is one with two parts. A group becomes exams in
-`resolve_*`. The order of words decides: a part opens a new group where the one before it already has a scan or position;
-brackets add to, repeat or contradict the group they follow; a bracket in front is a label for what comes after it.
+`头颅平扫+血管成像+颈部血管成像` is two groups; `头颅、胸部CT平扫` is one with two parts. A group becomes exams in its
+family's resolver. The order of words decides: a part opens a new group where the one before it is closed by a scan or
+a position; brackets add to, repeat or contradict the group they follow; a bracket in front is a label for what comes
+after it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ SEPARATORS = frozenset({"comma", "list", "plus", "and", "dash", "or"})
 
 
 class Node(NamedTuple):
-    """A word in its place: index among the words of the name, depth of brackets, its slots for this family."""
+    """A word in its place: index among the words of the name, depth of brackets, slots for this family."""
 
-    index: int
+    at: int
     kind: str  # slots | unexplained | a separator
     slots: tuple[tuple[str, str], ...]
     review: bool
@@ -154,7 +155,7 @@ class Grouper:
             if node.kind in SEPARATORS:
                 separator = separator or node.kind
                 if node.kind == "or":
-                    group.problems.append(("open_choice", (node.index,)))
+                    group.problems.append(("open_choice", (node.at,)))
                 continue
             if node.kind != "slots":
                 continue
@@ -179,17 +180,17 @@ class Grouper:
                 yield group
                 group = Group()
             if node.review:
-                group.review.append(node.index)
+                group.review.append(node.at)
             if "part" in slots:
                 for number, element in enumerate(slots["part"].split(";")):
                     side = slots.get("side", "") or (pending[0] if pending else "")
                     joined = separator if number == 0 else "list"
                     if not group.parts:
                         joined = ""
-                    group.parts.append(PartRef(element, side, node.index, node.review, joined))
+                    group.parts.append(PartRef(element, side, node.at, node.review, joined))
                 pending = None
             elif "side" in slots:
-                pending = self._side(group, nodes, position, (slots["side"], node.index), pending)
+                pending = self._side(group, nodes, position, (slots["side"], node.at), pending)
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
                 group.bare_modality = _scan_after_separator(nodes, position)
@@ -206,8 +207,8 @@ class Grouper:
                 if slot in SAID and group.parts and "part" not in dict(node.slots):
                     group.closed = True
                 if slot == "vessel" and element == "?" and node.review:
-                    group.problems.append(("vessel_kind", (node.index,)))
-                group.slot(slot).append((element, node.index))
+                    group.problems.append(("vessel_kind", (node.at,)))
+                group.slot(slot).append((element, node.at))
 
     def _side(
         self,
@@ -249,18 +250,18 @@ class Grouper:
         for node in nodes:
             slots = dict(node.slots)
             if node.kind == "or":
-                group.problems.append(("open_choice", (node.index,)))
+                group.problems.append(("open_choice", (node.at,)))
             if node.kind != "slots":
                 continue
             if node.review:
-                group.review.append(node.index)
+                group.review.append(node.at)
             if "part" in slots:
                 for element in slots["part"].split(";"):
                     side = slots.get("side", "") or (pending[0] if pending else "")
-                    group.parts.append(PartRef(element, side, node.index, node.review, "list"))
+                    group.parts.append(PartRef(element, side, node.at, node.review, "list"))
                 pending = None
             elif "side" in slots:
-                pending = (slots["side"], node.index)
+                pending = (slots["side"], node.at)
             self._put(group, node)
         if pending is not None:
             self._late_side(group, pending)

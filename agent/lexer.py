@@ -133,7 +133,7 @@ GAP, EACH = 1000, 16  # cost of an unexplained character, of a token; squares of
 
 
 def _cheapest(length: int, ends: list[list[tuple[int, int]] | None]) -> list[Token]:
-    cost = [0] * (length + 1)
+    cost = [0.0] * (length + 1)
     back: list[tuple[int, int]] = [(0, UNEXPLAINED)] * (length + 1)
     for end in range(1, length + 1):
         best = cost[end - 1] + GAP

@@ -1,6 +1,7 @@
 """Nuclear medicine: the lexicon's parts are the wordings of the edition's items, one item each.
 
-`PET/CT` + 躯干 is the item PET/CT躯干; `SPECT` + 全身骨显像 is SPECT全身骨显像. A PET of no said machine is for a person.
+`PET/CT` + 躯干 is the item PET/CT躯干; `SPECT` + 全身骨显像 is SPECT全身骨显像. PET with no machine said is
+for a person.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ person who looks, and stands in for codes that the reader did not find; it never
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from standard import Catalogue
 from standard.lexicon import DATA, Lexicon, load_lexicon
 
 if TYPE_CHECKING:
+    from agent.model import Exam as SlotExam
     from agent.model import Model, ModelOutcome
     from agent.reading import Reading
     from retrieval import Candidate, Retriever
@@ -33,7 +34,7 @@ Compact = tuple[str, str, str, str, str, str, str]  # route, codes, names, score
 
 
 class Pipeline:
-    """Compiled once; every answer is a pure function of the query, the catalogue, the lexicon, the tables, the model."""
+    """Compiled once; an answer is a pure function of the query, the catalogue, the tables and the model."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class Pipeline:
         self._asks = {row.id for row in reasons().values() if row.ask == "model"}
         self._default_edition = "+".join(edition.id for edition in catalogue.editions)
         self._compact: dict[tuple[tuple[Exam, ...], tuple[Issue, ...], int], Compact] = {}
-        self._resolve = None
+        self._resolve: Callable[[SlotExam], str | None] | None = None
 
     @property
     def versions(self) -> dict[str, str]:

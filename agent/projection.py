@@ -1,8 +1,8 @@
 """X-ray: plain film by views, contrast studies by part, mammography by side and view, bedside film by part.
 
-A position is a set of single views: 正侧位 is {正, 侧}. The item with exactly these views is the answer; else the fewest
+A position is a set of single views: 正侧位 is {正, 侧}. The item with exactly these views is the answer; else the few
 items that together show each view once. Conventions (ids as in standard/data/conventions.tsv): bedside_film,
-position_default, one_position_only, position_equivalent, views_as_single_items.
+position_default, position_equivalent, position_home, views_as_single_items.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from agent.stock import UNSPECIFIED, Views
 
 BREAST = "乳腺"
 MOBILE = "移动DR"
+DENSITY = "骨密度测定"
+ANYWHERE = frozenset({"关节造影", DENSITY})  # one item for whatever part is named
 ORDER = {"正": 0, "侧": 1, "斜": 2, "双斜": 3, "头尾": 4}  # in which a person names views
 USUAL = (frozenset({"正", "侧"}), frozenset({"正", "斜"}), frozenset({"正"}))
 
@@ -50,10 +52,11 @@ class Projection:
         parts = group.parts
         mobile = any(element == MOBILE for element, _ in group.modalities)
         views = self.shared.stock.views(";".join(position for position, _ in group.positions))
-        if any(scan in self.breast for scan in scans) or any(part.element == BREAST for part in parts):
-            if not any(scan in self.contrast for scan in scans):
-                return self._mammogram(group, scans, views)
-        if any(scan in self.contrast for scan in scans) or "骨密度测定" in scans:
+        contrast = any(scan in self.contrast for scan in scans)
+        breast = any(scan in self.breast for scan in scans) or any(part.element == BREAST for part in parts)
+        if breast and not contrast:
+            return self._mammogram(group, scans, views)
+        if contrast or DENSITY in scans:
             return self._contrast(group, scans)
         if mobile:
             return self._mobile(group, views)
@@ -209,13 +212,13 @@ class Projection:
             issues.append(("uncatalogued", where, "透视"))
             scans = [scan for scan in scans if scan != "透视"]
         for scan in scans:
-            family = "DR" if scan == "骨密度测定" else "RF"
+            family = "DR" if scan == DENSITY else "RF"
             key: object = (scan, frozenset()) if family == "DR" else scan
             home = self.home.get(scan)
             parts = group.parts
-            if home is not None and not any(self._offers(family, part.element, key) for part in parts):
-                if home != UNSPECIFIED or not parts or scan in ("关节造影", "骨密度测定"):
-                    parts = [PartRef(home, "", where[0], False, "")]
+            offered = any(self._offers(family, part.element, key) for part in parts)
+            if home is not None and not offered and (home != UNSPECIFIED or not parts or scan in ANYWHERE):
+                parts = [PartRef(home, "", where[0], False, "")]
             if not parts:
                 issues.append(("missing_part", where, scan))
             for part in parts:

@@ -102,7 +102,7 @@ class Reader:
         outcome = self._outcome(sequence, mask, text.text)
         kept = [token for token in tokens if not self._is_noise(token)]
         spans = self._spans(name, text, tokens, outcome, mask)
-        by_index = {token: span for token, span in zip(tokens, spans, strict=True)}
+        by_index = dict(zip(tokens, spans, strict=True))
         problems = tuple(
             Problem(reason, tuple(by_index[kept[i]] for i in dict.fromkeys(indexes) if 0 <= i < len(kept)), word)
             for reason, indexes, word in outcome.issues
@@ -203,9 +203,7 @@ class Reader:
         issues.extend(resolved.issues)
         issues.extend((reason, indexes, "") for reason, indexes in group.problems)
         used = {part.index for part in group.parts}
-        for part in group.parts:
-            if part.review:
-                issues.append(("uncertain_part", (part.index,), part.element))
+        issues.extend(("uncertain_part", (part.index,), part.element) for part in group.parts if part.review)
         sure = {scan for scan, index in group.scans if index not in group.review}
         for index in group.review:
             said = [scan for scan, at in group.scans if at == index]
@@ -343,7 +341,7 @@ class Reader:
         return self.grouper.groups(nodes, family)
 
     def _inherit(self, groups: list[Group], before: list[Group], family: str) -> list[Group]:
-        """A group without a part takes the parts of the one before it (GUIDE: a part may be taken from the line before)."""
+        """A group without a part takes the parts of the one before it: an order line may leave the part out."""
         last = before[-1] if before else None
         for group in groups:
             if not group.parts and last is not None and last.parts and group.said() and family != "US":
@@ -423,6 +421,10 @@ def _matching(words: list[Word | None]) -> set[int]:
         elif word.kind == "close" and stack:
             matched.update((stack.pop(), index))
     return matched
+
+
+def _is_nonexam(raw: _Raw) -> bool:
+    return raw.word is not None and raw.word.noise == "nonexam" and not raw.word.meanings
 
 
 def _has_slots(raw: _Raw) -> bool:

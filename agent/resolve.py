@@ -1,8 +1,8 @@
 """From a group to exams: what the resolvers of all families share.
 
-Each family has a resolver (`cross_section`, `projection`, `ultrasound`) with one method, `exams(group) -> (exams, problems)`. A resolver looks items up by the names of
-their elements (Stock), never makes a code, and names every convention it used. What the edition does not have becomes a
-problem, with the nearest item where a rule of the lexicon names one.
+Each family has a resolver (`cross_section`, `projection`, `ultrasound`, `nuclear`) with one method, `exams`. A resolver
+looks items up by the names of their elements (Stock), never makes a code, and names every convention it used. What the
+edition does not have becomes an issue, with the nearest item where a rule of the lexicon names one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Routes a reading: hard rules first, then the score; and says why, as rows whose sum is the score.
 
 Hard rules (standard/data/reasons.tsv, in order of gravity): a contradiction, a gap, a choice left open, an unexplained
-character, a code that the edition lacks, a model that reads otherwise never pass. What passes them is accepted. The score
-is a documented weighting in log-odds (reasons.tsv, conventions.tsv, evidence.tsv), not yet a calibrated probability.
+character, a code that the edition lacks, a model that reads otherwise never pass. What passes them is accepted. The
+score is a documented weighting in log-odds (the weights stand in those tables), not yet a calibrated probability.
 """
 
 from __future__ import annotations
@@ -72,11 +72,10 @@ class Router:
             rows.append(Evidence("explained", "", signal["explained"]))
         if len(exams) > 1:
             rows.append(Evidence("several_exams", str(len(exams)), signal["several_exams"]))
-        for rule in dict.fromkeys(rule for exam in exams for rule in exam.rules):
-            rows.append(Evidence("convention", rule, self._conventions[rule].weight * signal["convention"]))
-        for reason in dict.fromkeys(found):
-            if reason != "unexplained":
-                rows.append(Evidence("reason", reason, self._reasons[reason].weight * signal["reason"]))
+        rules = dict.fromkeys(rule for exam in exams for rule in exam.rules)
+        rows += [Evidence("convention", rule, self._conventions[rule].weight * signal["convention"]) for rule in rules]
+        grave = [reason for reason in dict.fromkeys(found) if reason != "unexplained"]
+        rows += [Evidence("reason", reason, self._reasons[reason].weight * signal["reason"]) for reason in grave]
         if asked:
             which = "model_disagrees" if "model_disagrees" in found else "model_agrees"
             rows.append(Evidence(which, "", signal[which]))

@@ -121,7 +121,10 @@ class Settings(BaseSettings):
         description="With a URL: persons, ids and phone numbers are masked before a name leaves the machine.",
     )
     model_threads: int = Field(
-        default=0, ge=0, le=256, description="With local: threads; 0 is the machine's cores less one, at least 1, at most 4."
+        default=0,
+        ge=0,
+        le=256,
+        description="With local: threads; 0 is the machine's cores less one, at least 1, at most 4.",
     )
     model_context: int = Field(default=4096, ge=512, le=131072, description="With local: tokens of context.")
     model_price_in: float = Field(

@@ -1,7 +1,7 @@
 """What the editions of a catalogue have, looked up by the names of elements as the reader knows them.
 
-Parts are split into stem and side (左膝关节 = 膝关节 + 左), positions into single views (正、侧位 = 正 + 侧), so that the
-reader can ask "膝关节, left, these views?". Only published items are in stock; a code is never composed here.
+Parts are split into stem and side (左膝关节 = 膝关节 + 左), positions into single views (正、侧位 = 正 + 侧), so that
+the reader can ask "膝关节, left, these views?". Only published items are in stock; a code is never composed here.
 """
 
 from __future__ import annotations

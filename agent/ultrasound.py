@@ -1,7 +1,7 @@
 """Ultrasound: every part is an exam; the way, the sub-item and the scan say which.
 
-Conventions (ids as in standard/data/conventions.tsv): ultrasound_routine. A sub-item (残余尿, 卵泡监测) goes to the part
-that has it; a way (经阴道) to the parts that have it; sides are coded for vessels alone.
+Conventions (ids as in standard/data/conventions.tsv): ultrasound_routine. A sub-item (残余尿, 卵泡监测) goes to the
+part that has it; a way (经阴道) to the parts that have it; sides are coded for vessels alone.
 """
 
 from __future__ import annotations
@@ -61,9 +61,7 @@ class Ultrasound:
                 if len(owners) != 1:
                     issues.append(("missing_part", (index,), name))
                     continue
-                inside = [
-                    each for each in wanted if not each[1] and self._holds(owners[0], each[0].element)
-                ]
+                inside = [each for each in wanted if not each[1] and self._holds(owners[0], each[0].element)]
                 if inside:
                     wanted.remove(inside[0])
                 if owners[0] == "成人心脏" and not parts:

@@ -1,7 +1,7 @@
 """Every error that Yingma raises on purpose, as one tree.
 
     YingmaError
-    ├── DataError      a data file of Yingma's own (edition, lexicon, prompt) does not hold; an editor of the data mends it
+    ├── DataError      a data file of Yingma's own (edition, lexicon, prompt) does not hold; its editor mends it
     ├── InputError     a file, column, option or setting that the user gave does not hold; the user mends it
     ├── CodeError      slots or a code that the edition does not have
     ├── IndexError_    the retrieval index cannot be built or read

@@ -1,0 +1,148 @@
+"""`yingma eval GOLD.tsv`: the measures over all rows, by category, source and modality; every wrong accept by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.answer import Query
+from agent.console import emit_json, out, say
+from agent.opening import open_pipeline
+from evals.ablation import Step, ablate
+from evals.gold import GoldRow, read_gold
+from evals.metrics import Measures, Pair, by, measure
+
+CUTS = (("category", "类别"), ("source", "来源"), ("modality", "检查类型"))
+
+
+def run_eval(
+    gold: Sequence[Path],
+    *,
+    no_modality: bool = False,
+    model: str = "none",
+    edition: str | None = None,
+    ablation: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Measure and print; the exit code, always 0. InputError for a gold file that does not hold."""
+    rows = read_gold(gold)
+    pipeline = open_pipeline(edition, model, retrieve=ablation)
+    answers = pipeline.answer([Query(row.name, "" if no_modality else row.modality) for row in rows])
+    pairs = list(zip(rows, answers, strict=True))
+    steps = ablate(rows, pipeline, no_modality) if ablation else []
+    report = _report(pairs, steps, no_modality, pipeline.versions)
+    if as_json:
+        emit_json(report)
+    else:
+        _print(pairs, steps, no_modality)
+    return 0
+
+
+def _report(pairs: list[Pair], steps: list[Step], no_modality: bool, versions: dict[str, str]) -> dict[str, Any]:
+    return {
+        "modality_hidden": no_modality,
+        "all": measure("all", pairs).to_dict(),
+        **{key: [each.to_dict() for each in by(pairs, _key(key))] for key, _ in CUTS},
+        "wrong": [_wrong(pair) for pair in pairs if _is_wrong(pair)],
+        "missed": [_wrong(pair) for pair in pairs if pair[0].route == "auto" and pair[1].route == "review"],
+        "ablation": [step.to_dict() for step in steps],
+        "versions": versions,
+    }
+
+
+def _key(column: str) -> Any:
+    return lambda row: getattr(row, column)
+
+
+def _is_wrong(pair: Pair) -> bool:
+    return pair[1].route == "accepted" and not pair[0].right(pair[1].codes)
+
+
+def _wrong(pair: Pair) -> dict[str, Any]:
+    row, answer = pair
+    return {
+        "id": row.id,
+        "source": row.source,
+        "modality": row.modality,
+        "name": row.name,
+        "gold": _gold(row),
+        "got": "+".join(answer.codes),
+        "reason": answer.reason,
+        "detail": answer.detail,
+    }
+
+
+def _gold(row: GoldRow) -> str:
+    return " / ".join("+".join(sorted(each)) for each in row.alternatives)
+
+
+def _print(pairs: list[Pair], steps: list[Step], no_modality: bool) -> None:
+    from rich.table import Table
+
+    console = out()
+    if no_modality:
+        console.print(say("检查类型列已隐藏。", "The modality column was hidden."))
+    table = Table(title=say("采用的答案", "Accepted answers"))
+    columns = say(
+        "部分|名称|采用|其中对|准确率|95% 区间|覆盖率|可采用者覆盖率|不安全",
+        "part|names|accepted|right|precision|95 % interval|coverage|of the acceptable|unsafe",
+    ).split("|")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    _row(table, measure(say("全部", "all"), pairs))
+    for key, zh in CUTS:
+        table.add_section()
+        for each in by(pairs, _key(key)):
+            _row(table, each, f"{say(zh, key)} ")
+    console.print(table)
+    wrong = [_wrong(pair) for pair in pairs if _is_wrong(pair)]
+    console.print(say(f"采用而错误：{len(wrong)}", f"accepted and wrong: {len(wrong)}"))
+    for fault in wrong:
+        console.print(
+            f"  {fault['id']}  {fault['modality']}  {fault['name']}  gold {fault['gold']}  got {fault['got']}",
+            markup=False,
+        )
+    if steps:
+        _print_steps(steps)
+
+
+def _row(table: Any, measures: Measures, label: str = "") -> None:
+    low, high = measures.interval
+    table.add_row(
+        label + measures.part,
+        str(measures.rows),
+        str(measures.accepted),
+        str(measures.right),
+        _share(measures.precision),
+        f"{low:.3f}-{high:.3f}" if measures.accepted else "-",
+        _share(measures.coverage),
+        _share(measures.coverage_of_acceptable),
+        str(measures.unsafe),
+    )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}%"
+
+
+def _print_steps(steps: list[Step]) -> None:
+    from rich.table import Table
+
+    table = Table(title=say("检索与模型各加什么", "What retrieval and the model add"))
+    columns = say(
+        "步骤|采用|准确率|可采用者覆盖率|首选对（有编码者）|待审中首选对",
+        "step|accepted|precision|of the acceptable|first answer right|in review: first answer right",
+    ).split("|")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    for step in steps:
+        table.add_row(
+            step.step,
+            str(step.accepted),
+            _share(step.precision),
+            _share(step.coverage_of_acceptable),
+            f"{step.offered_right}/{step.offered}",
+            f"{step.review_offered_right}/{step.review_offered}",
+        )
+    out().print(table)
