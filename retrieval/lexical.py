@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse  # type: ignore[import-untyped]
+from scipy import sparse
 
 SHORTEST, LARGEST = 1, 3
 BLOCK = 64  # queries scored at once: bounds the memory of a batch
