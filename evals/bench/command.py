@@ -1,0 +1,100 @@
+"""`yingma bench [NAME]`: runs the benchmarks and tells command, machine and versions with their results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.console import emit_json, language, note, out, say
+from agent.settings import home_folder
+from evals.bench.machine import machine_facts
+from evals.bench.model import run_model_bench
+from evals.bench.reader import run_reader_bench
+from standard.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+BENCHES: dict[str, Callable[[Path], dict[str, Any]]] = {"reader": run_reader_bench, "model": run_model_bench}
+
+
+def run_bench(name: str | None, as_json: bool) -> int:
+    """One benchmark, or all; the exit code. Raises InputError for a name that there is not."""
+    if name is not None and name not in BENCHES:
+        known = "、".join(BENCHES) if language() == "zh" else ", ".join(BENCHES)
+        raise InputError(f"没有测速项 {name!r}；可用：{known}", f"There is no benchmark {name!r}; known: {known}")
+    command = "./yingma bench" + (f" {name}" if name else "")
+    facts = machine_facts()
+    if not as_json:
+        out().print(command, style="bold")
+        out().print("; ".join(f"{key} {value}" for key, value in facts.items()))
+    results: dict[str, dict[str, Any]] = {}
+    for each in [name] if name else list(BENCHES):
+        note(say(f"正在测 {each} …", f"measuring {each} ..."))
+        results[each] = BENCHES[each](home_folder())
+        if not as_json:
+            out().print(TABLES[each](results[each]))
+    if as_json:
+        emit_json({"command": command, "machine": facts, "results": results})
+    return 0
+
+
+def reader_table(result: dict[str, Any]) -> Table:
+    """Names a second and ratios."""
+    title = say(
+        f"{result['names']} 个不同名称（{result['cores_of_names']} 种写法，其余为噪声），单核，"
+        f"{result['runs']} 次的中位数；流水线启动 {result['open_s']} 秒，内存峰值 {result['peak_memory_mb']} MB",
+        f"{result['names']} distinct names ({result['cores_of_names']} without the noise around them), one core, "
+        f"median of {result['runs']} runs; pipeline opens in {result['open_s']} s, peak memory "
+        f"{result['peak_memory_mb']} MB",
+    )
+    table = _table(title, say("方法", "way"), say("名称/秒", "names/s"), say("流水线是它的几倍", "pipeline is x times"))
+    rates, ratio = result["names_per_s"], result["ratio"]
+    rows = (
+        ("pipeline", say("流水线：阅读、编码、路由", "pipeline: reader, coder, router")),
+        ("pipeline_table", say("同上，直接成表（normalize）", "the same, as table rows (normalize)")),
+        ("tfidf", say("字符 TF-IDF 前十检索", "character TF-IDF, ten best")),
+        ("dense", say("向量检索", "dense search")),
+        ("model", say("每名问一次模型", "one model call a name")),
+    )
+    for key, label in rows:
+        value = rates[key]
+        shown = say("未测", "left out") if value is None else f"{value:,}"
+        table.add_row(label, shown, "" if ratio.get(key) is None else f"{ratio[key]:,.2f}")
+    if result["left_out"]:
+        table.caption = say("模型未测：", "no model: ") + str(result["left_out"])
+    return table
+
+
+def model_table(result: dict[str, Any]) -> Table:
+    """Seconds of each way, and what the step adds."""
+    if result["left_out"]:
+        table = _table(say("模型步骤", "model step"), say("未测", "left out"))
+        table.add_row(str(result["left_out"]))
+        return table
+    title = say(
+        f"模型步骤：{result['requests']} 个名称，{result['tokens']} 个输出词元，{result['model']['model']}",
+        f"model step: {result['requests']} names, {result['tokens']} tokens out, {result['model']['model']}",
+    )
+    columns = (say("方法", "way"), say("秒", "seconds"), say("整步比它多", "the step adds"), say("同文", "same text"))
+    table = _table(title, *columns)
+    seconds, added, same = result["seconds"], result["added"], result["same_text"]
+    table.add_row(say("整个步骤", "the whole step"), f"{seconds['fill']}", "", "")
+    table.add_row(say("其中解码", "its decoding alone"), f"{seconds['engine']}", f"{added['over_engine']:+.1%}", "")
+    for key, label in (("plain", "llama.cpp"), ("binding", "llama-cpp-python create_completion")):
+        shown = f"{same[key]}/{result['requests']}"
+        table.add_row(label, f"{seconds[key]}", f"{added[f'over_{key}']:+.1%}", shown)
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for at, column in enumerate(columns):
+        table.add_column(column, justify="left" if at == 0 else "right")
+    return table
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], Table]] = {"reader": reader_table, "model": model_table}

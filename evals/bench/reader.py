@@ -1,0 +1,184 @@
+"""`reader`: names a second of the whole pipeline without a model, against searching and against asking a model.
+
+All on one core, in one process, on the same names, by turns. The pipeline is made anew for every run, so that nothing
+it remembers from the run before counts. The plain ways find ten candidates a name and decide nothing:
+
+- tfidf: scikit-learn's character TF-IDF (1 to 3), fitted on the standard names, product, ten best; fitting counts.
+- dense: the embedding model over the names (sampled), product with the vectors of the items, ten best.
+- model: one call of the local model a name (sampled), with the candidates of the lexical index in its prompt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evals.bench.machine import on_one_core, peak_memory_mb
+from evals.bench.names import BenchName, bench_names
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+COUNT, RUNS, DENSE_SAMPLE, MODEL_SAMPLE = 10_000, 5, 200, 10
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def run_reader_bench(home: Path, count: int = COUNT, runs: int = RUNS) -> dict[str, Any]:
+    """The measurement, made in fresh processes: one for the speeds, one for the pipeline's memory."""
+    speeds = _child("speed", home, count, runs)
+    memory = _child("memory", home, count, 1)
+    return {**speeds, "peak_memory_mb": memory["peak_memory_mb"]}
+
+
+def _child(what: str, home: Path, count: int, runs: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "evals.bench.reader", what, str(home), str(count), str(runs)]
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def measure_memory(count: int) -> dict[str, Any]:
+    """Peak memory of a process that does nothing but answer the names."""
+    _pipeline_rate(bench_names(count))
+    return {"peak_memory_mb": peak_memory_mb()}
+
+
+def measure_speed(home: Path, count: int, runs: int) -> dict[str, Any]:
+    """Names a second of each way; the median of the runs, and of the ratios within a run."""
+    on_one_core()
+    names = bench_names(count)
+    ours: list[float] = []
+    compact: list[float] = []
+    tfidf: list[float] = []
+    opened: list[float] = []
+    for _ in range(runs):
+        rates = _pipeline_rate(names)
+        ours.append(rates["answer"])
+        compact.append(rates["compact"])
+        opened.append(rates["open_s"])
+        tfidf.append(_tfidf_rate(names))
+    dense = _dense_rate(names[:DENSE_SAMPLE])
+    asked = _model_rate(home, names[:MODEL_SAMPLE])
+    rate = statistics.median(ours)
+    ratios = {
+        "tfidf": statistics.median(a / b for a, b in zip(ours, tfidf, strict=True)),
+        "dense": rate / dense,
+        "model": rate / asked if isinstance(asked, float) else None,
+    }
+    return {
+        "names": count,
+        "cores_of_names": len({each.core for each in names}),
+        "runs": runs,
+        "open_s": round(statistics.median(opened), 2),
+        "names_per_s": {
+            "pipeline": round(rate),
+            "pipeline_table": round(statistics.median(compact)),
+            "tfidf": round(statistics.median(tfidf)),
+            "dense": round(dense, 1),
+            "model": round(asked, 2) if isinstance(asked, float) else None,
+        },
+        "spread": {"pipeline": [round(min(ours)), round(max(ours))], "tfidf": [round(min(tfidf)), round(max(tfidf))]},
+        "ratio": {key: None if value is None else round(value, 2) for key, value in ratios.items()},
+        "left_out": asked if isinstance(asked, str) else "",
+    }
+
+
+def _pipeline_rate(names: Sequence[BenchName]) -> dict[str, float]:
+    """Names a second of `answer` and of `answer_compact` (what tables are made of), each of a new pipeline."""
+    from agent.answer import Query
+    from agent.pipeline import Pipeline
+    from standard import load_catalogue
+
+    catalogue = load_catalogue()
+    queries = [Query(each.name, each.modality, each.institution) for each in names]
+    rates: dict[str, float] = {}
+    for key in ("answer", "compact"):
+        began = time.perf_counter()
+        pipeline = Pipeline(catalogue)
+        rates["open_s"] = time.perf_counter() - began
+        asked: Callable[[Sequence[Query]], Sequence[object]]
+        asked = pipeline.answer if key == "answer" else pipeline.answer_compact
+        began = time.perf_counter()
+        answers = asked(queries)
+        rates[key] = len(names) / (time.perf_counter() - began)
+        assert len(answers) == len(names)
+    return rates
+
+
+def _folded(name: str) -> str:
+    import unicodedata
+
+    return unicodedata.normalize("NFKC", name).upper().replace(" ", "")
+
+
+def _item_names() -> list[str]:
+    from standard import load_catalogue
+
+    return [item.name for item in load_catalogue().items.values()]
+
+
+def _tfidf_rate(names: Sequence[BenchName]) -> float:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    items = _item_names()
+    began = time.perf_counter()
+    vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 3))
+    index = vectorizer.fit_transform(map(_folded, items)).T.tocsr()
+    for at in range(0, len(names), 1000):
+        queries = vectorizer.transform(_folded(each.name) for each in names[at : at + 1000])
+        np.argpartition(-(queries @ index).toarray(), 9, axis=1)[:, :10]
+    return len(names) / (time.perf_counter() - began)
+
+
+def _dense_rate(names: Sequence[BenchName]) -> float:
+    """Without the time for the vectors of the items, which are made once."""
+    from retrieval.embeddings import E5
+
+    embedder = E5()
+    embedder.queries(["胸部CT"])  # load the model before the clock runs
+    items = np.random.default_rng(0).normal(size=(len(_item_names()), embedder.dimensions)).astype(np.float32)
+    began = time.perf_counter()
+    vectors = embedder.queries([each.name for each in names])
+    np.argpartition(-(vectors @ items.T), 9, axis=1)[:, :10]
+    return len(names) / (time.perf_counter() - began)
+
+
+def _model_rate(home: Path, names: Sequence[BenchName]) -> float | str:
+    """Names a second, or why there is no model."""
+    from evals.bench.local_model import open_bench_model
+    from evals.bench.model import requests_for
+    from standard.errors import ModelError
+
+    try:
+        model = open_bench_model(home)
+    except ModelError as error:
+        return str(error)
+    try:
+        requests = requests_for(names)
+        model.fill(requests[0])  # the first constrained call is slower
+        began = time.perf_counter()
+        for request in requests:
+            model.fill(request)
+        return len(names) / (time.perf_counter() - began)
+    finally:
+        model.close()
+
+
+def _main(arguments: Sequence[str]) -> None:
+    what, home, count, runs = arguments
+    result = measure_memory(int(count)) if what == "memory" else measure_speed(Path(home), int(count), int(runs))
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])
