@@ -353,10 +353,10 @@ def docs() -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code; every error is told in one sentence."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_run(given or ["--help"]))
+    sys.exit(run(given or ["--help"]))
 
 
-def _run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
     """The exit code of one run."""
     as_json = "--json" in arguments
     signal.signal(signal.SIGTERM, _terminated)

@@ -47,10 +47,10 @@ class Router:
         if unexplained:
             found.append("unexplained")
         codes = {exam.code for exam in exams if exam.code}
-        if not codes and not found:
-            found.append("not_read")
-        elif any(not exam.code for exam in exams) and not issues:
+        if not found and any(not exam.code for exam in exams):
             found.append("uncatalogued")
+        elif not found and not codes:
+            found.append("not_read")
         if model_codes is not None and set(model_codes) != codes:
             found.append("model_disagrees")
         reason = min(found, key=self._gravity.__getitem__) if found else "complete"

@@ -127,6 +127,13 @@ def _latin(char: str) -> bool:
     return ("A" <= char <= "Z") or ("0" <= char <= "9")
 
 
+def _spelled(chars: list[str], index: int) -> bool:
+    """A blank between two letters that stand alone: `C T` is CT."""
+    before = [*"  ", *chars[:index]][-2:]
+    after = [*chars[index + 1 :], *"  "][:2]
+    return before[1].isalpha() and after[0].isalpha() and not _latin(before[0]) and not _latin(after[1])
+
+
 def canonical(raw: str) -> Canonical:
     """The canonical text of a raw name. Total: any string in, never an error."""
     if raw.isascii() or len(raw) > 64 or " " in raw:
@@ -145,7 +152,7 @@ def canonical(raw: str) -> Canonical:
         if char == " ":
             before = chars[kept[-1]] if kept else ""
             after = next((c for c in chars[index + 1 :] if c != " "), "")
-            if not (before and _latin(before) and after and _latin(after)):
+            if not (before and _latin(before) and after and _latin(after)) or _spelled(chars, index):
                 continue
         kept.append(index)
     return Canonical("".join(chars[i] for i in kept), tuple(origin[i] for i in kept))
