@@ -98,7 +98,7 @@ def answers(
                     found.extend(part)
                     progress(len(part))
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(cancel_futures=True)
                 raise
     except BrokenProcessPool as error:
         raise YingmaError(

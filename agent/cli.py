@@ -267,9 +267,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure on labelled names."""
-    from evals.command import run_eval
-
     from agent.opening import model_setting
+    from evals.command import run_eval
 
     code = run_eval(
         gold, no_modality=no_modality, model=model_setting(model), edition=edition, ablation=ablation, as_json=as_json

@@ -87,9 +87,9 @@ def _asked(header: Sequence[str], file: str, option: str, wanted: str) -> int:
     folded = [index for index, column in enumerate(header) if fold(column) == fold(wanted)]
     if len(folded) == 1:
         return folded[0]
-    from rapidfuzz import process
+    from rapidfuzz import fuzz, process
 
-    best = process.extractOne(wanted, header, score_cutoff=50)
+    best = process.extractOne(wanted, header, scorer=fuzz.ratio, score_cutoff=50)
     zh = f"您是否要用 {best[0]}？" if best else "请改用其中之一。"
     en = f"Did you mean {best[0]}?" if best else "Use one of them."
     raise InputError(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from agent.console import note, say, settings_file
 from standard import load_catalogue
 from standard.edition import Catalogue
 from standard.errors import InputError
@@ -41,8 +44,6 @@ def _settings_given() -> bool:
     plain = ("YINGMA_HOME", "YINGMA_LANG")
     if any(name.startswith("YINGMA_") and name not in plain for name in os.environ):
         return True
-    from agent.console import settings_file
-
     return settings_file().exists()
 
 
@@ -62,5 +63,23 @@ def open_pipeline(edition: str | None = None, model: str = "none", retrieve: boo
     from retrieval import Retriever
     from standard.lexicon import load_lexicon
 
-    retriever = Retriever.open(catalogue, load_settings().home, load_lexicon())
+    retriever = Retriever.open(catalogue, load_settings().home, load_lexicon(), progress=_told())
     return Pipeline(catalogue, model=opened, retriever=retriever)
+
+
+def _told() -> Callable[[int, int], None]:
+    """Tells, at the first step and then each ten seconds, that the index is being built and how far it is."""
+    last = [0.0]
+
+    def progress(done: int, total: int) -> None:
+        now = time.monotonic()
+        if done < total and now - last[0] >= 10:
+            note(
+                say(
+                    f"正在建立检索索引（只在首次或版本变更后）：{done}/{total} …",
+                    f"Building the index of candidates (the first time, or after a change): {done}/{total} …",
+                )
+            )
+            last[0] = now
+
+    return progress

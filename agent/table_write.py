@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -128,7 +129,8 @@ def write_parquet(part: Path, tables: Sequence[Table], new_header: Sequence[str]
         with open(part, "wb") as file:
             frame.write_parquet(file)
     except pl.exceptions.PolarsError as error:
-        raise OSError(errno.EIO, str(error)) from error
+        found = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(found[1]) if found else errno.EIO, str(error)) from error
     return frame.height
 
 

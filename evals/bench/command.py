@@ -49,7 +49,8 @@ def reader_table(result: dict[str, Any]) -> Table:
         f"median of {result['runs']} runs; pipeline opens in {result['open_s']} s, peak memory "
         f"{result['peak_memory_mb']} MB",
     )
-    table = _table(title, say("方法", "way"), say("名称/秒", "names/s"), say("流水线是它的几倍", "pipeline is x times"))
+    columns = (say("方法", "way"), say("名称/秒", "names/s"), say("流水线是其几倍", "pipeline is x times"))
+    table = _table(title, *columns, say("成表时是其几倍", "as table rows x times"))
     rates, ratio = result["names_per_s"], result["ratio"]
     rows = (
         ("pipeline", say("流水线：阅读、编码、路由", "pipeline: reader, coder, router")),
@@ -59,9 +60,9 @@ def reader_table(result: dict[str, Any]) -> Table:
         ("model", say("每名问一次模型", "one model call a name")),
     )
     for key, label in rows:
-        value = rates[key]
-        shown = say("未测", "left out") if value is None else f"{value:,}"
-        table.add_row(label, shown, "" if ratio.get(key) is None else f"{ratio[key]:,.2f}")
+        shown = say("未测", "left out") if rates[key] is None else f"{rates[key]:,}"
+        times = [ratio[ours].get(key) for ours in ("pipeline", "pipeline_table")]
+        table.add_row(label, shown, *("" if each is None else f"{each:,}" for each in times))
     if result["left_out"]:
         table.caption = say("模型未测：", "no model: ") + str(result["left_out"])
     return table

@@ -18,7 +18,7 @@ from standard.lexicon import load_lexicon
 
 with (Path(__file__).parent / "names.tsv").open(encoding="utf-8", newline="") as _file:
     NAMES = list(csv.DictReader(_file, delimiter="\t", quoting=csv.QUOTE_NONE))
-ITEMS = [item for item in load_catalogue("3.8.2").items.values()]
+ITEMS = list(load_catalogue("3.8.2").items.values())
 COLUMN = {"MG": "DR", "RF": "DR"}
 
 

@@ -61,9 +61,9 @@ def gguf() -> Path:
 
 @pytest.fixture(scope="session")
 def local_settings(gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of the local model; small and with two threads."""
+    """Settings of the local model; small and with one thread, so that tests beside each other do not spin."""
     return load_settings(
-        home=tmp_path_factory.mktemp("home"), model="local", model_path=gguf, model_context=1024, model_threads=2
+        home=tmp_path_factory.mktemp("home"), model="local", model_path=gguf, model_context=1024, model_threads=1
     )
 
 
