@@ -85,7 +85,10 @@ class Lexer:
         self._finder = ahocorasick_rs.AhoCorasick([word.surface for word in self.words])
         self._guard = [_guard(word.surface) for word in self.words]
         self._patterns = [re.compile(pattern.pattern) for pattern in lexicon.patterns]
+        self._any_pattern = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in lexicon.patterns))
         self.first_pattern = len(self.words)
+        self._guard += [0] * len(self._patterns)
+        self._price = [EACH - size / LONG for size in range(LONG + 1)]  # the longer form where two cuts tie
         for pattern in lexicon.patterns:
             if pattern.slot == "noise":
                 self.words.append(Word(pattern.pattern, (), "noise", pattern.element))
@@ -95,69 +98,66 @@ class Lexer:
 
     def tokens(self, text: str) -> list[Token]:
         """The best cut of a canonical text, in order, with a token UNEXPLAINED for each run that nothing explains."""
+        matches = self._finder.find_matches_as_indexes(text, overlapping=True)  # in the order of their ends
+        if not (DIGITS.isdisjoint(text) and NUMERALS.isdisjoint(text)) and self._any_pattern.search(text):
+            found = [
+                (number, *match.span())
+                for number, pattern in enumerate(self._patterns, self.first_pattern)
+                for match in pattern.finditer(text)
+                if match.end() > match.start()
+            ]
+            if found:
+                matches = sorted([*matches, *found], key=_end)
+        return self._cheapest(text, matches)
+
+    def _cheapest(self, text: str, matches: list[tuple[int, int, int]]) -> list[Token]:
+        """Shortest path over the ends of forms; `matches` in the order of their ends."""
         length = len(text)
-        ends: list[list[tuple[int, int]] | None] = [None] * (length + 1)
-        guards = self._guard
-        for form, start, end in self._finder.find_matches_as_indexes(text, overlapping=True):
+        guards, price = self._guard, self._price
+        cost = [0.0] * (length + 1)
+        back = [(0, UNEXPLAINED)] * (length + 1)
+        reached = 0
+        for form, start, end in matches:
             guard = guards[form]
-            if guard:
-                if guard & 1 and start and text[start - 1] in LETTERS:
-                    continue
-                if guard & 2 and end < length and text[end] in LETTERS:
-                    continue
-                if guard & 4 and start and text[start - 1] in DIGITS:
-                    continue
-            at = ends[end]
-            if at is None:
-                ends[end] = [(start, form)]
+            if guard and (
+                (guard & 1 and start and text[start - 1] in LETTERS)
+                or (guard & 2 and end < length and text[end] in LETTERS)
+                or (guard & 4 and start and text[start - 1] in DIGITS)
+            ):
+                continue
+            while reached < end:
+                cost[reached + 1] = cost[reached] + GAP
+                back[reached + 1] = (reached, UNEXPLAINED)
+                reached += 1
+            size = end - start
+            total = cost[start] + price[size if size < LONG else LONG] - start / 4096
+            if total < cost[end]:
+                cost[end] = total
+                back[end] = (start, form)
+        out: list[Token] = []
+        end = length
+        if reached < length:
+            out.append(Token(reached, length, UNEXPLAINED))
+            end = reached
+        while end:
+            start, form = back[end]
+            if form == UNEXPLAINED and out and out[-1][2] == UNEXPLAINED and out[-1][0] == end:
+                out[-1] = Token(start, out[-1][1], UNEXPLAINED)
             else:
-                at.append((start, form))
-        if not DIGITS.isdisjoint(text) or not NUMERALS.isdisjoint(text):
-            for number, pattern in enumerate(self._patterns, self.first_pattern):
-                for match in pattern.finditer(text):
-                    start, end = match.span()
-                    if start == end:
-                        continue
-                    at = ends[end]
-                    if at is None:
-                        ends[end] = [(start, number)]
-                    else:
-                        at.append((start, number))
-        return _cheapest(length, ends)
+                out.append(Token(start, end, form))
+            end = start
+        out.reverse()
+        return out
 
 
 LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 DIGITS = frozenset("0123456789")
 NUMERALS = frozenset("一二三四五六七八九十两第个")
-GAP, EACH = 1000, 16  # cost of an unexplained character, of a token; squares of lengths break ties
+GAP, EACH, LONG = 1000.0, 16.0, 12  # cost of an unexplained character, of a token; from LONG on all are equal
 
 
-def _cheapest(length: int, ends: list[list[tuple[int, int]] | None]) -> list[Token]:
-    cost = [0.0] * (length + 1)
-    back: list[tuple[int, int]] = [(0, UNEXPLAINED)] * (length + 1)
-    for end in range(1, length + 1):
-        best = cost[end - 1] + GAP
-        where = (end - 1, UNEXPLAINED)
-        at = ends[end]
-        if at is not None:
-            for start, form in at:
-                size = end - start
-                total = cost[start] + EACH - (size if size < 12 else 12) / 12 - start / 4096
-                if total < best:
-                    best, where = total, (start, form)
-        cost[end] = best
-        back[end] = where
-    out: list[Token] = []
-    end = length
-    while end:
-        start, form = back[end]
-        if form == UNEXPLAINED and out and out[-1].form == UNEXPLAINED and out[-1].start == end:
-            out[-1] = Token(start, out[-1].end, UNEXPLAINED)
-        else:
-            out.append(Token(start, end, form))
-        end = start
-    out.reverse()
-    return out
+def _end(match: tuple[int, int, int]) -> int:
+    return match[2]
 
 
 def _mask_of(found: list[Meaning]) -> int:
