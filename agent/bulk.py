@@ -8,6 +8,7 @@ With a model the pipeline runs in this process, since the model has its own conc
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -131,6 +132,7 @@ def _pool(pipeline: Pipeline, edition: str | None, workers: int) -> ProcessPoolE
     global _pipeline
     if sys.platform == "linux" and _single_threaded():
         _pipeline = pipeline
+        gc.freeze()  # what is loaded stays shared: the collector of a worker does not touch it
         context: Any = multiprocessing.get_context("fork")
         return ProcessPoolExecutor(workers, context, _begin, (None, False))
     context = multiprocessing.get_context("spawn")
