@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.answer import Query, Suggestion
+from agent.device import DeviceReader
 from agent.reader import Reader
 from agent.reading import Exam
 from agent.reasons import reasons
 from agent.resolve import Issue
 from agent.router import Routed, Router
-from standard import Catalogue
+from standard import Catalogue, decode
 from standard.lexicon import DATA, Lexicon, load_lexicon
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ class Pipeline:
         model: Model | None = None,
         retriever: Retriever | None = None,
         lexicon: Lexicon | None = None,
+        device_codes: bool = False,
     ) -> None:
         self.catalogue = catalogue
         self.lexicon = lexicon or load_lexicon()
         self.reader = Reader(catalogue, self.lexicon)
         self.router = Router()
+        self.devices = DeviceReader(catalogue, self.lexicon) if device_codes else None
         self.model = model
         self.retriever = retriever
         self._asks = {row.id for row in reasons().values() if row.ask == "model"}
@@ -74,7 +77,7 @@ class Pipeline:
 
     def answer_compact(self, queries: Sequence[Query]) -> list[Compact]:
         """The answers as text for a table: route, codes and names joined, score, reason id, edition, detail."""
-        if self.model is not None:
+        if self.model is not None or self.devices is not None:
             return [self._as_text(suggestion) for suggestion in self.answer(queries)]
         out = []
         kept = self._compact
@@ -108,11 +111,12 @@ class Pipeline:
             if outcome.kind == "answered":
                 routed = self.router.route(reading.exams, issues, reading.unexplained, outcome.codes)
                 codes = codes or outcome.codes
+        site = codes if self.devices is None else self.devices.applied(reading.canonical, codes)
         return Suggestion(
             query=query,
             route=routed.route,
-            codes=codes,
-            names=tuple(self.catalogue.items[code].name for code in codes),
+            codes=site,
+            names=tuple(decode(self.catalogue, code).name for code in site),
             score=routed.score,
             reason=routed.reason,
             edition=self._edition(codes),

@@ -184,6 +184,16 @@ class PairRow(Row):
     source: Source
 
 
+class DeviceRow(Row):
+    """A kind of scanner: what a name says of it (a regular expression on canonical text), and its device code."""
+
+    pattern: str
+    modality: str
+    device: str
+    source: Source
+    example: str
+
+
 class InherentRow(Row):
     """A post-processing that angiography holds by itself: said beside it, it orders nothing more."""
 
@@ -282,6 +292,7 @@ class Lexicon:
     generics: tuple[GenericRow, ...]
     angiographies: tuple[AngiographyRow, ...]
     pairs: tuple[PairRow, ...]
+    devices: tuple[DeviceRow, ...]
     inherent: tuple[InherentRow, ...]
     one_parts: tuple[OnePartRow, ...]
     unsided: tuple[UnsidedRow, ...]
@@ -350,6 +361,7 @@ def read_lexicon(folder: Path = DATA) -> Lexicon:
         generics=_rows(rules / "generic.tsv", GenericRow),
         angiographies=_rows(rules / "angiography.tsv", AngiographyRow),
         pairs=_rows(rules / "pair.tsv", PairRow),
+        devices=_rows(rules / "device.tsv", DeviceRow),
         inherent=_rows(rules / "inherent.tsv", InherentRow),
         one_parts=_rows(rules / "one_part.tsv", OnePartRow),
         unsided=_rows(rules / "unsided.tsv", UnsidedRow),
