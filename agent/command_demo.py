@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.columns import OUTPUT, choose
 from agent.command_normalize import Options, Outcome, normalize, reason_sentence, summary
 from agent.console import emit_json, say
 from agent.reference import ROOT
@@ -90,28 +91,40 @@ def _tell_reasons(console: Console, outcomes: list[Outcome]) -> None:
 
 
 def _tell_samples(console: Console, outputs: list[Path]) -> None:
-    """Rows of every reason in turn, until there are enough."""
+    """Ten rows with why they came out so."""
     from rich.table import Table
     from rich.text import Text
 
     from agent.command_explain import shown
 
-    by_reason: dict[str, list[dict[str, str]]] = {}
-    for row in _rows(outputs):
-        by_reason.setdefault(row["yingma_reason"].split(":", 1)[0], []).append(row)
-    chosen: list[dict[str, str]] = []
-    depth = 0
-    while len(chosen) < SAMPLES and any(depth < len(rows) for rows in by_reason.values()):
-        chosen += [rows[depth] for rows in by_reason.values() if depth < len(rows)]
-        depth += 1
     table = Table(title=say("其中十行", "Ten of the rows"), title_justify="left", show_lines=True)
     for heading in say("名称|编码|标准名称|为什么", "name|codes|names|why").split("|"):
         table.add_column(heading, overflow="fold")
-    for row in sorted(chosen[:SAMPLES], key=lambda each: each["yingma_route"]):
-        name = next(row[key] for key in ("检查项目名称", "项目名称", "exam_name", "收费项目名称") if key in row)
-        cells = (name, row["yingma_codes"].replace("+", "\n"), row["yingma_names"], row["yingma_reason"])
-        table.add_row(*(Text(shown(cell) if "\n" not in cell else cell) for cell in cells))
+    for row in _samples(list(_rows(outputs))):
+        codes, names = row["yingma_codes"].replace("+", "\n"), row["yingma_names"].replace(" + ", "\n")
+        table.add_row(Text(shown(_name(row))), codes, names, Text(shown(row["yingma_reason"])))
     console.print(table)
+
+
+def _name(row: dict[str, str]) -> str:
+    """The exam's name of a row of any of the files."""
+    return row[tuple(row)[choose(tuple(row)[: -len(OUTPUT)], "").name]]
+
+
+def _samples(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Accepted: several exams, English, long names. For review: one of each reason, the frequent ones first."""
+    accepted = [row for row in rows if row["yingma_route"] == "accepted"]
+    several = [row for row in accepted if "+" in row["yingma_codes"]]
+    english = [row for row in accepted if _name(row).isascii()]
+    long = sorted(accepted, key=lambda row: -len(_name(row)))
+    chosen = [*several[:1], *english[:1]]
+    chosen = [*[row for row in long if row not in chosen][:2], *chosen]
+    reasons: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        if row["yingma_route"] == "review":
+            reasons.setdefault(row["yingma_reason"].split(":", 1)[0], []).append(row)
+    frequent = sorted(reasons.values(), key=lambda each: -len(each))
+    return [*chosen, *(each[0] for each in frequent)][:SAMPLES]
 
 
 def _rows(outputs: list[Path]) -> Iterator[dict[str, str]]:
