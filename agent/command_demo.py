@@ -116,7 +116,7 @@ def _samples(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     accepted = [row for row in rows if row["yingma_route"] == "accepted"]
     several = [row for row in accepted if "+" in row["yingma_codes"]]
     english = [row for row in accepted if _name(row).isascii()]
-    long = sorted(accepted, key=lambda row: -len(_name(row)))
+    long = sorted((row for row in accepted if not _name(row).isascii()), key=lambda row: -len(_name(row)))
     chosen = [*several[:1], *english[:1]]
     chosen = [*[row for row in long if row not in chosen][:2], *chosen]
     reasons: dict[str, list[dict[str, str]]] = {}
