@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval import LexicalIndex, Retriever
+from agent.console import say
+from retrieval import Candidate, LexicalIndex, Retriever
 from retrieval.embeddings import E5
 from retrieval.modality import ModalityFilter
 from retrieval.text import Cleaner, fold
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from standard.lexicon import Lexicon
 
 CUTS = (1, 5, 10, 20)
+DEPTH = 150  # candidates asked for, so that places in each source are known
 OUTSIDE = -1.0  # below every score
 Scores = NDArray[np.float32]
 
@@ -109,23 +111,40 @@ def measure_recall(
         ):
             ways.append(_recall(method, filtered, rows, codes, ranks))
     with Retriever.open(catalogue, home, lexicon, embedder, progress) as retriever:
-        found = retriever.search([(row.name, row.modality) for row in rows], max(CUTS))
-    places = [[each.code for each in hits] for hits in found]
-    at = {k: float(np.mean([row.code in hits[:k] for row, hits in zip(rows, places, strict=True)])) for k in CUTS}
-    return [*ways, Recall("ours: spoken names, lexical + dense", True, len(rows), at)]
+        found = retriever.search([(row.name, row.modality) for row in rows], DEPTH)
+    ours = [_placed(row.code, hits) for row, hits in zip(rows, found, strict=True)]
+    for source, method in (
+        ("lexical", "lexical alone, spoken names"),
+        ("dense", "dense alone, cleaned names"),
+        ("", "ours: lexical + dense + exact"),
+    ):
+        at = {k: float(np.mean([each.get(source, DEPTH) <= k for each in ours])) for k in CUTS}
+        ways.append(Recall(method, True, len(rows), at))
+    return ways
+
+
+def _placed(code: str, hits: Sequence[Candidate]) -> Mapping[str, int]:
+    """The place of a code in each source, and in the fused list under ""."""
+    for place, each in enumerate(hits, 1):
+        if each.code == code:
+            return {**each.ranks, "": place}
+    return {}
 
 
 def recall_table(results: Sequence[Recall]) -> Table:
     """The results as a table for the terminal."""
     from rich.table import Table
 
-    table = Table(title=f"recall on {results[0].rows} names with one exam, %")
-    table.add_column("method")
-    table.add_column("modality filter")
+    rows = results[0].rows
+    table = Table(
+        title=say(f"{rows} 个单一检查名称的召回率，%", f"recall on {rows} names with one exam, %"), title_justify="left"
+    )
+    table.add_column(say("方法", "method"))
+    table.add_column(say("按检查类型过滤", "modality filter"))
     for k in CUTS:
         table.add_column(f"@{k}", justify="right")
     for each in results:
-        row = [each.method, "yes" if each.filtered else "no"]
+        row = [each.method, say("是", "yes") if each.filtered else say("否", "no")]
         table.add_row(*row, *(f"{100 * each.at[k]:.1f}" for k in CUTS), end_section=each.method.startswith("fused"))
     return table
 

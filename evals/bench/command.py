@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.console import emit_json, language, note, out, say
+from agent.console import emit_json, note, out, say
 from agent.settings import home_folder
 from evals.bench.machine import machine_facts
 from evals.bench.model import run_model_bench
@@ -22,8 +22,10 @@ BENCHES: dict[str, Callable[[Path], dict[str, Any]]] = {"reader": run_reader_ben
 def run_bench(name: str | None, as_json: bool) -> int:
     """One benchmark, or all; the exit code. Raises InputError for a name that there is not."""
     if name is not None and name not in BENCHES:
-        known = "、".join(BENCHES) if language() == "zh" else ", ".join(BENCHES)
-        raise InputError(f"没有测速项 {name!r}；可用：{known}", f"There is no benchmark {name!r}; known: {known}")
+        raise InputError(
+            f"没有测速项 {name!r}；可用：{'、'.join(BENCHES)}",
+            f"There is no benchmark {name!r}; known: {', '.join(BENCHES)}",
+        )
     command = "./yingma bench" + (f" {name}" if name else "")
     facts = machine_facts()
     if not as_json:
