@@ -121,7 +121,7 @@ def _names(slots: _Slots, lexicon: Lexicon) -> Iterator[str]:
     """All names, the plainest first, with repetitions."""
     family = slots.family
     parts = _said("part", slots.part, family, lexicon)
-    sides = [slots.side, *(f"{slots.side}侧" for _ in (1,) if slots.side)]
+    sides = [slots.side, f"{slots.side}侧"] if slots.side else [""]
     sides = list(dict.fromkeys([*sides, *_said("side", slots.side, family, lexicon)]))
     scans = _scans(slots, lexicon)
     posts = _said("post", slots.post, family, lexicon)

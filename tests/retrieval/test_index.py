@@ -220,3 +220,16 @@ def test_a_vector_file_that_cannot_be_read_is_made_anew(
     vectors = VectorCache(tmp_path, counting).passages(["CT颅脑平扫"])
     assert (vectors.shape, counting.embedded) == ((1, 384), 1)
     assert "computed anew" in caplog.text
+
+
+def test_two_retrievers_in_one_process_do_not_close_each_other(
+    place: Path, small: Catalogue, lexicon: Lexicon, e5: E5
+) -> None:
+    one = Retriever.open(small, place, lexicon, e5)
+    two = Retriever.open(small, place, lexicon, e5)
+    before = two.search([("头颅CT平扫", "CT")])
+    one.close()
+    assert two.search([("头颅CT平扫", "CT")]) == before
+    two.close()
+    with Retriever.open(small, place, lexicon, e5) as three:
+        assert three.search([("头颅CT平扫", "CT")]) == before
