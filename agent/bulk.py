@@ -83,31 +83,30 @@ def answers(
     workers: int,
     progress: Progress,
     step: int = CHUNK,
-) -> list[Answer]:
-    """The answer of each query, in order. `progress` is told how many more are done."""
+) -> Iterator[Answer]:
+    """The answer of each query, in order, as they come. `progress` is told how many more are done.
+
+    Close it (contextlib.closing) to end the workers when not all answers are taken.
+    """
     chunks = _chunks(queries, step)
-    found: list[Answer] = []
     if workers <= 1:
         for chunk in chunks:
-            found.extend(pipeline.answer_compact(chunk))
+            yield from pipeline.answer_compact(chunk)
             progress(len(chunk))
-        return found
+        return
+    pool = _pool(pipeline, edition, workers)
     try:
-        with _pool(pipeline, edition, workers) as pool:
-            try:
-                for part in pool.map(_answer, chunks):
-                    found.extend(part)
-                    progress(len(part))
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        for part in pool.map(_answer, chunks):
+            yield from part
+            progress(len(part))
     except BrokenProcessPool as error:
         raise YingmaError(
             "一个工作进程被系统终止（多半是内存不足）；没有写出任何内容，请加 --workers 1 重试。",
             "A worker process was killed by the system, probably for memory; nothing was written, "
             "try again with --workers 1.",
         ) from error
-    return found
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _chunks(queries: Sequence[Query], size: int) -> Iterator[list[Query]]:

@@ -6,12 +6,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent import bulk, columns, tables
+from agent.answer import Query
 from agent.console import emit_json, language, note, say
 from agent.opening import model_setting, open_pipeline
 
@@ -94,19 +95,13 @@ def normalize(options: Options) -> Outcome:
     pipeline = open_pipeline(options.edition, model)
     workers = bulk.workers_for(len(work.queries), options.workers) if model == "none" else 1
     step = bulk.CHUNK if model == "none" else bulk.STEP
-    with progress(len(work.queries)) as advance:
-        found = bulk.answers(pipeline, work.queries, options.edition, workers, advance, step)
-    new = {query: _cells(answer) for query, answer in zip(work.queries, found, strict=True)}
     reasons: Counter[tuple[str, str]] = Counter()
-    routes = {query: (answer[0], answer[4]) for query, answer in zip(work.queries, found, strict=True)}
-
-    def cells() -> Iterator[Sequence[str]]:
-        for table in opened:
-            for query in bulk.queries_of(table, chosen):
-                reasons[routes[query]] += 1
-                yield new[query]
-
-    rows = tables.write_table(options.output, opened, columns.OUTPUT, cells())
+    with (
+        progress(len(work.queries)) as advance,
+        closing(bulk.answers(pipeline, work.queries, options.edition, workers, advance, step)) as found,
+    ):
+        cells = _join(opened, chosen, zip(work.queries, found, strict=True), reasons)
+        rows = tables.write_table(options.output, opened, columns.OUTPUT, cells)
     by_route: Counter[str] = Counter()
     for (route, _), count in reasons.items():
         by_route[route] += count
@@ -117,6 +112,27 @@ def normalize(options: Options) -> Outcome:
         )
     seconds = time.perf_counter() - started
     return Outcome(options.output, rows, len(work.queries), dict(by_route), dict(reasons), notes, seconds)
+
+
+def _join(
+    opened: Sequence[tables.Table],
+    chosen: columns.Columns,
+    answered: Iterator[tuple[Query, bulk.Answer]],
+    reasons: Counter[tuple[str, str]],
+) -> Iterator[Sequence[str]]:
+    """The new cells of each row, written while later answers are still being worked out.
+
+    Answers come in the order in which their names first stand in the rows, so a row waits for no later one.
+    """
+    known: dict[Query, tuple[tuple[str, ...], tuple[str, str]]] = {}
+    for table in opened:
+        for query in bulk.queries_of(table, chosen):
+            while query not in known:
+                name, answer = next(answered)
+                known[name] = (_cells(answer), (answer[0], answer[4]))
+            cells, reason = known[query]
+            reasons[reason] += 1
+            yield cells
 
 
 def _cells(answer: bulk.Answer) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ class ParquetTable:
         """The file; InputError where it is none."""
         try:
             frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
-        except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
             cause = str(error).split("\n", 1)[0]
             raise InputError(
                 f"{path} 不是可读的 parquet 文件（{cause}）；请重新导出。",

@@ -13,6 +13,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -28,17 +29,35 @@ def write(path: Path, tables: Sequence[Table], new_header: Sequence[str], new_ce
     target = path.resolve()
     writer = WRITERS[target.suffix.lower()]
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".yingma-", suffix=".part")
-        os.close(handle)
-        part = Path(name)
-        try:
+        with _part(target.parent) as part:
             count = writer(part, tables, new_header, new_cells)
             _settle(part, target)
-        finally:
-            part.unlink(missing_ok=True)
     except OSError as error:
         raise _cannot_write(path, error) from error
     return count
+
+
+@contextmanager
+def _part(folder: Path) -> Iterator[Path]:
+    """A file in a folder, gone at the end unless it was given a name.
+
+    Where the system can (Linux), it has no name at first, so that even a killed process leaves nothing behind.
+    """
+    try:
+        handle = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+        nameless = Path(f"/proc/self/fd/{handle}")
+    except (AttributeError, OSError):  # another system, or a file system that cannot
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".yingma-", suffix=".part")
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+        return
+    try:
+        yield nameless
+    finally:
+        os.close(handle)
 
 
 def _settle(part: Path, target: Path) -> None:
@@ -53,9 +72,19 @@ def _settle(part: Path, target: Path) -> None:
     handle = os.open(part, os.O_RDONLY)
     try:
         os.fsync(handle)
+        if not part.is_relative_to("/proc"):
+            part.replace(target)
+            return
+        # A file without a name cannot replace another, so it gets one first. os.link follows the link in /proc only
+        # where it is given a folder, which an absolute path does not use.
+        named = target.parent / f".yingma-{os.getpid()}.part"
+        os.link(part, named, src_dir_fd=handle, follow_symlinks=True)
+        try:
+            named.replace(target)
+        finally:
+            named.unlink(missing_ok=True)
     finally:
         os.close(handle)
-    part.replace(target)
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError:

@@ -226,13 +226,13 @@ def many(count: int) -> list[Query]:
 def test_same_answers_for_any_workers_order_and_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone, forked, started anew, and in reverse."""
     pipeline, queries, done = open_pipeline(), many(2_500), []
-    alone = bulk.answers(pipeline, queries, None, 1, done.append)
+    alone = list(bulk.answers(pipeline, queries, None, 1, done.append))
     assert sum(done) == len(queries)
     assert len({answer[0] for answer in alone}) == 2
-    assert bulk.answers(pipeline, queries, None, 3, done.append, step=100) == alone
-    assert bulk.answers(pipeline, queries[::-1], None, 2, done.append)[::-1] == alone
+    assert list(bulk.answers(pipeline, queries, None, 3, done.append, step=100)) == alone
+    assert list(bulk.answers(pipeline, queries[::-1], None, 2, done.append))[::-1] == alone
     monkeypatch.setattr(bulk, "_single_threaded", lambda: False)
-    assert bulk.answers(pipeline, queries, None, 2, done.append) == alone
+    assert list(bulk.answers(pipeline, queries, None, 2, done.append)) == alone
 
 
 def test_forked_workers_give_the_same_file(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_killed_worker_is_told_and_nothing_hangs() -> None:
     from standard.errors import YingmaError
 
     with pytest.raises(YingmaError, match="worker process was killed"):
-        bulk.answers(open_pipeline(), many(4_000), None, 2, kill, step=20)
+        list(bulk.answers(open_pipeline(), many(4_000), None, 2, kill, step=20))
     assert multiprocessing.active_children() == []
 
 
@@ -509,6 +509,35 @@ def test_data_files_hold() -> None:
     from agent.command_develop import data_files_hold
 
     assert data_files_hold()
+
+
+def test_language_by_setting_and_locale(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def now() -> str:
+        console.language.cache_clear()
+        return console.language()
+
+    monkeypatch.delenv("YINGMA_LANG")
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    assert now() == "en"
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert now() == "zh"
+    (home / "settings.toml").write_text('lang = "en"\n')
+    assert now() == "en"
+    monkeypatch.setenv("YINGMA_LANG", "zh")
+    assert now() == "zh"
+
+
+def test_model_by_setting(yingma: Callable[..., Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where --model is not given, the setting says which; one that does not hold stops the run."""
+    source = write(tmp_path / "in.csv", ("name",), ("胸部CT平扫",))
+    monkeypatch.setenv("YINGMA_MODEL", "gpt")
+    code, _, err = yingma("normalize", source, "-o", tmp_path / "out.csv")
+    assert (code, "YINGMA_MODEL" in err, (tmp_path / "out.csv").exists()) == (2, True, False)
+    assert yingma("normalize", source, "-o", tmp_path / "out.csv", "--model", "none")[0] == 0
+    monkeypatch.setenv("YINGMA_MODEL", "none")
+    assert yingma("normalize", source, "-o", tmp_path / "out.csv")[0] == 0
 
 
 def test_impossible_language_is_one_sentence() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import os
+import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import openpyxl
@@ -368,14 +369,39 @@ def test_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     target.write_text("old")
 
-    def cells_that_fail() -> object:
+    def cells_that_fail() -> Iterator[Sequence[str]]:
         yield NEW
         raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError, match="in the middle"):
-        write_table(target, open_tables([source]), OUTPUT, cells_that_fail())  # type: ignore[arg-type]
+        write_table(target, open_tables([source]), OUTPUT, cells_that_fail())
     assert target.read_text() == "old"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files without a name are Linux's")
+def test_nothing_is_seen_while_it_is_written(tmp_path: Path) -> None:
+    """On Linux not even a killed process leaves a file behind: until it is whole it has no name."""
+    source = written([["1"], ["2"]], ["name"], tmp_path / "in.csv")
+    seen = []
+
+    def cells_that_look() -> Iterator[Sequence[str]]:
+        for _ in range(2):
+            seen.append(sorted(each.name for each in tmp_path.iterdir()))
+            yield NEW
+
+    assert write_table(tmp_path / "out.csv", open_tables([source]), OUTPUT, cells_that_look()) == 2
+    assert seen == [["in.csv"]] * 2
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx", ".parquet"])
+def test_a_file_system_without_nameless_files(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "O_TMPFILE")
+    source = written([["1"]], ["name"], tmp_path / "in.csv")
+    target = tmp_path / f"out{ending}"
+    target.write_text("old")
+    assert through(source, target) == [["name", *OUTPUT], ["1", *NEW]]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in.csv", target.name]
 
 
 def test_new_file_has_ordinary_permissions_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
