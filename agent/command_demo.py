@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.columns import OUTPUT, choose
 from agent.command_normalize import Options, Outcome, normalize, reason_sentence, summary
-from agent.console import emit_json, say
+from agent.console import emit_json, out, say
 from agent.reference import ROOT
 from standard.errors import InputError
 
@@ -35,9 +34,7 @@ def run(as_json: bool) -> None:
     if as_json:
         emit_json({"files": [{"input": str(path), **summary(outcome)} for path, outcome in outcomes]})
         return
-    from rich.console import Console
-
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    console = out()
     _tell_files(console, outcomes)
     _tell_reasons(console, [outcome for _, outcome in outcomes])
     _tell_samples(console, [outcome.output for _, outcome in outcomes])

@@ -225,7 +225,8 @@ def many(count: int) -> list[Query]:
 
 def test_same_answers_for_any_workers_order_and_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone, forked, started anew, and in reverse."""
-    pipeline, queries, done = open_pipeline(), many(2_500), []
+    pipeline, queries = open_pipeline(), many(2_500)
+    done: list[int] = []
     alone = list(bulk.answers(pipeline, queries, None, 1, done.append))
     assert sum(done) == len(queries)
     assert len({answer[0] for answer in alone}) == 2
