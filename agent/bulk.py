@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -83,7 +83,7 @@ def answers(
     workers: int,
     progress: Progress,
     step: int = CHUNK,
-) -> Iterator[Answer]:
+) -> Generator[Answer, None, None]:
     """The answer of each query, in order, as they come. `progress` is told how many more are done.
 
     Close it (contextlib.closing) to end the workers when not all answers are taken.
