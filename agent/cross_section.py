@@ -11,6 +11,9 @@ from agent.resolve import Issue, Resolved, Shared
 from agent.stock import UNSPECIFIED
 from standard.lexicon import split
 
+WEAK = "常规扫描"  # 常规, Routine: the plain scan, unless a scan of contrast stands beside it
+MEDIUM = "造影"  # of a vessel or of a joint
+
 
 class CrossSection:
     """CT and MR: part x scan (+ post-processing), vessels by region, the plain scan by convention."""
@@ -60,6 +63,14 @@ class CrossSection:
             scans = [scan for scan in scans if scan != "成像"]
             if not scans and any(part.element in self.vessel_parts for part in parts):
                 scans = ["血管成像"]
+        if WEAK in scans:
+            scans = [scan for scan in scans if scan != WEAK]
+            if scans and not {*scans} & {self.PLAIN, self.CONTRAST, self.BOTH}:
+                scans = [self.PLAIN, *scans]
+                issues.append(("combo_unclear", where, self.PLAIN))
+        if MEDIUM in scans:
+            vessels = group.vessels or any(part.element in self.vessel_parts for part in parts)
+            scans = [("血管成像" if vessels else "关节造影") if scan == MEDIUM else scan for scan in scans]
         vascular = [scan for scan in scans if scan in self.angiography]
         others = [scan for scan in scans if scan not in self.angiography]
         if group.vessels and not vascular:
@@ -76,6 +87,8 @@ class CrossSection:
                 others, rules = [""], []
             else:
                 others, rules = [self.PLAIN], ["plain_scan_default"]
+        if vascular and not others:
+            parts = self._joined(parts)
         for part in parts:
             said = self._paired(part, [scan for scan in [*scans, *vascular, *others] if scan in {*vascular, *others}])
             for scan in dict.fromkeys(said):
@@ -87,11 +100,19 @@ class CrossSection:
                 for post in posts:
                     if post not in self.inherent:
                         self._item(part, "", post, [], exams, issues)
-        if vascular and others and {*others} & {self.CONTRAST, self.BOTH}:
-            issues.append(("combo_unclear", where, ""))
-        unclear = [row for row in self.pairs if row.together == "?" and {row.scan, row.other} <= {*others}]
+        unclear = [row for row in self.pairs if row.together == "?" and {row.scan, row.other} <= {*others, *vascular}]
         issues.extend(("combo_unclear", where, row.other) for row in unclear)
         return Resolved(exams, issues)
+
+    def _joined(self, parts: list[PartRef]) -> list[PartRef]:
+        """Regions whose vessels are one region's when named together (头部和颈部 = 头颈部), in place of the first."""
+        for row in self.shared.lexicon.vessel_groups:
+            regions = set(row.regions.split(";"))
+            found = [part for part in parts if part.element in regions]
+            if self.family in split(row.modality) and {part.element for part in found} == regions:
+                rest = [part for part in parts if part not in found]
+                return [PartRef(row.region, "", found[0].index, False, found[0].separator), *rest]
+        return parts
 
     def _has(self, parts: list[PartRef], scan: str, post: str) -> bool:
         for part in parts:
@@ -113,10 +134,12 @@ class CrossSection:
         return scans
 
     def _paired(self, part: PartRef, scans: list[str]) -> list[str]:
-        """Two scans that the edition has together for this part, and the second not alone."""
+        """Two scans that the edition has together for this part are that one."""
         for row in self.pairs:
-            alone = row.together == "?" or self._has([part], row.other, "")
-            if row.scan in scans and row.other in scans and not alone and self._has([part], row.together, ""):
+            if row.together == "?" or not {row.scan, row.other} <= {*scans}:
+                continue
+            home = PartRef(self.home.get(row.together, part.element), "", part.index, False, "")
+            if self._has([home], row.together, ""):
                 rest = [scan for scan in scans if scan not in (row.scan, row.other)]
                 return [row.together, *rest]
         return scans

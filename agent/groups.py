@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from agent.relations import Containment
 from agent.stock import UNSPECIFIED
-from standard.lexicon import Lexicon, split
 
 BOUNDARY = "comma"
-SEPARATORS = frozenset({"comma", "list", "plus", "and", "dash", "or"})
+SEPARATORS = frozenset({"comma", "list", "slash", "plus", "under", "and", "dash", "or"})
+HEADS = {"US": frozenset({"", "dash", "under", "slash"})}  # separators after a heading; elsewhere a dash alone
 
 
 class Node(NamedTuple):
@@ -88,41 +89,6 @@ LISTS = {
 SAID = frozenset({"scan", "post", "position", "subitem"})
 
 
-class Containment:
-    """Which part holds which, by family, and which relation a general scan has to a special one."""
-
-    def __init__(self, lexicon: Lexicon) -> None:
-        self._members: dict[str, dict[str, dict[str, str]]] = {}
-        for row in lexicon.containments:
-            for family in split(row.modality):
-                whole = self._members.setdefault(family, {}).setdefault(row.whole, {})
-                whole.update(dict.fromkeys(row.members.split(";"), row.adjoining))
-        self._general: dict[str, frozenset[str]] = {}
-        self.specific_of_all: set[str] = set()
-        for generic in lexicon.generics:
-            if generic.specific == "*":
-                self.specific_of_all.add(generic.general)
-            else:
-                self._general[generic.general] = frozenset(generic.specific.split(";"))
-
-    def adjoining(self, family: str, whole: str, member: str) -> str:
-        """`finer` or `whole` where `whole` holds `member`, else empty."""
-        return self._members.get(family, {}).get(whole, {}).get(member, "")
-
-    def general(self, scan: str, other: str) -> bool:
-        """`scan` says less than `other` does."""
-        return scan in self.specific_of_all or other in self._general.get(scan, ())
-
-    def most_specific(self, scans: list[tuple[str, int]]) -> list[tuple[str, int]]:
-        """The scans without those that another one says better, each once."""
-        names = dict(reversed(scans))
-        return [
-            (scan, index)
-            for scan, index in dict(scans).items()
-            if not any(scan != other and self.general(scan, other) for other in names)
-        ]
-
-
 class Grouper:
     """Makes groups of the nodes of one segment."""
 
@@ -140,7 +106,15 @@ class Grouper:
             self._label(groups, label, family)
         for group in groups:
             self._tidy(group, family)
-        return groups
+        return [group for number, group in enumerate(groups) if not self._heads_next(groups, number, family)]
+
+    def _heads_next(self, groups: list[Group], number: int, family: str) -> bool:
+        """A group of one heading and nothing else, before the group that it heads (腹部_床旁肾脏)."""
+        group = groups[number]
+        if len(group.parts) != 1 or group.said() or group.problems or number + 1 == len(groups):
+            return False
+        following = groups[number + 1].parts
+        return bool(following) and self.containment.heads(family, group.parts[0].element, following[0].element)
 
     # -- body ------------------------------------------------------------------------------------------------------
 
@@ -172,6 +146,8 @@ class Grouper:
                 continue
             slots = dict(node.slots)
             opens = "part" in slots and group.closed
+            if "scan" in slots and "part" not in slots and separator and group.parts and not group.said():
+                opens = position < len(nodes) and _has_part(nodes[position]) and not nodes[position].depth
             if not opens and separator and group.parts and group.said():
                 opens = ("scan" in slots and group.scan_first and _next_is_part(nodes, position)) or (
                     "modality" in slots and "scan" not in slots and _next_is_part(nodes, position)
@@ -191,6 +167,8 @@ class Grouper:
                 pending = None
             elif "side" in slots:
                 pending = self._side(group, nodes, position, (slots["side"], node.at), pending)
+                if pending is not None:
+                    continue  # the separator before the side is the separator before its part
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
                 group.bare_modality = _scan_after_separator(nodes, position)
@@ -310,6 +288,12 @@ class Grouper:
                 if each.side and same[0].side and same[0].side != each.side:
                     group.problems.append(("conflict_side", (same[0].index, each.index)))
                 same[0].side = same[0].side or each.side
+                same[0].review = same[0].review or each.review
+                continue
+            heading = next((p for p in group.parts if self._replaces(p, inside.parts, family)), None)
+            if heading is not None:
+                group.parts[group.parts.index(heading)] = each
+                group.review = [index for index in group.review if index != heading.index]
                 continue
             wholes = [p for p in group.parts if self.containment.adjoining(family, p.element, each.element)]
             if wholes:
@@ -325,6 +309,12 @@ class Grouper:
                 group.parts.append(each)
             else:
                 group.problems.append(("conflict_part", (group.parts[0].index, each.index)))
+
+    def _replaces(self, heading: PartRef, inside: list[PartRef], family: str) -> bool:
+        """A bracket with the finer parts of a heading stands for it: 腹部(胆囊). In CT and MR a region is none."""
+        if family != "US" and not self.containment.only_heading(family, heading.element):
+            return False
+        return all(self.containment.heads(family, heading.element, each.element) for each in inside)
 
     def _merge_words(self, group: Group, inside: Group) -> None:
         for slot in LISTS:
@@ -389,6 +379,7 @@ class Grouper:
 
     def _tidy(self, group: Group, family: str) -> None:
         """Adjoining words for the same place are one part; sides are shared; general scans give way."""
+        self._drop_headings(group, family)
         kept: list[PartRef] = []
         for part in group.parts:
             same = next((each for each in kept if each.element == part.element), None)
@@ -402,13 +393,16 @@ class Grouper:
                 same.review = same.review and part.review
                 continue
             before = kept[-1] if kept else None
-            if before is not None and part.separator in ("", "list", "plus", "and"):
-                relation = self._adjoining(family, before, part)
-                if relation is not None:
-                    if part.separator in ("plus", "and") and family != "US":
-                        group.problems.append(("combo_unclear", (before.index, part.index)))
+            listed = self.containment.listed(family, before.element, part.element) if before is not None else ""
+            if before is not None and listed:
+                relation = self._adjoining(group, family, before, part)
+                if relation is not None and (
+                    not part.separator or listed == "one" or self._slash(family, before, part)
+                ):
                     kept[-1] = relation
                     continue
+                if listed == "unclear":
+                    group.problems.append(("combo_unclear", (before.index, part.index)))
             kept.append(part)
         group.parts = kept
         waiting, group.sides = group.sides, []
@@ -420,12 +414,28 @@ class Grouper:
                 part.side = kept[0].side
         group.scans = self.containment.most_specific(group.scans)
 
-    def _adjoining(self, family: str, before: PartRef, part: PartRef) -> PartRef | None:
+    def _drop_headings(self, group: Group, family: str) -> None:
+        heads = HEADS.get(family, frozenset({"dash"}))
+        for heading, part in zip(group.parts[:-1], group.parts[1:], strict=True):
+            own = not self.containment.only_heading(family, heading.element)
+            if self.containment.heads(family, heading.element, part.element) and (not own or part.separator in heads):
+                group.parts.remove(heading)
+                group.review = [index for index in group.review if index != heading.index]
+                part.side = part.side or heading.side
+
+    def _slash(self, family: str, before: PartRef, part: PartRef) -> bool:
+        """`上腹部/肝胆/脾` names one region (GUIDE, on groups)."""
+        whole = self.containment.adjoining(family, before.element, part.element) == "whole"
+        return part.separator == "slash" and whole
+
+    def _adjoining(self, group: Group, family: str, before: PartRef, part: PartRef) -> PartRef | None:
         for whole, member in ((before, part), (part, before)):
             meant = self.containment.adjoining(family, whole.element, member.element)
             if meant:
                 chosen = member if meant == "finer" else whole
                 other = whole if meant == "finer" else member
+                if chosen.side and other.side and chosen.side != other.side:
+                    group.problems.append(("conflict_side", (before.index, part.index)))
                 chosen.side = chosen.side or other.side
                 return chosen
         return None

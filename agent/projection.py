@@ -54,6 +54,7 @@ class Projection:
         views = self.shared.stock.views(";".join(position for position, _ in group.positions))
         contrast = any(scan in self.contrast for scan in scans)
         breast = any(scan in self.breast for scan in scans) or any(part.element == BREAST for part in parts)
+        breast = breast or (not parts and any(element == "MG" for element, _ in group.modalities))
         if breast and not contrast:
             return self._mammogram(group, scans, views)
         if contrast or DENSITY in scans:
@@ -218,7 +219,8 @@ class Projection:
             parts = group.parts
             offered = any(self._offers(family, part.element, key) for part in parts)
             if home is not None and not offered and (home != UNSPECIFIED or not parts or scan in ANYWHERE):
-                parts = [PartRef(home, "", where[0], False, "")]
+                side = next((part.side for part in parts if part.side), group.sides[0][0] if group.sides else "")
+                parts = [PartRef(home, side, where[0], False, "")]
             if not parts:
                 issues.append(("missing_part", where, scan))
             for part in parts:

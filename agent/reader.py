@@ -12,11 +12,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from agent.cross_section import CrossSection
-from agent.groups import BOUNDARY, Containment, Group, Grouper, Node
+from agent.groups import BOUNDARY, Group, Grouper, Node
 from agent.lexer import ALL, MASK, UNEXPLAINED, Lexer, Token, Word
 from agent.nuclear import Nuclear
 from agent.projection import Projection
 from agent.reading import Exam, Problem, Reading, Span
+from agent.relations import Containment
 from agent.resolve import Issue, Resolver, Shared
 from agent.stock import Stock
 from agent.text import Canonical, canonical
@@ -35,11 +36,15 @@ FAMILY_OF = {
     "PET/CT": MASK["NM"],
     "PET/MR": MASK["NM"],
     "SPECT": MASK["NM"],
+    "NM": MASK["NM"],
     "放射": ALL & ~MASK["US"],
 }
 SINGLE = {MASK["CT"]: "CT", MASK["MR"]: "MR", MASK["US"]: "US", MASK["NM"]: "NM"}
 XRAY = MASK["XR"] | MASK["MG"]
-SOFT = frozenset({"list", "plus", "and", "dash"})
+SOFT = frozenset({"list", "slash", "plus", "under", "and", "dash"})
+NONEXAM = "nonexam"  # words that make a name none of ours
+SERVICE = "service"  # words that do so where no scan is ordered: 会诊, 云胶片
+ORDERS = frozenset({"scan", "post", "position", "subitem"})
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
 
@@ -79,7 +84,7 @@ class Reader:
             "US": Ultrasound(shared),
             "NM": Nuclear(catalogue),
         }
-        self._noise = [word.kind == "noise" and word.noise != "nonexam" for word in self.lexer.words]
+        self._noise = [word.kind == "noise" and word.noise not in (NONEXAM, SERVICE) for word in self.lexer.words]
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], _Outcome] = OrderedDict()
         self._columns: dict[str, int] = {}
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
@@ -178,9 +183,13 @@ class Reader:
         if nonexam:
             issues.append(("not_an_exam", nonexam, ""))
         before: list[Group] = []
-        last_family = ""
+        last_family = _family_name(_said_modality(raws) & mask)
         for segment in self._segments(raws):
-            for piece in self._by_modality(segment):
+            pieces = self._by_modality(segment)
+            for piece in pieces:
+                if len(pieces) > 1 and _modality_alone(piece):
+                    issues.append(("conflict_modality", tuple(raw.index for raw in piece if raw.index >= 0), ""))
+                    continue
                 family, issue = self._family(piece, mask)
                 if issue is not None and last_family and issue[0] == "missing_modality":
                     family, issue = last_family, None
@@ -261,11 +270,8 @@ class Reader:
         return kept
 
     def _by_modality(self, segment: list[_Raw]) -> list[list[_Raw]]:
-        """A segment with words of two modalities falls apart at its separators (头颅CT平扫+胸部DR正位)."""
-        mask = ALL
-        for raw in segment:
-            mask &= _modality_mask(raw)
-        if mask:
+        """A segment whose words fit no one family falls apart at its separators (头颅CT平扫+胸部DR正位)."""
+        if _families(segment):
             return [segment]
         pieces: list[list[_Raw]] = [[]]
         for raw in segment:
@@ -273,15 +279,11 @@ class Reader:
                 pieces.append([])
             else:
                 pieces[-1].append(raw)
-        pieces = [piece for piece in pieces if piece]
         merged: list[list[_Raw]] = []
         for piece in pieces:
-            own = ALL
-            for raw in piece:
-                own &= _modality_mask(raw)
-            if merged and own == ALL and any(_modality_mask(raw) != ALL for raw in merged[-1]):
+            if merged and _families([*merged[-1], *piece]):
                 merged[-1] = [*merged[-1], _Raw(-1, _LIST_WORD, 0, False), *piece]
-            else:
+            elif piece:
                 merged.append(piece)
         return merged
 
@@ -423,8 +425,12 @@ def _matching(words: list[Word | None]) -> set[int]:
     return matched
 
 
-def _is_nonexam(raw: _Raw) -> bool:
-    return raw.word is not None and raw.word.noise == "nonexam" and not raw.word.meanings
+def _is_noise_of(raw: _Raw, kind: str) -> bool:
+    return raw.word is not None and raw.word.noise == kind and not raw.word.meanings
+
+
+def _says(raw: _Raw, slots: frozenset[str]) -> bool:
+    return raw.word is not None and any(slot in slots for m in raw.word.meanings for slot, _ in m.slots)
 
 
 def _has_slots(raw: _Raw) -> bool:
@@ -433,7 +439,7 @@ def _has_slots(raw: _Raw) -> bool:
 
 def _parts_only(segment: list[_Raw]) -> bool:
     for raw in segment:
-        if raw.word is None or raw.word.noise == "nonexam":
+        if raw.word is None or raw.word.noise == NONEXAM:
             return False
         for meaning in raw.word.meanings:
             if any(slot not in ("part", "side") for slot, _ in meaning.slots):
@@ -466,6 +472,38 @@ def _modality_mask(raw: _Raw) -> int:
             if slot == "modality":
                 mask |= FAMILY_OF[element] & meaning.mask
     return mask or ALL
+
+
+def _said_modality(raws: list[_Raw]) -> int:
+    """The families that the modality words of the whole name allow; 0 where there is none, or they differ."""
+    mask = ALL
+    for raw in raws:
+        mask &= _modality_mask(raw)
+    return 0 if mask == ALL else mask
+
+
+def _families(raws: list[_Raw]) -> int:
+    """The families that every word of substance can belong to."""
+    mask = ALL
+    for raw in raws:
+        if raw.word is None or raw.word.noise or not raw.word.meanings:
+            continue
+        own = 0
+        for meaning in raw.word.meanings:
+            own |= meaning.mask | (XRAY if meaning.mask & XRAY else 0)
+        mask &= own & _modality_mask(raw)
+    return mask
+
+
+def _modality_alone(raws: list[_Raw]) -> bool:
+    """A modality word and no other word of substance (the DR of 腰椎MR/DR)."""
+    slots = {slot for raw in raws if raw.word is not None for m in raw.word.meanings for slot, _ in m.slots}
+    return (
+        "modality" in slots
+        and slots <= {"modality", "scan"}
+        and not slots & {"part", "position"}
+        and all(_modality_mask(raw) != ALL for raw in raws if _has_slots(raw))
+    )
 
 
 def _family_name(mask: int) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from agent.groups import Containment, Group, PartRef
+from agent.groups import Group, PartRef
 from agent.reading import Exam
+from agent.relations import Containment
 from agent.stock import Stock
 from standard.lexicon import Lexicon, split
 

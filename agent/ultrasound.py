@@ -9,8 +9,10 @@ from __future__ import annotations
 from agent.groups import Group, PartRef
 from agent.reading import Exam
 from agent.resolve import Issue, Resolved, Shared
+from standard.lexicon import split
 
 ROUTINE = "常规"
+HEART = "成人心脏"  # its functions (左心功能测定) are items beside the plain exam, which is then ordered too, or not
 
 
 class Ultrasound:
@@ -20,6 +22,9 @@ class Ultrasound:
         self.shared = shared
         self.owners: dict[str, list[str]] = {}
         self.ways: dict[str, list[str]] = {}
+        self.regions: dict[tuple[str, str], str] = {
+            (row.region, row.kind): row.element for row in shared.lexicon.vessels if "US" in split(row.modality)
+        }
         for stem, part in shared.stock.parts("US").items():
             for items in part.sides.values():
                 for key in items:
@@ -43,14 +48,13 @@ class Ultrasound:
             issues.append(("open_choice", tuple(index for _, index in group.ways), "/".join(ways)))
         way = ways[0] if ways else ""
         parts = self.shared.fold("US", group.parts)
-        if any(element == "?" for element, _ in group.vessels):
-            issues.append(("vessel_kind", tuple(index for _, index in group.vessels), ""))
+        parts = self._vessels(group, parts, issues)
         wanted: list[tuple[PartRef, str]] = []
         placed: set[str] = set()
         for part in parts:
             own = [name for name, _ in subitems if part.element in self.owners.get(name, ())]
             placed.update(own)
-            if own and len(parts) == 1:
+            if own and part.element != HEART:
                 wanted.extend((part, name) for name in own)
             else:
                 wanted.append((part, ""))
@@ -64,8 +68,6 @@ class Ultrasound:
                 inside = [each for each in wanted if not each[1] and self._holds(owners[0], each[0].element)]
                 if inside:
                     wanted.remove(inside[0])
-                if owners[0] == "成人心脏" and not parts:
-                    wanted.append((PartRef(owners[0], "", index, True, ""), ""))
                 wanted.append((PartRef(owners[0], "", index, False, ""), name))
         if not wanted:
             if (
@@ -77,14 +79,33 @@ class Ultrasound:
                 wanted.append((PartRef("子宫、卵巢、输卵管", "", group.ways[0][1], False, ""), ""))
             else:
                 issues.append(("missing_part", where, ""))
-        if sum(1 for part, name in wanted if name and part.element == "成人心脏"):
-            issues.append(("combo_unclear", where, "成人心脏"))
+        if parts and any(name and part.element == HEART for part, name in wanted):
+            issues.append(("combo_unclear", where, HEART))
         for part, subitem in wanted:
             self._item(part, way, subitem, scans[0], exams, issues)
         return Resolved(exams, issues)
 
+    def _vessels(self, group: Group, parts: list[PartRef], issues: list[Issue]) -> list[PartRef]:
+        """A region (下肢) with 动脉 or 静脉 is that vessel, with both it is both; 血管 alone does not say which."""
+        said = {kind for word, _ in group.vessels for kind in word if kind in "AV"}
+        out: list[PartRef] = []
+        for part in parts:
+            kinds = [kind for kind in "AV" if (part.element, kind) in self.regions]
+            if not kinds:
+                out.append(part)
+                continue
+            chosen = [kind for kind in kinds if kind in said]
+            if not chosen:
+                issues.append(("vessel_kind", (part.index,), part.element))
+            out.extend(
+                PartRef(self.regions[part.element, kind], part.side, part.index, part.review, part.separator)
+                for kind in chosen
+            )
+        return out
+
     def _item(self, part: PartRef, way: str, subitem: str, scan: str, exams: list[Exam], issues: list[Issue]) -> None:
         rules: tuple[str, ...] = ("ultrasound_routine",) if scan == ROUTINE else ()
+        part, rules = self._named(part, rules)
         own_way = way if part.element in self.ways.get(way, ()) else ""
         found, issue, rule = self.shared.sides("US", part, (own_way, subitem, scan))
         if issue is not None and issue[0] == "not_in_edition" and not subitem:
@@ -100,6 +121,14 @@ class Ultrasound:
             exams.append(Exam("US", part.element, side, scan, extra, code, (*rules, *([rule] if rule else []))))
         if not found:
             exams.append(Exam("US", part.element, part.side, scan, extra, "", rules))
+
+    def _named(self, part: PartRef, rules: tuple[str, ...]) -> tuple[PartRef, tuple[str, ...]]:
+        """A region that the edition does not name (腹部, 泌尿系, 妇科) is the part that the lexicon says for it."""
+        instead = self.shared.fallback("US", part.element, "*")
+        if instead is None or self.shared.stock.part("US", part.element) is not None:
+            return part, rules
+        review = part.review or instead[2]
+        return PartRef(instead[0], part.side, part.index, review, part.separator), (*rules, "nearest_that_contains")
 
     def _holds(self, whole: str, member: str) -> bool:
         return bool(self.shared.containment.adjoining("US", whole, member))

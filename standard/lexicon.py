@@ -92,6 +92,15 @@ class VesselRow(Row):
     source: Source
 
 
+class VesselGroupRow(Row):
+    """Regions named together (`;`) whose vessels are one region's: 头部和颈部CTA is 头颈部."""
+
+    modality: str
+    regions: str
+    region: str
+    source: Source
+
+
 class GroupRow(Row):
     """Several parts named together that are one part: `least` of `members` (joined by `;`) make `element`."""
 
@@ -104,12 +113,25 @@ class GroupRow(Row):
 
 
 class ContainmentRow(Row):
-    """`whole` holds `members`. `adjoining`: of both words side by side, the finer or the whole is meant."""
+    """`whole` holds `members`. `adjoining`: of both words side by side, the finer or the whole is meant.
+
+    `listed`: with a separator between them they are both, one (the whole), or unclear."""
 
     modality: str
     whole: str
     members: str
     adjoining: Literal["finer", "whole"]
+    listed: Literal["both", "one", "unclear"]
+    source: Source
+
+
+class HeadingRow(Row):
+    """A word that heads a finer part (腹部_胆囊): dropped beside `members` (`*` any); `own`: an exam when alone."""
+
+    modality: str
+    heading: str
+    members: str
+    own: Literal["", "yes"]
     source: Source
 
 
@@ -283,8 +305,10 @@ class Lexicon:
     idioms: tuple[IdiomRow, ...]
     patterns: tuple[PatternRow, ...]
     vessels: tuple[VesselRow, ...]
+    vessel_groups: tuple[VesselGroupRow, ...]
     groups: tuple[GroupRow, ...]
     containments: tuple[ContainmentRow, ...]
+    headings: tuple[HeadingRow, ...]
     fallbacks: tuple[FallbackRow, ...]
     position_fallbacks: tuple[PositionFallbackRow, ...]
     position_defaults: tuple[PositionDefaultRow, ...]
@@ -352,8 +376,10 @@ def read_lexicon(folder: Path = DATA) -> Lexicon:
         idioms=_rows(rules / "idiom.tsv", IdiomRow),
         patterns=patterns,
         vessels=_rows(rules / "vessel.tsv", VesselRow),
+        vessel_groups=_rows(rules / "vessel_group.tsv", VesselGroupRow),
         groups=_rows(rules / "group.tsv", GroupRow),
         containments=_rows(rules / "containment.tsv", ContainmentRow),
+        headings=_rows(rules / "heading.tsv", HeadingRow),
         fallbacks=_rows(rules / "fallback.tsv", FallbackRow),
         position_fallbacks=_rows(rules / "position_fallback.tsv", PositionFallbackRow),
         position_defaults=_rows(rules / "position_default.tsv", PositionDefaultRow),

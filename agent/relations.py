@@ -1,0 +1,65 @@
+"""Relations between elements, by family: which part holds which, what only heads another, what says less.
+
+Compiled from containment.tsv, heading.tsv and generic.tsv of standard/data/rules.
+"""
+
+from __future__ import annotations
+
+from standard.lexicon import Lexicon, split
+
+
+class Containment:
+    """Which part holds which, by family, and which relation a general scan has to a special one."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._members: dict[str, dict[str, dict[str, str]]] = {}
+        self._listed: dict[tuple[str, str, str], str] = {}
+        for row in lexicon.containments:
+            for family in split(row.modality):
+                whole = self._members.setdefault(family, {}).setdefault(row.whole, {})
+                members = row.members.split(";")
+                whole.update(dict.fromkeys(members, row.adjoining))
+                for member in members:
+                    self._listed[family, row.whole, member] = row.listed
+        self._headings: dict[tuple[str, str], tuple[frozenset[str], bool]] = {}
+        for heading in lexicon.headings:
+            for family in split(heading.modality):
+                key = (family, heading.heading)
+                self._headings[key] = (frozenset(heading.members.split(";")), bool(heading.own))
+        self._general: dict[str, frozenset[str]] = {}
+        self.specific_of_all: set[str] = set()
+        for generic in lexicon.generics:
+            if generic.specific == "*":
+                self.specific_of_all.add(generic.general)
+            else:
+                self._general[generic.general] = frozenset(generic.specific.split(";"))
+
+    def adjoining(self, family: str, whole: str, member: str) -> str:
+        """`finer` or `whole` where `whole` holds `member`, else empty."""
+        return self._members.get(family, {}).get(whole, {}).get(member, "")
+
+    def listed(self, family: str, one: str, other: str) -> str:
+        """`both`, `one` or `unclear` for two parts in a list of which one holds the other, else empty."""
+        return self._listed.get((family, one, other)) or self._listed.get((family, other, one), "")
+
+    def heads(self, family: str, heading: str, member: str) -> bool:
+        """`heading` only says where `member` is."""
+        members, _ = self._headings.get((family, heading), (frozenset(), True))
+        return member != heading and (member in members or "*" in members)
+
+    def only_heading(self, family: str, element: str) -> bool:
+        """A heading that is no exam by itself (四肢, 浅表器官)."""
+        return not self._headings.get((family, element), (None, True))[1]
+
+    def general(self, scan: str, other: str) -> bool:
+        """`scan` says less than `other` does."""
+        return scan in self.specific_of_all or other in self._general.get(scan, ())
+
+    def most_specific(self, scans: list[tuple[str, int]]) -> list[tuple[str, int]]:
+        """The scans without those that another one says better, each once."""
+        names = dict(reversed(scans))
+        return [
+            (scan, index)
+            for scan, index in dict(scans).items()
+            if not any(scan != other and self.general(scan, other) for other in names)
+        ]
