@@ -50,7 +50,7 @@ class CrossSection:
         parts = self.shared.fold(self.family, group.parts)
         scans = self._scans([scan for scan, _ in group.scans])
         where = tuple(index for _, index in group.scans)
-        posts = list(dict.fromkeys(post for post, _ in group.posts))
+        posts = [post for post, _ in self.shared.containment.most_specific(group.posts)]
         rules: list[str] = []
         if "平扫|增强" in scans:
             return Resolved([], [("open_choice", where, "平扫/增强")])
@@ -73,6 +73,9 @@ class CrossSection:
             scans = [("血管成像" if vessels else "关节造影") if scan == MEDIUM else scan for scan in scans]
         vascular = [scan for scan in scans if scan in self.angiography]
         others = [scan for scan in scans if scan not in self.angiography]
+        for row in self.pairs:
+            if row.other == "血管" and group.vessels and others == [row.scan] and not vascular and not posts:
+                vascular, others = [row.together], []
         if group.vessels and not vascular:
             vascular = ["血管成像"] if not others and not posts else []
             if others or posts or not group.scans:
@@ -177,6 +180,12 @@ class CrossSection:
         if review:
             issues.append(("uncertain_part", (part.index,), part.element))
         name = row.by_kind_A if kind == "A" else row.by_kind_V
+        if row.by_kind_A == row.by_kind_V and not self._has([PartRef(vessel, "", 0, False, "")], name, ""):
+            for each, either in (("A", "动脉血管成像(CTA)"), ("V", "静脉血管成像(CTV)")):
+                found = self.vessels.get((part.element, each)) or self.vessels.get((vessel, each), (vessel, False))
+                each_part = PartRef(found[0], part.side, part.index, part.review or found[1], part.separator)
+                self._item(each_part, either, "", rules, exams, issues)
+            return
         target = PartRef(vessel, part.side, part.index, part.review, part.separator)
         self._item(target, name, "", rules, exams, issues)
 

@@ -314,7 +314,7 @@ class Grouper:
         """A bracket with the finer parts of a heading stands for it: 腹部(胆囊). In CT and MR a region is none."""
         if family != "US" and not self.containment.only_heading(family, heading.element):
             return False
-        return all(self.containment.heads(family, heading.element, each.element) for each in inside)
+        return all(self.containment.heads(family, heading.element, each.element, path=False) for each in inside)
 
     def _merge_words(self, group: Group, inside: Group) -> None:
         for slot in LISTS:
@@ -416,9 +416,12 @@ class Grouper:
 
     def _drop_headings(self, group: Group, family: str) -> None:
         heads = HEADS.get(family, frozenset({"dash"}))
+        for pure in [part for part in group.parts if self.containment.only_heading(family, part.element)]:
+            if any(self.containment.heads(family, pure.element, part.element) for part in group.parts):
+                group.parts.remove(pure)
+                group.review = [index for index in group.review if index != pure.index]
         for heading, part in zip(group.parts[:-1], group.parts[1:], strict=True):
-            own = not self.containment.only_heading(family, heading.element)
-            if self.containment.heads(family, heading.element, part.element) and (not own or part.separator in heads):
+            if part.separator in heads and self.containment.heads(family, heading.element, part.element):
                 group.parts.remove(heading)
                 group.review = [index for index in group.review if index != heading.index]
                 part.side = part.side or heading.side
@@ -437,6 +440,7 @@ class Grouper:
                 if chosen.side and other.side and chosen.side != other.side:
                     group.problems.append(("conflict_side", (before.index, part.index)))
                 chosen.side = chosen.side or other.side
+                group.review = [index for index in group.review if index != other.index]
                 return chosen
         return None
 

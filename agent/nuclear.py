@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from agent.groups import Group
 from agent.reading import Exam
-from agent.resolve import Issue, Resolved
+from agent.resolve import Issue, Resolved, Shared
 from standard import Catalogue
 
 MACHINES = ("PET/CT", "PET/MR", "SPECT")
@@ -17,7 +17,8 @@ MACHINES = ("PET/CT", "PET/MR", "SPECT")
 class Nuclear:
     """Resolver of the family NM."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, shared: Shared) -> None:
+        self.shared = shared
         self.codes = {
             (item.modality, item.name.removeprefix(item.modality)): code
             for code, item in catalogue.items.items()
@@ -33,7 +34,7 @@ class Nuclear:
             issues.append(("conflict_modality", tuple(index for _, index in group.modalities), "/".join(said)))
         if not group.parts:
             issues.append(("missing_part", tuple(index for _, index in group.modalities), ""))
-        for part in group.parts:
+        for part in self.shared.fold("NM", group.parts):
             machines = [name for name in MACHINES if (name, part.element) in self.codes]
             chosen = [name for name in machines if name in said] if said else machines
             if len(chosen) == 1:

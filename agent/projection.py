@@ -68,6 +68,7 @@ class Projection:
     def _film(self, parts: list[PartRef], views: Views, group: Group) -> Resolved:
         exams: list[Exam] = []
         issues: list[Issue] = []
+        parts = self.shared.fold("XR", parts)
         if not parts:
             where = tuple(index for _, index in group.positions)
             issues.append(("missing_part", where, ""))
@@ -217,7 +218,10 @@ class Projection:
             key: object = (scan, frozenset()) if family == "DR" else scan
             home = self.home.get(scan)
             parts = group.parts
-            offered = any(self._offers(family, part.element, key) for part in parts)
+            offered = any(
+                self._offers(family, part.element, key) or self.shared.fallback("XR", part.element, scan)
+                for part in parts
+            )
             if home is not None and not offered and (home != UNSPECIFIED or not parts or scan in ANYWHERE):
                 side = next((part.side for part in parts if part.side), group.sides[0][0] if group.sides else "")
                 parts = [PartRef(home, side, where[0], False, "")]

@@ -44,6 +44,7 @@ XRAY = MASK["XR"] | MASK["MG"]
 SOFT = frozenset({"list", "slash", "plus", "under", "and", "dash"})
 NONEXAM = "nonexam"  # words that make a name none of ours
 SERVICE = "service"  # words that do so where no scan is ordered: 会诊, 云胶片
+PART = frozenset({"part"})
 ORDERS = frozenset({"scan", "post", "position", "subitem"})
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
@@ -82,7 +83,7 @@ class Reader:
             "MR": CrossSection("MR", shared),
             "XR": Projection(shared),
             "US": Ultrasound(shared),
-            "NM": Nuclear(catalogue),
+            "NM": Nuclear(catalogue, shared),
         }
         self._noise = [word.kind == "noise" and word.noise not in (NONEXAM, SERVICE) for word in self.lexer.words]
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], _Outcome] = OrderedDict()
@@ -259,6 +260,9 @@ class Reader:
                 continue
             segment = carried + segment
             carried = []
+            if kept and _parts_only(segment) and not _says_any(kept[-1], PART):
+                kept[-1].extend(segment)  # a price line, then the part: CT平扫,甲状腺
+                continue
             if _parts_only(segment) and segment is not segments[-1]:
                 carried = [*segment, _Raw(-1, _LIST_WORD, 0, False)]
                 continue
@@ -433,6 +437,10 @@ def _says(raw: _Raw, slots: frozenset[str]) -> bool:
     return raw.word is not None and any(slot in slots for m in raw.word.meanings for slot, _ in m.slots)
 
 
+def _says_any(segment: list[_Raw], slots: frozenset[str]) -> bool:
+    return any(_says(raw, slots) for raw in segment)
+
+
 def _has_slots(raw: _Raw) -> bool:
     return raw.word is not None and bool(raw.word.meanings)
 
@@ -466,12 +474,14 @@ def _modality_mask(raw: _Raw) -> int:
     """The families that a modality word allows; ALL for any other word, and for one that may be noise."""
     if raw.word is None or raw.word.noise:
         return ALL
-    mask = 0
+    mask = without = 0
     for meaning in raw.word.meanings:
-        for slot, element in meaning.slots:
-            if slot == "modality":
-                mask |= FAMILY_OF[element] & meaning.mask
-    return mask or ALL
+        said = [element for slot, element in meaning.slots if slot == "modality"]
+        for element in said:
+            mask |= FAMILY_OF[element] & meaning.mask
+        if not said and len(raw.word.meanings) > 1 and any(slot == "part" for slot, _ in meaning.slots):
+            without |= meaning.mask
+    return mask | without if mask else ALL
 
 
 def _said_modality(raws: list[_Raw]) -> int:

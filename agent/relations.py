@@ -21,11 +21,16 @@ class Containment:
                 whole.update(dict.fromkeys(members, row.adjoining))
                 for member in members:
                     self._listed[family, row.whole, member] = row.listed
+        self._paths: dict[tuple[str, str], frozenset[str]] = {}
         self._headings: dict[tuple[str, str], tuple[frozenset[str], bool]] = {}
         for heading in lexicon.headings:
             for family in split(heading.modality):
                 key = (family, heading.heading)
-                self._headings[key] = (frozenset(heading.members.split(";")), bool(heading.own))
+                names = frozenset(heading.members.split(";"))
+                if heading.own == "path":
+                    self._paths[key] = names
+                    continue
+                self._headings[key] = (names, bool(heading.own))
         self._general: dict[str, frozenset[str]] = {}
         self.specific_of_all: set[str] = set()
         for generic in lexicon.generics:
@@ -42,9 +47,11 @@ class Containment:
         """`both`, `one` or `unclear` for two parts in a list of which one holds the other, else empty."""
         return self._listed.get((family, one, other)) or self._listed.get((family, other, one), "")
 
-    def heads(self, family: str, heading: str, member: str) -> bool:
-        """`heading` only says where `member` is."""
+    def heads(self, family: str, heading: str, member: str, path: bool = True) -> bool:
+        """`heading` only says where `member` is; `path`: with a separator between them."""
         members, _ = self._headings.get((family, heading), (frozenset(), True))
+        if path:
+            members |= self._paths.get((family, heading), frozenset())
         return member != heading and (member in members or "*" in members)
 
     def only_heading(self, family: str, element: str) -> bool:

@@ -57,7 +57,7 @@ class Shared:
             if len({part.element for part in found}) < least:
                 continue
             first = parts.index(found[0])
-            review = any(part.review for part in found)
+            review = all(part.review for part in found)
             whole = PartRef(element, found[0].side, found[0].index, review, found[0].separator)
             parts = [part for part in parts if part not in found]
             if not any(part.element == element for part in parts):

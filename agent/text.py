@@ -131,7 +131,8 @@ def _spelled(chars: list[str], index: int) -> bool:
     """A blank between two letters that stand alone: `C T` is CT."""
     before = [*"  ", *chars[:index]][-2:]
     after = [*chars[index + 1 :], *"  "][:2]
-    return before[1].isalpha() and after[0].isalpha() and not _latin(before[0]) and not _latin(after[1])
+    alone = all(char == " " or not char.isascii() for char in (before[0], after[1]))
+    return before[1].isalpha() and after[0].isalpha() and alone
 
 
 def canonical(raw: str) -> Canonical:

@@ -47,7 +47,10 @@ class Ultrasound:
         if len(ways) > 1:
             issues.append(("open_choice", tuple(index for _, index in group.ways), "/".join(ways)))
         way = ways[0] if ways else ""
+        heading = self.shared.containment.only_heading
         parts = self.shared.fold("US", group.parts)
+        if subitems:
+            parts = [part for part in parts if not heading("US", part.element)]
         parts = self._vessels(group, parts, issues)
         wanted: list[tuple[PartRef, str]] = []
         placed: set[str] = set()

@@ -126,12 +126,14 @@ class ContainmentRow(Row):
 
 
 class HeadingRow(Row):
-    """A word that heads a finer part (腹部_胆囊): dropped beside `members` (`*` any); `own`: an exam when alone."""
+    """A word that heads a finer part (腹部_胆囊): dropped beside `members` (`*` any); `own`: an exam when alone.
+
+    `path`: an exam when alone, and a heading before a separator only (泌尿系_前列腺), not before a bracket."""
 
     modality: str
     heading: str
     members: str
-    own: Literal["", "yes"]
+    own: Literal["", "yes", "path"]
     source: Source
 
 
