@@ -12,40 +12,21 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from agent.cross_section import CrossSection
-from agent.groups import BOUNDARY, Group, Grouper, Node
-from agent.lexer import ALL, MASK, UNEXPLAINED, Lexer, Token, Word
+from agent.families import FAMILY_OF, XRAY, by_modality, family_name, family_of, modality_alone, said_modality
+from agent.groups import Group, Grouper, Node
+from agent.lexer import ALL, MASK, UNEXPLAINED, Lexer, Token
 from agent.nuclear import Nuclear
 from agent.projection import Projection
 from agent.reading import Exam, Problem, Reading, Span
 from agent.relations import Containment
 from agent.resolve import Issue, Resolver, Shared
+from agent.segments import NONEXAM, ORDERS, SERVICE, Placed, is_noise_of, order_lines, place, says
 from agent.stock import Stock
 from agent.text import Canonical, canonical
 from agent.ultrasound import Ultrasound
 from standard import Catalogue
 from standard.lexicon import Lexicon, load_lexicon
 
-FAMILY_OF = {
-    "CT": MASK["CT"],
-    "MR": MASK["MR"],
-    "XR": MASK["XR"] | MASK["MG"],
-    "MG": MASK["XR"] | MASK["MG"],
-    "RF": MASK["XR"] | MASK["MG"],
-    "移动DR": MASK["XR"] | MASK["MG"],
-    "US": MASK["US"],
-    "PET/CT": MASK["NM"],
-    "PET/MR": MASK["NM"],
-    "SPECT": MASK["NM"],
-    "NM": MASK["NM"],
-    "放射": ALL & ~MASK["US"],
-}
-SINGLE = {MASK["CT"]: "CT", MASK["MR"]: "MR", MASK["US"]: "US", MASK["NM"]: "NM"}
-XRAY = MASK["XR"] | MASK["MG"]
-SOFT = frozenset({"list", "slash", "plus", "under", "and", "dash"})
-NONEXAM = "nonexam"  # words that make a name none of ours
-SERVICE = "service"  # words that do so where no scan is ordered: 会诊, 云胶片
-PART = frozenset({"part"})
-ORDERS = frozenset({"scan", "post", "position", "subitem"})
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
 
@@ -56,16 +37,6 @@ class _Outcome:
 
     exams: tuple[Exam, ...]
     issues: tuple[Issue, ...]
-
-
-@dataclass(slots=True)
-class _Raw:
-    """A word of the sequence with its place among brackets."""
-
-    index: int
-    word: Word | None
-    depth: int
-    tag: bool
 
 
 class Reader:
@@ -173,10 +144,11 @@ class Reader:
     def _work_out(self, sequence: tuple[int, ...], mask: int) -> _Outcome:
         issues: list[Issue] = []
         exams: list[Exam] = []
-        raws = self._brackets(sequence)
-        nonexam = tuple(
-            raw.index for raw in raws if raw.word is not None and raw.word.noise == "nonexam" and not raw.word.meanings
-        )
+        words = [None if form == UNEXPLAINED else self.lexer.words[form] for form in sequence]
+        raws = place(words)
+        ordered = any(says(raw, ORDERS) for raw in raws)
+        decisive = (NONEXAM,) if ordered else (NONEXAM, SERVICE)
+        nonexam = tuple(raw.index for raw in raws if any(is_noise_of(raw, kind) for kind in decisive))
         if not sequence:
             return _Outcome((), (("empty_name", (), ""),))
         if not any(raw.word is not None and raw.word.meanings for raw in raws):
@@ -184,14 +156,14 @@ class Reader:
         if nonexam:
             issues.append(("not_an_exam", nonexam, ""))
         before: list[Group] = []
-        last_family = _family_name(_said_modality(raws) & mask)
-        for segment in self._segments(raws):
-            pieces = self._by_modality(segment)
+        last_family = family_name(said_modality(raws) & mask)
+        for segment in order_lines(raws):
+            pieces = by_modality(segment)
             for piece in pieces:
-                if len(pieces) > 1 and _modality_alone(piece):
+                if len(pieces) > 1 and modality_alone(piece):
                     issues.append(("conflict_modality", tuple(raw.index for raw in piece if raw.index >= 0), ""))
                     continue
-                family, issue = self._family(piece, mask)
+                family, issue = family_of(piece, mask)
                 if issue is not None and last_family and issue[0] == "missing_modality":
                     family, issue = last_family, None
                 if issue is not None:
@@ -226,105 +198,7 @@ class Reader:
         plain = all(scan == "常规" for scan, _ in group.scans) if family == "US" else not group.scans
         return plain and not (group.posts or group.positions or group.subitems or group.ways or group.vessels)
 
-    def _brackets(self, sequence: tuple[int, ...]) -> list[_Raw]:
-        """Depth of each word; a bracket before any word of substance is a label; unmatched brackets are boundaries."""
-        words = [None if form == UNEXPLAINED else self.lexer.words[form] for form in sequence]
-        match = _matching(words)
-        raws: list[_Raw] = []
-        depth = 0
-        for index, word in enumerate(words):
-            kind = word.kind if word is not None else "unexplained"
-            if kind in ("open", "close"):
-                if index in match:
-                    depth += 1 if kind == "open" else -1
-                else:
-                    raws.append(_Raw(index, _BOUNDARY_WORD, 0, False))
-                continue
-            raws.append(_Raw(index, word, depth, False))
-        return raws
-
-    def _segments(self, raws: list[_Raw]) -> list[list[_Raw]]:
-        """Split at boundaries outside brackets, then mark labels. A segment of one bracket alone is opened."""
-        segments: list[list[_Raw]] = [[]]
-        for raw in raws:
-            if raw.depth == 0 and raw.word is not None and raw.word.kind == BOUNDARY:
-                segments.append([])
-            else:
-                segments[-1].append(raw)
-        kept: list[list[_Raw]] = []
-        carried: list[_Raw] = []
-        for segment in segments:
-            if not any(_has_slots(raw) for raw in segment):
-                if kept and segment:
-                    kept[-1].extend(segment)
-                continue
-            segment = carried + segment
-            carried = []
-            if kept and _parts_only(segment) and not _says_any(kept[-1], PART):
-                kept[-1].extend(segment)  # a price line, then the part: CT平扫,甲状腺
-                continue
-            if _parts_only(segment) and segment is not segments[-1]:
-                carried = [*segment, _Raw(-1, _LIST_WORD, 0, False)]
-                continue
-            kept.append(segment)
-        if carried:
-            kept.append(carried)
-        for segment in kept:
-            _mark(segment)
-        return kept
-
-    def _by_modality(self, segment: list[_Raw]) -> list[list[_Raw]]:
-        """A segment whose words fit no one family falls apart at its separators (头颅CT平扫+胸部DR正位)."""
-        if _families(segment):
-            return [segment]
-        pieces: list[list[_Raw]] = [[]]
-        for raw in segment:
-            if raw.depth == 0 and raw.word is not None and raw.word.kind in SOFT:
-                pieces.append([])
-            else:
-                pieces[-1].append(raw)
-        merged: list[list[_Raw]] = []
-        for piece in pieces:
-            if merged and _families([*merged[-1], *piece]):
-                merged[-1] = [*merged[-1], _Raw(-1, _LIST_WORD, 0, False), *piece]
-            elif piece:
-                merged.append(piece)
-        return merged
-
-    def _family(self, piece: list[_Raw], mask: int) -> tuple[str, Issue | None]:
-        """The family of a piece: its modality words, else the column, else what its other words imply."""
-        own = ALL
-        where: list[int] = []
-        for raw in piece:
-            said = _modality_mask(raw)
-            if said != ALL:
-                own &= said
-                where.append(raw.index)
-        if not own:
-            return "", ("conflict_modality", tuple(where), "")
-        both = own & mask
-        if not both:
-            return _family_name(own), ("conflict_modality", tuple(where), "")
-        if _family_name(both):
-            return _family_name(both), None
-        implied, everything = both, both
-        for raw in piece:
-            if raw.word is None or raw.word.noise or not raw.word.meanings:
-                continue
-            of = 0
-            by_part = True
-            for meaning in raw.word.meanings:
-                of |= meaning.mask | (XRAY if meaning.mask & XRAY else 0)
-                by_part = by_part and all(slot == "part" for slot, _ in meaning.slots)
-            everything &= of
-            if not by_part:
-                implied &= of
-        name = _family_name(implied) or (_family_name(everything) if implied != both else "")
-        if name and not (everything & _mask_of_family(name)):
-            return name, ("conflict_modality", tuple(raw.index for raw in piece), "")
-        return name, None if name else ("missing_modality", (), "")
-
-    def _groups(self, piece: list[_Raw], family: str, mask: int, issues: list[Issue]) -> list[Group]:
+    def _groups(self, piece: list[Placed], family: str, mask: int, issues: list[Issue]) -> list[Group]:
         nodes: list[Node] = []
         bit = XRAY if family == "XR" else MASK[family]
         for raw in piece:
@@ -409,116 +283,3 @@ class Reader:
             pairs = [pair for pair in meanings[-1].slots if pair[0] != "modality"] or list(meanings[-1].slots)
             return "+".join(slot for slot, _ in pairs), "+".join(element for _, element in pairs)
         return ("noise", word.noise) if word.kind == "noise" else ("separator", word.kind)
-
-
-_BOUNDARY_WORD = Word("|", (), BOUNDARY, "")
-_LIST_WORD = Word("、", (), "list", "")
-
-
-def _matching(words: list[Word | None]) -> set[int]:
-    """Indexes of the brackets that have their other half."""
-    stack: list[int] = []
-    matched: set[int] = set()
-    for index, word in enumerate(words):
-        if word is None:
-            continue
-        if word.kind == "open":
-            stack.append(index)
-        elif word.kind == "close" and stack:
-            matched.update((stack.pop(), index))
-    return matched
-
-
-def _is_noise_of(raw: _Raw, kind: str) -> bool:
-    return raw.word is not None and raw.word.noise == kind and not raw.word.meanings
-
-
-def _says(raw: _Raw, slots: frozenset[str]) -> bool:
-    return raw.word is not None and any(slot in slots for m in raw.word.meanings for slot, _ in m.slots)
-
-
-def _says_any(segment: list[_Raw], slots: frozenset[str]) -> bool:
-    return any(_says(raw, slots) for raw in segment)
-
-
-def _has_slots(raw: _Raw) -> bool:
-    return raw.word is not None and bool(raw.word.meanings)
-
-
-def _parts_only(segment: list[_Raw]) -> bool:
-    for raw in segment:
-        if raw.word is None or raw.word.noise == NONEXAM:
-            return False
-        for meaning in raw.word.meanings:
-            if any(slot not in ("part", "side") for slot, _ in meaning.slots):
-                return False
-    return any(
-        raw.word is not None and any(slot == "part" for m in raw.word.meanings for slot, _ in m.slots)
-        for raw in segment
-    )
-
-
-def _mark(segment: list[_Raw]) -> None:
-    """Labels: brackets before the first word of substance. Where there is nothing outside brackets, open them."""
-    if not any(raw.depth == 0 and _has_slots(raw) for raw in segment):
-        for raw in segment:
-            raw.depth = max(0, raw.depth - 1)
-        return
-    for raw in segment:
-        if raw.depth == 0 and _has_slots(raw):
-            return
-        raw.tag = raw.depth > 0
-
-
-def _modality_mask(raw: _Raw) -> int:
-    """The families that a modality word allows; ALL for any other word, and for one that may be noise."""
-    if raw.word is None or raw.word.noise:
-        return ALL
-    mask = without = 0
-    for meaning in raw.word.meanings:
-        said = [element for slot, element in meaning.slots if slot == "modality"]
-        for element in said:
-            mask |= FAMILY_OF[element] & meaning.mask
-        if not said and len(raw.word.meanings) > 1 and any(slot == "part" for slot, _ in meaning.slots):
-            without |= meaning.mask
-    return mask | without if mask else ALL
-
-
-def _said_modality(raws: list[_Raw]) -> int:
-    """The families that the modality words of the whole name allow; 0 where there is none, or they differ."""
-    mask = ALL
-    for raw in raws:
-        mask &= _modality_mask(raw)
-    return 0 if mask == ALL else mask
-
-
-def _families(raws: list[_Raw]) -> int:
-    """The families that every word of substance can belong to."""
-    mask = ALL
-    for raw in raws:
-        if raw.word is None or raw.word.noise or not raw.word.meanings:
-            continue
-        own = 0
-        for meaning in raw.word.meanings:
-            own |= meaning.mask | (XRAY if meaning.mask & XRAY else 0)
-        mask &= own & _modality_mask(raw)
-    return mask
-
-
-def _modality_alone(raws: list[_Raw]) -> bool:
-    """A modality word and no other word of substance (the DR of 腰椎MR/DR)."""
-    slots = {slot for raw in raws if raw.word is not None for m in raw.word.meanings for slot, _ in m.slots}
-    return (
-        "modality" in slots
-        and slots <= {"modality", "scan"}
-        and not slots & {"part", "position"}
-        and all(_modality_mask(raw) != ALL for raw in raws if _has_slots(raw))
-    )
-
-
-def _family_name(mask: int) -> str:
-    return SINGLE.get(mask, "XR" if mask and not mask & ~XRAY else "")
-
-
-def _mask_of_family(name: str) -> int:
-    return XRAY if name == "XR" else MASK[name]

@@ -1,0 +1,135 @@
+"""Order lines and brackets: where the words of a name stand, and where one line ends.
+
+A bracket before any word of substance is a label for what follows; unmatched brackets are ends of lines. A line with
+parts alone waits for the line that says what is done to them; one that says what is done waits for its part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.groups import BOUNDARY
+from agent.lexer import Word
+
+SOFT = frozenset({"list", "slash", "plus", "under", "and", "dash"})  # separators inside an order line
+NONEXAM = "nonexam"  # words that make a name none of ours
+SERVICE = "service"  # words that do so where no scan is ordered: 会诊, 云胶片
+PART = frozenset({"part"})
+ORDERS = frozenset({"scan", "post", "position", "subitem"})
+
+
+@dataclass(slots=True)
+class Placed:
+    """A word of the name with its place among brackets; `word` is None where nothing explains the characters."""
+
+    index: int
+    word: Word | None
+    depth: int
+    tag: bool
+
+
+BOUNDARY_WORD = Word("|", (), BOUNDARY, "")
+LIST_WORD = Word("、", (), "list", "")
+
+
+def place(words: list[Word | None]) -> list[Placed]:
+    """Depth of each word; a bracket before any word of substance is a label; unmatched brackets are boundaries."""
+    match = _matching(words)
+    raws: list[Placed] = []
+    depth = 0
+    for index, word in enumerate(words):
+        kind = word.kind if word is not None else "unexplained"
+        if kind in ("open", "close"):
+            if index in match:
+                depth += 1 if kind == "open" else -1
+            else:
+                raws.append(Placed(index, BOUNDARY_WORD, 0, False))
+            continue
+        raws.append(Placed(index, word, depth, False))
+    return raws
+
+
+def order_lines(raws: list[Placed]) -> list[list[Placed]]:
+    """Split at boundaries outside brackets, then mark labels. A segment of one bracket alone is opened."""
+    segments: list[list[Placed]] = [[]]
+    for raw in raws:
+        if raw.depth == 0 and raw.word is not None and raw.word.kind == BOUNDARY:
+            segments.append([])
+        else:
+            segments[-1].append(raw)
+    kept: list[list[Placed]] = []
+    carried: list[Placed] = []
+    for segment in segments:
+        if not any(has_slots(raw) for raw in segment):
+            if kept and segment:
+                kept[-1].extend(segment)
+            continue
+        segment = carried + segment
+        carried = []
+        if kept and _parts_only(segment) and not _says_any(kept[-1], PART):
+            kept[-1].extend(segment)  # a price line, then the part: CT平扫,甲状腺
+            continue
+        if _parts_only(segment) and segment is not segments[-1]:
+            carried = [*segment, Placed(-1, LIST_WORD, 0, False)]
+            continue
+        kept.append(segment)
+    if carried:
+        kept.append(carried)
+    for segment in kept:
+        _mark(segment)
+    return kept
+
+
+def _matching(words: list[Word | None]) -> set[int]:
+    """Indexes of the brackets that have their other half."""
+    stack: list[int] = []
+    matched: set[int] = set()
+    for index, word in enumerate(words):
+        if word is None:
+            continue
+        if word.kind == "open":
+            stack.append(index)
+        elif word.kind == "close" and stack:
+            matched.update((stack.pop(), index))
+    return matched
+
+
+def is_noise_of(raw: Placed, kind: str) -> bool:
+    return raw.word is not None and raw.word.noise == kind and not raw.word.meanings
+
+
+def says(raw: Placed, slots: frozenset[str]) -> bool:
+    return raw.word is not None and any(slot in slots for m in raw.word.meanings for slot, _ in m.slots)
+
+
+def _says_any(segment: list[Placed], slots: frozenset[str]) -> bool:
+    return any(says(raw, slots) for raw in segment)
+
+
+def has_slots(raw: Placed) -> bool:
+    return raw.word is not None and bool(raw.word.meanings)
+
+
+def _parts_only(segment: list[Placed]) -> bool:
+    for raw in segment:
+        if raw.word is None or raw.word.noise == NONEXAM:
+            return False
+        for meaning in raw.word.meanings:
+            if any(slot not in ("part", "side") for slot, _ in meaning.slots):
+                return False
+    return any(
+        raw.word is not None and any(slot == "part" for m in raw.word.meanings for slot, _ in m.slots)
+        for raw in segment
+    )
+
+
+def _mark(segment: list[Placed]) -> None:
+    """Labels: brackets before the first word of substance. Where there is nothing outside brackets, open them."""
+    if not any(raw.depth == 0 and has_slots(raw) for raw in segment):
+        for raw in segment:
+            raw.depth = max(0, raw.depth - 1)
+        return
+    for raw in segment:
+        if raw.depth == 0 and has_slots(raw):
+            return
+        raw.tag = raw.depth > 0
