@@ -133,9 +133,9 @@ def _pool(pipeline: Pipeline, edition: str | None, workers: int) -> ProcessPoolE
         _pipeline = pipeline
         gc.freeze()  # what is loaded stays shared: the collector of a worker does not touch it
         context: Any = multiprocessing.get_context("fork")
-        return ProcessPoolExecutor(workers, context, _begin, (None, False))
+        return ProcessPoolExecutor(workers, context, _begin, (None, False, False))
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, context, _begin, (edition, True))
+    return ProcessPoolExecutor(workers, context, _begin, (edition, True, pipeline.devices is not None))
 
 
 def _single_threaded() -> bool:
@@ -143,7 +143,7 @@ def _single_threaded() -> bool:
     return threading.active_count() == 1 and len(os.listdir("/proc/self/task")) == 1
 
 
-def _begin(edition: str | None, load: bool) -> None:
+def _begin(edition: str | None, load: bool, device_codes: bool) -> None:
     """Start of a worker: Ctrl-C is the parent's to handle, and no worker outlives its parent."""
     global _pipeline
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -154,7 +154,7 @@ def _begin(edition: str | None, load: bool) -> None:
     if load:
         from agent.opening import open_pipeline
 
-        _pipeline = open_pipeline(edition)
+        _pipeline = open_pipeline(edition, device_codes=device_codes)
 
 
 def _end_with(sentinel: int) -> None:

@@ -61,6 +61,17 @@ ModelOption = Annotated[
     ),
 ]
 
+DeviceOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--device-codes/--no-device-codes",
+        help=say(
+            "编码区分设备（16排 22、3.0T 33），名称写明时。",
+            "Codes tell scanners apart (16排: 22, 3.0T: 33) where the name says which.",
+        ),
+    ),
+]
+
 
 @app.command(
     short_help=say("为文件中的检查名称编码。", "Code the exam names of a file."),
@@ -102,13 +113,25 @@ def normalize(
             help=say("进程数；0 为自动。结果与之无关。", "Processes; 0 chooses. Results do not depend on it."),
         ),
     ] = 0,
+    device_codes: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
     """Code a file."""
     from agent.command_normalize import Options, run
 
     run(
-        Options(inputs, output, name_column, modality_column, institution_column, edition, model, sheet, workers),
+        Options(
+            inputs,
+            output,
+            name_column,
+            modality_column,
+            institution_column,
+            edition,
+            model,
+            sheet,
+            workers,
+            device_codes,
+        ),
         as_json,
     )
 
@@ -131,12 +154,13 @@ def explain(
     candidates: Annotated[
         bool, typer.Option("--candidates/--no-candidates", help=say("检索候选项目。", "Look candidates up."))
     ] = True,
+    device_codes: DeviceOption = None,
     as_json: Json = False,
 ) -> None:
     """Explain one name."""
     from agent.command_explain import run
 
-    run(name, modality, institution, edition, model, candidates, as_json)
+    run(name, modality, institution, edition, model, candidates, device_codes, as_json)
 
 
 @app.command(help=say("拆解一个编码，画出各段。", "Take a code apart and draw its fields."))
@@ -264,6 +288,12 @@ def evaluate(
             "--ablation", help=say("逐步加上检索和模型来比较。", "Compare with retrieval and model added step by step.")
         ),
     ] = False,
+    retrieval: Annotated[
+        bool,
+        typer.Option(
+            "--retrieval", help=say("另测检索的召回率。", "Also measure the recall of retrieval, beside plain ways.")
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure on labelled names."""
@@ -271,7 +301,13 @@ def evaluate(
     from evals.command import run_eval
 
     code = run_eval(
-        gold, no_modality=no_modality, model=model_setting(model), edition=edition, ablation=ablation, as_json=as_json
+        gold,
+        no_modality=no_modality,
+        model=model_setting(model),
+        edition=edition,
+        ablation=ablation,
+        retrieval=retrieval,
+        as_json=as_json,
     )
     if code:
         raise typer.Exit(code)

@@ -14,7 +14,7 @@ from agent.answer import Query, Suggestion
 from agent.command_normalize import reason_sentence
 from agent.command_standard import show_table
 from agent.console import emit_json, language, say
-from agent.opening import model_setting, open_pipeline
+from agent.opening import device_setting, model_setting, open_pipeline
 from standard import decode
 
 if TYPE_CHECKING:
@@ -25,10 +25,18 @@ BARE_CONTROLS = {number: f"\\x{number:02x}" for number in (*range(32), *range(12
 
 
 def run(
-    name: str, modality: str, institution: str, edition: str | None, model: str | None, candidates: bool, as_json: bool
+    name: str,
+    modality: str,
+    institution: str,
+    edition: str | None,
+    model: str | None,
+    candidates: bool,
+    device_codes: bool | None,
+    as_json: bool,
 ) -> None:
     """Explain one name."""
-    pipeline = open_pipeline(edition, model_setting(model), retrieve=candidates)
+    devices = device_setting(device_codes)
+    pipeline = open_pipeline(edition, model_setting(model), retrieve=candidates, device_codes=devices)
     suggestion = pipeline.explain(Query(name, modality, institution))
     if as_json:
         emit_json(explained(suggestion, pipeline.catalogue))

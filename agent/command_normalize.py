@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from agent import bulk, columns, tables
 from agent.answer import Query
 from agent.console import emit_json, language, note, say
-from agent.opening import model_setting, open_pipeline
+from agent.opening import device_setting, model_setting, open_pipeline
 
 
 class Options(NamedTuple):
@@ -29,6 +29,7 @@ class Options(NamedTuple):
     model: str | None = None
     sheet: str | None = None
     workers: int = 0
+    device_codes: bool | None = None
 
 
 class Outcome(NamedTuple):
@@ -92,7 +93,7 @@ def normalize(options: Options) -> Outcome:
         options.institution_column,
     )
     work = bulk.distinct(opened, chosen)
-    pipeline = open_pipeline(options.edition, model)
+    pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes))
     workers = bulk.workers_for(len(work.queries), options.workers) if model == "none" else 1
     step = bulk.CHUNK if model == "none" else bulk.STEP
     reasons: Counter[tuple[str, str]] = Counter()

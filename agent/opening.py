@@ -47,7 +47,18 @@ def _settings_given() -> bool:
     return settings_file().exists()
 
 
-def open_pipeline(edition: str | None = None, model: str = "none", retrieve: bool = False) -> Pipeline:
+def device_setting(given: bool | None) -> bool:
+    """Whether codes tell scanners apart: the option, else the setting."""
+    if given is not None or not _settings_given():
+        return bool(given)
+    from agent.settings import load_settings
+
+    return load_settings().device_codes
+
+
+def open_pipeline(
+    edition: str | None = None, model: str = "none", retrieve: bool = False, device_codes: bool = False
+) -> Pipeline:
     """The pipeline for an edition. With a model, or where `retrieve` asks for it, candidates are looked up too."""
     from agent.pipeline import Pipeline
 
@@ -58,13 +69,13 @@ def open_pipeline(edition: str | None = None, model: str = "none", retrieve: boo
 
         opened = open_model(model)
     if not retrieve and opened is None:
-        return Pipeline(catalogue)
+        return Pipeline(catalogue, device_codes=device_codes)
     from agent.settings import load_settings
     from retrieval import Retriever
     from standard.lexicon import load_lexicon
 
     retriever = Retriever.open(catalogue, load_settings().home, load_lexicon(), progress=_told())
-    return Pipeline(catalogue, model=opened, retriever=retriever)
+    return Pipeline(catalogue, model=opened, retriever=retriever, device_codes=device_codes)
 
 
 def _told() -> Callable[[int, int], None]:

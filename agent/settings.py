@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     )
     lang: Lang = Field(default="zh", description="Language of messages: zh or en.")
 
+    device_codes: bool = Field(
+        default=False,
+        description=(
+            "Codes tell scanners apart (16排: 22, 3.0T: 33) where the name says which; the standard advises against it."
+        ),
+    )
     model: str = Field(
         default="none",
         description=(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.answer import Query
 from agent.console import emit_json, out, say
@@ -12,6 +12,10 @@ from agent.opening import open_pipeline
 from evals.ablation import Step, ablate
 from evals.gold import GoldRow, read_gold
 from evals.metrics import Measures, Pair, by, measure
+
+if TYPE_CHECKING:
+    from agent.pipeline import Pipeline
+    from evals.retrieval import Recall
 
 CUTS = (("category", "类别"), ("source", "来源"), ("modality", "检查类型"))
 
@@ -23,6 +27,7 @@ def run_eval(
     model: str = "none",
     edition: str | None = None,
     ablation: bool = False,
+    retrieval: bool = False,
     as_json: bool = False,
 ) -> int:
     """Measure and print; the exit code, always 0. InputError for a gold file that does not hold."""
@@ -31,12 +36,29 @@ def run_eval(
     answers = pipeline.answer([Query(row.name, "" if no_modality else row.modality) for row in rows])
     pairs = list(zip(rows, answers, strict=True))
     steps = ablate(rows, pipeline, no_modality) if ablation else []
+    recalls = _recalls(gold, pipeline, not no_modality) if retrieval else []
     report = _report(pairs, steps, no_modality, pipeline.versions)
+    report["retrieval"] = [recall._asdict() for recall in recalls]
     if as_json:
         emit_json(report)
     else:
         _print(pairs, steps, no_modality)
+        if recalls:
+            from evals.retrieval import recall_table
+
+            out().print(recall_table(recalls))
     return 0
+
+
+def _recalls(gold: Sequence[Path], pipeline: Pipeline, modality: bool) -> list[Recall]:
+    from agent.settings import load_settings
+    from evals.retrieval import measure_recall
+
+    home = load_settings().home
+    found = []
+    for path in gold:
+        found += measure_recall(path, pipeline.catalogue, home, pipeline.lexicon, modality=modality)
+    return found
 
 
 def _report(pairs: list[Pair], steps: list[Step], no_modality: bool, versions: dict[str, str]) -> dict[str, Any]:

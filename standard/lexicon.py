@@ -59,7 +59,7 @@ class PatternRow(Row):
     """A form that only a pattern catches (numbers): `slot` and `element` as in the other tables, noise included."""
 
     pattern: str
-    slot: Literal["noise", "part", "side", "position"]
+    slot: Literal["noise", "modality", "part", "side", "position"]
     element: str
     modality: str
     source: Source
