@@ -86,6 +86,7 @@ LISTS = {
 }
 
 
+STANCES = frozenset({"立位", "卧位", "负重位"})  # said in a bracket, they add to the position before it
 SAID = frozenset({"scan", "post", "position", "subitem"})
 
 
@@ -145,6 +146,9 @@ class Grouper:
                 separator = ""
                 continue
             slots = dict(node.slots)
+            if "part" in slots and group.closed and self._repeats(group, slots["part"], pending, nodes, position):
+                pending = None
+                continue
             opens = "part" in slots and group.closed
             if "scan" in slots and "part" not in slots and separator and group.parts and not group.said():
                 opens = position < len(nodes) and _has_part(nodes[position]) and not nodes[position].depth
@@ -176,6 +180,26 @@ class Grouper:
         if pending is not None:
             self._late_side(group, pending)
         yield group
+
+    def _repeats(
+        self,
+        group: Group,
+        elements: str,
+        pending: tuple[str, int] | None,
+        nodes: list[Node],
+        position: int,
+    ) -> bool:
+        """The part once more at the end, in another language or as the indication: `Neck C+ 颈部`."""
+        parts = {part.element: part.side for part in group.parts}
+        same = all(element in parts for element in elements.split(";"))
+        side = pending[0] if pending else ""
+        agrees = not side or all(parts.get(element) in (side, "") for element in elements.split(";"))
+        rest = [slot for node in nodes[position:] for slot, _ in node.slots]
+        if not same or not agrees or any(slot in SAID or slot == "part" for slot in rest):
+            return False
+        for part in group.parts:
+            part.side = part.side or side
+        return True
 
     def _put(self, group: Group, node: Node) -> None:
         for slot, element in node.slots:
@@ -288,7 +312,7 @@ class Grouper:
                 if each.side and same[0].side and same[0].side != each.side:
                     group.problems.append(("conflict_side", (same[0].index, each.index)))
                 same[0].side = same[0].side or each.side
-                same[0].review = same[0].review or each.review
+                same[0].review = each.review  # the bracket says it more exactly
                 continue
             heading = next((p for p in group.parts if self._replaces(p, inside.parts, family)), None)
             if heading is not None:
@@ -327,7 +351,7 @@ class Grouper:
                 lost = {scan for scan, _ in self.containment.most_specific(said)} - {scan for scan, _ in merged}
                 if new and not lost:
                     group.problems.append(("conflict_scan", (said[0][1], extra[0][1])))
-            elif slot == "position" and said and {p for p, _ in extra} - {p for p, _ in said}:
+            elif slot == "position" and said and {p for p, _ in extra} - {p for p, _ in said} - STANCES:
                 group.problems.append(("conflict_position", (said[0][1], extra[0][1])))
                 continue
             said.extend(extra)

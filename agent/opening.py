@@ -39,17 +39,22 @@ def model_setting(given: str | None) -> str:
     )
 
 
+def _file_given() -> bool:
+
+    return settings_file().exists()
+
+
 def _settings_given() -> bool:
     """Whether any setting is set beside language and home; reading them costs a third of a second."""
     plain = ("YINGMA_HOME", "YINGMA_LANG")
     if any(name.startswith("YINGMA_") and name not in plain for name in os.environ):
         return True
-    return settings_file().exists()
+    return _file_given()
 
 
 def device_setting(given: bool | None) -> bool:
     """Whether codes tell scanners apart: the option, else the setting."""
-    if given is not None or not _settings_given():
+    if given is not None or not ("YINGMA_DEVICE_CODES" in os.environ or _file_given()):
         return bool(given)
     from agent.settings import load_settings
 

@@ -14,6 +14,7 @@ from agent.lexer import Word
 SOFT = frozenset({"list", "slash", "plus", "under", "and", "dash"})  # separators inside an order line
 NONEXAM = "nonexam"  # words that make a name none of ours
 SERVICE = "service"  # words that do so where no scan is ordered: 会诊, 云胶片
+MODALITY = frozenset({"modality"})
 PART = frozenset({"part"})
 ORDERS = frozenset({"scan", "post", "position", "subitem"})
 
@@ -98,6 +99,11 @@ def is_noise_of(raw: Placed, kind: str) -> bool:
     return raw.word is not None and raw.word.noise == kind and not raw.word.meanings
 
 
+def says_only(raw: Placed, slots: frozenset[str]) -> bool:
+    """Every meaning of the word fills these slots alone."""
+    return raw.word is not None and all(slot in slots for m in raw.word.meanings for slot, _ in m.slots)
+
+
 def says(raw: Placed, slots: frozenset[str]) -> bool:
     return raw.word is not None and any(slot in slots for m in raw.word.meanings for slot, _ in m.slots)
 
@@ -130,6 +136,6 @@ def _mark(segment: list[Placed]) -> None:
             raw.depth = max(0, raw.depth - 1)
         return
     for raw in segment:
-        if raw.depth == 0 and has_slots(raw):
+        if raw.depth == 0 and has_slots(raw) and not says_only(raw, MODALITY):
             return
         raw.tag = raw.depth > 0

@@ -226,6 +226,7 @@ def _idioms(slots: _Slots, lexicon: Lexicon) -> Iterator[str]:
         if row.modality and slots.family not in row.modality.split("/"):
             continue
         said = dict(each.split("=", 1) for each in row.slots.split(";"))
+        said.pop("modality", None)
         rest = _rest(own, said)
         if rest is not None:
             yield f"{'移动DR' if slots.word == '移动DR' else ''}{row.surface}{rest}"
