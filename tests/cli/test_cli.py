@@ -261,7 +261,7 @@ def test_workers_by_number_of_names() -> None:
 def test_killed_worker_is_told_and_nothing_hangs() -> None:
     def kill(done: int) -> None:
         for child in multiprocessing.active_children():
-            os.kill(child.pid or 0, signal.SIGKILL)
+            child.kill()
 
     from standard.errors import YingmaError
 
