@@ -6,47 +6,18 @@ words which of their devices is meant.
 
 from __future__ import annotations
 
-from agent.lexer import ALL, MASK
+from agent.masks import ALL, MASK, XRAY
 from agent.resolve import Issue
 from agent.segments import LIST_WORD, SOFT, Placed, has_slots
 
-FAMILY_OF = {
-    "CT": MASK["CT"],
-    "MR": MASK["MR"],
-    "XR": MASK["XR"] | MASK["MG"],
-    "MG": MASK["XR"] | MASK["MG"],
-    "RF": MASK["XR"] | MASK["MG"],
-    "移动DR": MASK["XR"] | MASK["MG"],
-    "US": MASK["US"],
-    "PET/CT": MASK["NM"],
-    "PET/MR": MASK["NM"],
-    "SPECT": MASK["NM"],
-    "NM": MASK["NM"],
-    "放射": ALL & ~MASK["US"],
-}
 SINGLE = {MASK["CT"]: "CT", MASK["MR"]: "MR", MASK["US"]: "US", MASK["NM"]: "NM"}
-XRAY = MASK["XR"] | MASK["MG"]
-
-
-def modality_mask(raw: Placed) -> int:
-    """The families that a modality word allows; ALL for any other word, and for one that may be noise."""
-    if raw.word is None or raw.word.noise:
-        return ALL
-    mask = without = 0
-    for meaning in raw.word.meanings:
-        said = [element for slot, element in meaning.slots if slot == "modality"]
-        for element in said:
-            mask |= FAMILY_OF[element] & meaning.mask
-        if not said and len(raw.word.meanings) > 1 and any(slot == "part" for slot, _ in meaning.slots):
-            without |= meaning.mask
-    return mask | without if mask else ALL
 
 
 def said_modality(raws: list[Placed]) -> int:
     """The families that the modality words of the whole name allow; 0 where there is none, or they differ."""
     mask = ALL
     for raw in raws:
-        mask &= modality_mask(raw)
+        mask &= raw.word.modality if raw.word is not None else ALL
     return 0 if mask == ALL else mask
 
 
@@ -54,12 +25,8 @@ def families(raws: list[Placed]) -> int:
     """The families that every word of substance can belong to."""
     mask = ALL
     for raw in raws:
-        if raw.word is None or raw.word.noise or not raw.word.meanings:
-            continue
-        own = 0
-        for meaning in raw.word.meanings:
-            own |= meaning.mask | (XRAY if meaning.mask & XRAY else 0)
-        mask &= own & modality_mask(raw)
+        if raw.word is not None:
+            mask &= raw.word.fits
     return mask
 
 
@@ -70,7 +37,7 @@ def modality_alone(raws: list[Placed]) -> bool:
         "modality" in slots
         and slots <= {"modality", "scan"}
         and not slots & {"part", "position"}
-        and all(modality_mask(raw) != ALL for raw in raws if has_slots(raw))
+        and all((raw.word.modality if raw.word is not None else ALL) != ALL for raw in raws if has_slots(raw))
     )
 
 
@@ -87,7 +54,7 @@ def family_of(piece: list[Placed], mask: int) -> tuple[str, Issue | None]:
     own = ALL
     where: list[int] = []
     for raw in piece:
-        said = modality_mask(raw)
+        said = raw.word.modality if raw.word is not None else ALL
         if said != ALL:
             own &= said
             where.append(raw.index)

@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 import ahocorasick_rs
 
-from standard.lexicon import MODALITIES, Lexicon, split
+from agent.masks import ALL, FAMILY_OF, MASK, XRAY
+from standard.lexicon import Lexicon, split
 
-MASK = {modality: 1 << index for index, modality in enumerate(MODALITIES)}
-ALL = (1 << len(MODALITIES)) - 1
 UNEXPLAINED = -1
 
 
@@ -38,12 +37,18 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A distinct surface form with all it can mean. `kind` is the separator's element, `noise` or `slots`."""
+    """A distinct surface form with all it can mean. `kind` is the separator's element, `noise` or `slots`.
+
+    `modality`: the families that it allows as a modality word, ALL where it is none or may be noise. `fits`: the
+    families that it can belong to at all.
+    """
 
     surface: str
     meanings: tuple[Meaning, ...]
     kind: str
     noise: str  # its kind of noise, where it can be noise
+    modality: int = ALL
+    fits: int = ALL
 
 
 def _mask(modality: Iterable[str]) -> int:
@@ -81,7 +86,7 @@ class Lexer:
         self.words: list[Word] = []
         for surface in sorted({*meanings, *noise, *separator}):
             kind = separator.get(surface) or ("slots" if surface in meanings else "noise")
-            self.words.append(Word(surface, tuple(meanings.get(surface, ())), kind, noise.get(surface, "")))
+            self.words.append(_word(surface, tuple(meanings.get(surface, ())), kind, noise.get(surface, "")))
         self._finder = ahocorasick_rs.AhoCorasick([word.surface for word in self.words])
         self._guard = [_guard(word.surface) for word in self.words]
         self._patterns = [re.compile(pattern.pattern) for pattern in lexicon.patterns]
@@ -94,7 +99,7 @@ class Lexer:
                 self.words.append(Word(pattern.pattern, (), "noise", pattern.element))
             else:
                 meaning = Meaning(((pattern.slot, pattern.element),), _mask(split(pattern.modality)), False)
-                self.words.append(Word(pattern.pattern, (meaning,), "slots", ""))
+                self.words.append(_word(pattern.pattern, (meaning,), "slots", ""))
 
     def tokens(self, text: str) -> list[Token]:
         """The best cut of a canonical text, in order, with a token UNEXPLAINED for each run that nothing explains."""
@@ -158,6 +163,21 @@ GAP, EACH, LONG = 1000.0, 16.0, 12  # cost of an unexplained character, of a tok
 
 def _end(match: tuple[int, int, int]) -> int:
     return match[2]
+
+
+def _word(surface: str, meanings: tuple[Meaning, ...], kind: str, noise: str) -> Word:
+    if not meanings or noise:
+        return Word(surface, meanings, kind, noise)
+    modality = without = fits = 0
+    for meaning in meanings:
+        fits |= meaning.mask | (XRAY if meaning.mask & XRAY else 0)
+        said = [element for slot, element in meaning.slots if slot == "modality"]
+        for element in said:
+            modality |= FAMILY_OF[element] & meaning.mask
+        if not said and len(meanings) > 1 and any(slot == "part" for slot, _ in meaning.slots):
+            without |= meaning.mask
+    modality = modality | without if modality else ALL
+    return Word(surface, meanings, kind, noise, modality, fits & modality)
 
 
 def _mask_of(found: list[Meaning]) -> int:

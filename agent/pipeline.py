@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.answer import Query, Suggestion
 from agent.device import DeviceReader
-from agent.reader import Reader
+from agent.reader import KEPT, Outcome, Reader
 from agent.reading import Exam
 from agent.reasons import reasons
 from agent.resolve import Issue
@@ -54,10 +55,10 @@ class Pipeline:
         self.retriever = retriever
         self._asks = {row.id for row in reasons().values() if row.ask == "model"}
         self._default_edition = "+".join(edition.id for edition in catalogue.editions)
-        self._compact: dict[tuple[tuple[Exam, ...], tuple[Issue, ...], int], Compact] = {}
+        self._compact: dict[tuple[Outcome, int], Compact] = {}
         self._resolve: Callable[[SlotExam], str | None] | None = None
 
-    @property
+    @cached_property
     def versions(self) -> dict[str, str]:
         """What every answer was made with."""
         found = {"catalogue": self.catalogue.id, "lexicon": self.lexicon.version, "router": _hash(DATA)}
@@ -82,14 +83,13 @@ class Pipeline:
         out = []
         kept = self._compact
         for query in queries:
-            key = self.reader.answer(query.name, query.modality)
+            key = outcome, unexplained = self.reader.answer(query.name, query.modality)
             found = kept.get(key)
             if found is None:
-                if len(kept) > 200_000:
+                if len(kept) > KEPT:
                     kept.clear()
-                exams, issues, unexplained = key
-                routed = self.router.route(exams, issues, unexplained)
-                found = self._text(routed, exams, issues)
+                routed = self.router.route(outcome.exams, outcome.issues, unexplained)
+                found = self._text(routed, outcome.exams, outcome.issues)
                 kept[key] = found
             out.append(found)
         return out

@@ -3,7 +3,7 @@
     name ─▶ canonical text ─▶ words (lexer) ─▶ segments ─▶ family of each ─▶ groups ─▶ exams (resolver) ─▶ Reading
 
 Names of hospitals differ mostly in noise, so what follows the lexer is worked out once for each sequence of words that
-are not noise (`_Outcome`), and kept: the answer depends on the words only, never on what was read before.
+are not noise (`Outcome`), and kept: the answer depends on the words only, never on what was read before.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from agent.cross_section import CrossSection
-from agent.families import FAMILY_OF, XRAY, by_modality, family_name, family_of, modality_alone, said_modality
+from agent.families import by_modality, family_name, family_of, modality_alone, said_modality
 from agent.groups import Group, Grouper, Node
-from agent.lexer import ALL, MASK, UNEXPLAINED, Lexer, Token
+from agent.lexer import UNEXPLAINED, Lexer, Token
+from agent.masks import ALL, FAMILY_OF, MASK, XRAY
 from agent.nuclear import Nuclear
 from agent.projection import Projection
 from agent.reading import Exam, Problem, Reading, Span
@@ -31,9 +32,9 @@ LONGEST = 400  # characters of canonical text that are read; a longer name is no
 KEPT = 200_000  # outcomes kept
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What a sequence of words comes to; indexes are those of the words in the sequence."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What a sequence of words comes to; indexes are those of the words in the sequence. Equal only to itself."""
 
     exams: tuple[Exam, ...]
     issues: tuple[Issue, ...]
@@ -57,7 +58,7 @@ class Reader:
             "NM": Nuclear(catalogue, shared),
         }
         self._noise = [word.kind == "noise" and word.noise not in (NONEXAM, SERVICE) for word in self.lexer.words]
-        self._outcomes: OrderedDict[tuple[tuple[int, ...], int], _Outcome] = OrderedDict()
+        self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
         self._columns: dict[str, int] = {}
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
         self._family_of_code = {
@@ -87,13 +88,12 @@ class Reader:
         unexplained = sum(token.end - token.start for token in tokens if token.form == UNEXPLAINED)
         return Reading(text.text, tuple(spans), outcome.exams, problems, unexplained)
 
-    def answer(self, name: str, modality: str = "") -> tuple[tuple[Exam, ...], tuple[Issue, ...], int]:
-        """The same without spans, for bulk: exams, issues, number of characters that nothing explains."""
+    def answer(self, name: str, modality: str = "") -> tuple[Outcome, int]:
+        """The same without spans, for bulk: the outcome, and the number of characters that nothing explains."""
         text = canonical(name)
         tokens = self._tokens(text)
         outcome = self._outcome(self._sequence(tokens), self.column(modality), text.text)
-        unexplained = sum([token.end - token.start for token in tokens if token.form == UNEXPLAINED])
-        return outcome.exams, outcome.issues, unexplained
+        return outcome, sum([end - start for start, end, form in tokens if form == UNEXPLAINED])
 
     def column(self, modality: str) -> int:
         """The families that the text of a modality column allows; all where it says nothing."""
@@ -122,14 +122,14 @@ class Reader:
         noise = self._noise
         return tuple([token.form for token in tokens if token.form == UNEXPLAINED or not noise[token.form]])
 
-    def _outcome(self, sequence: tuple[int, ...], mask: int, text: str) -> _Outcome:
+    def _outcome(self, sequence: tuple[int, ...], mask: int, text: str) -> Outcome:
         if len(text) > LONGEST:
-            return _Outcome((), (("too_long", (0,), ""),))
+            return Outcome((), (("too_long", (0,), ""),))
         exact = self._exact.get(text.lstrip("*"))
         if exact is not None and self._family_of_code[exact] & mask:
             item = self._catalogue.items[exact]
             exam = Exam(item.modality, "", "", "", "", exact, ("standard_name",))
-            return _Outcome((exam,), ())
+            return Outcome((exam,), ())
         key = (sequence, mask)
         found = self._outcomes.get(key)
         if found is None:
@@ -141,7 +141,7 @@ class Reader:
 
     # -- working out -----------------------------------------------------------------------------------------------
 
-    def _work_out(self, sequence: tuple[int, ...], mask: int) -> _Outcome:
+    def _work_out(self, sequence: tuple[int, ...], mask: int) -> Outcome:
         issues: list[Issue] = []
         exams: list[Exam] = []
         words = [None if form == UNEXPLAINED else self.lexer.words[form] for form in sequence]
@@ -150,9 +150,9 @@ class Reader:
         decisive = (NONEXAM,) if ordered else (NONEXAM, SERVICE)
         nonexam = tuple(raw.index for raw in raws if any(is_noise_of(raw, kind) for kind in decisive))
         if not sequence:
-            return _Outcome((), (("empty_name", (), ""),))
+            return Outcome((), (("empty_name", (), ""),))
         if not any(raw.word is not None and raw.word.meanings for raw in raws):
-            return _Outcome((), (("not_an_exam", nonexam, ""),))
+            return Outcome((), (("not_an_exam", nonexam, ""),))
         if nonexam:
             issues.append(("not_an_exam", nonexam, ""))
         before: list[Group] = []
@@ -230,7 +230,7 @@ class Reader:
                 last = group
         return groups
 
-    def _finish(self, exams: list[Exam], issues: list[Issue]) -> _Outcome:
+    def _finish(self, exams: list[Exam], issues: list[Issue]) -> Outcome:
         """One code once; 平扫 and 增强 of one part ordered apart are the item of both."""
         merged: list[Exam] = []
         for exam in exams:
@@ -258,11 +258,11 @@ class Reader:
             merged.append(exam)
         if not merged and not issues:
             issues.append(("missing_part", (), ""))
-        return _Outcome(tuple(merged), tuple(dict.fromkeys(issues)))
+        return Outcome(tuple(merged), tuple(dict.fromkeys(issues)))
 
     # -- spans -----------------------------------------------------------------------------------------------------
 
-    def _spans(self, name: str, text: Canonical, tokens: list[Token], outcome: _Outcome, mask: int) -> list[Span]:
+    def _spans(self, name: str, text: Canonical, tokens: list[Token], outcome: Outcome, mask: int) -> list[Span]:
         bits = mask
         for exam in outcome.exams:
             family = exam.family
