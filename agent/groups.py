@@ -439,6 +439,8 @@ class Grouper:
         group.scans = self.containment.most_specific(group.scans)
 
     def _drop_headings(self, group: Group, family: str) -> None:
+        if len(group.parts) < 2:
+            return
         heads = HEADS.get(family, frozenset({"dash"}))
         for pure in [part for part in group.parts if self.containment.only_heading(family, part.element)]:
             if any(self.containment.heads(family, pure.element, part.element) for part in group.parts):

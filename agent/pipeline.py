@@ -116,7 +116,7 @@ class Pipeline:
             query=query,
             route=routed.route,
             codes=site,
-            names=tuple(decode(self.catalogue, code).name for code in site),
+            names=tuple(self._name(code) for code in site),
             score=routed.score,
             reason=routed.reason,
             edition=self._edition(codes),
@@ -142,6 +142,10 @@ class Pipeline:
         )
         rows = tuple(candidate_row(self.catalogue.items[candidate.code]) for candidate in candidates)
         return self.model.fill(ModelRequest(query.name, query.modality, spans, rows, self._resolve))
+
+    def _name(self, code: str) -> str:
+        item = self.catalogue.get(code)
+        return item.name if item is not None else decode(self.catalogue, code).name
 
     def _edition(self, codes: Sequence[str]) -> str:
         return "+".join(dict.fromkeys(self.catalogue.items[code].edition for code in codes)) or self._default_edition
