@@ -17,7 +17,10 @@ from agent.stock import UNSPECIFIED
 
 BOUNDARY = "comma"
 SEPARATORS = frozenset({"comma", "list", "slash", "plus", "under", "and", "dash", "or"})
-HEADS = {"US": frozenset({"", "dash", "under", "slash"})}  # separators after a heading; elsewhere a dash alone
+HEADS = {
+    "US": frozenset({"", "dash", "under", "slash"}),
+    "XR": frozenset({"dash", "under", "slash"}),
+}  # separators after a heading; elsewhere a dash alone
 
 
 class Node(NamedTuple):
@@ -392,6 +395,7 @@ class Grouper:
             said = [each for group in groups for each in group.slot(slot)]
             if not said:
                 first.slot(slot).extend(extra)
+                first.review.extend(index for _, index in extra if index in label.review)
             elif slot in ("scan", "position"):
                 names = {name for name, _ in self.containment.most_specific(said)}
                 for name, index in extra:

@@ -157,7 +157,7 @@ class Lexer:
 
 LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 DIGITS = frozenset("0123456789")
-NUMERALS = frozenset("一二三四五六七八九十两第个")
+NUMERALS = frozenset("一二三四五六七八九十两第个科")  # one of these is in whatever a pattern can match
 GAP, EACH, LONG = 1000.0, 16.0, 12  # cost of an unexplained character, of a token; from LONG on all are equal
 
 

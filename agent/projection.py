@@ -279,6 +279,8 @@ class Projection:
             if chosen is None:
                 issues.append(("uncatalogued", (part.index,), scan + name_of(views)))
                 continue
+            if len(chosen) > 1:  # 头尾位 and 内外侧斜位, or one of the edition's joint positions: it does not say
+                issues.append(("combo_unclear", (part.index,), name_of(views)))
             for each in chosen:
                 found, issue, rule = self.shared.sides("MG", part, (scan, each))
                 if issue is not None:

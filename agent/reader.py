@@ -226,9 +226,15 @@ class Reader:
         for group in groups:
             if not group.parts and last is not None and last.parts and group.said() and family != "US":
                 group.parts = [*last.parts]
+            for part in group.parts:  # 右膝关节正侧位+髌骨轴位: the side is that of the whole
+                wholes = last.parts if last is not None and not part.side else []
+                part.side = next((w.side for w in wholes if self._holds(family, w.element, part.element)), part.side)
             if group.parts:
                 last = group
         return groups
+
+    def _holds(self, family: str, whole: str, part: str) -> bool:
+        return bool(self.containment.adjoining(family, whole, part))
 
     def _finish(self, exams: list[Exam], issues: list[Issue]) -> Outcome:
         """One code once; 平扫 and 增强 of one part ordered apart are the item of both."""
