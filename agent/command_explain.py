@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.reading import Reading
     from standard.edition import Catalogue
 
+LONGEST = 400  # characters of a cell that are shown
 BARE_CONTROLS = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160))}
 
 
@@ -181,7 +182,8 @@ def _pairs(values: Any) -> str:
 
 def shown(text: str) -> str:
     """A text with its control characters drawn, so that it cannot steer a terminal."""
-    return text.translate(BARE_CONTROLS)
+    text = text.translate(BARE_CONTROLS)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)})"
 
 
 __all__: Sequence[str] = ["explained", "run", "shown", "tell"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from agent.console import EXIT_USAGE, emit_json, language, note, say
+from standard.catalogue import EDITIONS
 from standard.importer import ImportReport, import_workbook
 
 
@@ -37,14 +38,20 @@ def _tell(report: ImportReport) -> None:
         )
         print(f"{kind}\t{where}\t{each.zh if zh else each.en}")
     if report.imported:
-        note(
-            say(
-                f"已导入 {report.edition}：{report.items} 项，位于 {report.folder}；"
-                f"用 --edition {report.edition} 选用。",
-                f"Imported {report.edition}: {report.items} items, in {report.folder}; "
-                f"use it with --edition {report.edition}.",
-            )
+        done = say(
+            f"已导入 {report.edition}：{report.items} 项，位于 {report.folder}；",
+            f"Imported {report.edition}: {report.items} items, in {report.folder}; ",
         )
+        shipped = (EDITIONS / str(report.edition)).is_dir()
+        use = (
+            say(
+                "此版本随附，--edition 用的是随附的那份。",
+                "this edition is shipped, and --edition takes the shipped one.",
+            )
+            if shipped
+            else say(f"用 --edition {report.edition} 选用。", f"use it with --edition {report.edition}.")
+        )
+        note(done + use)
     else:
         note(
             say(

@@ -9,6 +9,7 @@ from agent.console import emit_json, language, out, say
 from agent.opening import open_catalogue
 from standard import catalogue_ids, decode, edition_ids, load_catalogue, load_edition, search
 from standard.edition import Catalogue, Edition, Item
+from standard.errors import InputError
 
 
 def run_decode(code: str, edition: str | None, as_json: bool) -> None:
@@ -47,8 +48,20 @@ def run_search(
     edition: str | None,
     as_json: bool,
 ) -> None:
-    """The items that fit; exit code 0 also where there are none."""
-    found = search(open_catalogue(edition), words, code=code, modality=modality, part=part, scan=scan, limit=limit)
+    """The items that fit; exit code 0 also where there are none. InputError for an empty query or unknown modality."""
+    catalogue = open_catalogue(edition)
+    if not any((words.strip(), code, modality, part, scan)):
+        raise InputError(
+            "请给出要查的词、编码、检查类型、部位或扫描方式。",
+            "Say what to search for: words, --code, --modality, --part or --scan.",
+        )
+    if modality and modality.upper() not in {each.upper() for each in catalogue.modalities}:
+        known = ", ".join(catalogue.modalities)
+        raise InputError(
+            f"没有检查类型 {modality}（--modality）；可用：{known}。",
+            f"There is no modality {modality} (--modality); use one of {known}.",
+        )
+    found = search(catalogue, words, code=code, modality=modality, part=part, scan=scan, limit=limit)
     if as_json:
         emit_json([item_object(item) for item in found])
         return

@@ -72,7 +72,8 @@ class Projection:
         if not parts:
             where = tuple(index for _, index in group.positions)
             issues.append(("missing_part", where, ""))
-            code = self.shared.stock.families["DR"][UNSPECIFIED].sides[""].get(frozenset({"随机"}), "")
+            stock = self.shared.stock.part("DR", UNSPECIFIED)
+            code = stock.sides[""].get(frozenset({"随机"}), "") if stock is not None else ""
             exams.append(Exam("DR", UNSPECIFIED, "", "", "随机位", code))
             return Resolved(exams, issues)
         for part in parts:

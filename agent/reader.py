@@ -21,13 +21,28 @@ from agent.projection import Projection
 from agent.reading import Exam, Problem, Reading, Span
 from agent.relations import Containment
 from agent.resolve import Issue, Resolver, Shared
-from agent.segments import NONEXAM, ORDERS, SERVICE, Placed, is_noise_of, order_lines, place, says
+from agent.segments import (
+    DECISIVE,
+    NEGATION,
+    NONEXAM,
+    ORDERS,
+    SERVICE,
+    Placed,
+    has_slots,
+    is_noise_of,
+    order_lines,
+    place,
+    says,
+)
 from agent.stock import Stock
 from agent.text import Canonical, canonical
 from agent.ultrasound import Ultrasound
 from standard import Catalogue
 from standard.lexicon import Lexicon, load_lexicon
 
+FAMILY_BITS = dict.fromkeys(("PET/CT", "PET/MR", "SPECT"), MASK["NM"]) | {
+    name: MASK[name] for name in ("CT", "MR", "US")
+}
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
 
@@ -57,16 +72,11 @@ class Reader:
             "US": Ultrasound(shared),
             "NM": Nuclear(catalogue, shared),
         }
-        self._noise = [word.kind == "noise" and word.noise not in (NONEXAM, SERVICE) for word in self.lexer.words]
+        self._noise = [word.kind == "noise" and word.noise not in DECISIVE for word in self.lexer.words]
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
         self._columns: dict[str, int] = {}
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
-        self._family_of_code = {
-            code: {"CT": MASK["CT"], "MR": MASK["MR"], "US": MASK["US"]}.get(
-                item.modality, XRAY if item.modality in ("DR", "MG", "RF") else MASK["NM"]
-            )
-            for code, item in catalogue.items.items()
-        }
+        self._family_of_code = {code: FAMILY_BITS.get(item.modality, XRAY) for code, item in catalogue.items.items()}
         self._catalogue = catalogue
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -155,6 +165,9 @@ class Reader:
             return Outcome((), (("not_an_exam", nonexam, ""),))
         if nonexam:
             issues.append(("not_an_exam", nonexam, ""))
+        denied = tuple(raw.index for raw in raws if is_noise_of(raw, NEGATION))
+        if denied and any(has_slots(raw) for raw in raws[raws.index(next(r for r in raws if r.index == denied[0])) :]):
+            issues.append(("negated", denied, ""))
         before: list[Group] = []
         last_family = family_name(said_modality(raws) & mask)
         for segment in order_lines(raws):
@@ -262,6 +275,8 @@ class Reader:
                         merged[merged.index(pair)] = whole
                         continue
             merged.append(exam)
+        if any(issue[0] == "uncatalogued" for issue in issues) and not any(exam.part for exam in merged if exam.code):
+            issues = [issue for issue in issues if issue[0] != "missing_part"]
         if not merged and not issues:
             issues.append(("missing_part", (), ""))
         return Outcome(tuple(merged), tuple(dict.fromkeys(issues)))
@@ -269,10 +284,11 @@ class Reader:
     # -- spans -----------------------------------------------------------------------------------------------------
 
     def _spans(self, name: str, text: Canonical, tokens: list[Token], outcome: Outcome, mask: int) -> list[Span]:
-        bits = mask
-        for exam in outcome.exams:
-            family = exam.family
-            bits = {"CT": MASK["CT"], "MR": MASK["MR"], "US": MASK["US"]}.get(family, XRAY)
+        said = {FAMILY_BITS.get(exam.family, XRAY) for exam in outcome.exams}
+        bits = 0
+        for each in said:
+            bits |= each
+        bits = bits or mask
         out = []
         for token in tokens:
             start, end = text.raw_span(token.start, token.end)

@@ -15,6 +15,8 @@ from agent.reading import Exam
 from agent.reasons import conventions, evidence_rows, reasons
 from agent.resolve import Issue
 
+MOST = 10  # unexplained characters that count
+
 
 @dataclass(frozen=True, slots=True)
 class Routed:
@@ -67,7 +69,9 @@ class Router:
         if exams and all(exam.code for exam in exams):
             rows.append(Evidence("complete", "+".join(exam.code for exam in exams), signal["complete"]))
         if unexplained:
-            rows.append(Evidence("unexplained_each", str(unexplained), signal["unexplained_each"] * unexplained))
+            rows.append(
+                Evidence("unexplained_each", str(unexplained), signal["unexplained_each"] * min(unexplained, MOST))
+            )
         else:
             rows.append(Evidence("explained", "", signal["explained"]))
         if len(exams) > 1:

@@ -14,6 +14,8 @@ from agent.lexer import Word
 SOFT = frozenset({"list", "slash", "plus", "under", "and", "dash"})  # separators inside an order line
 NONEXAM = "nonexam"  # words that make a name none of ours
 SERVICE = "service"  # words that do so where no scan is ordered: 会诊, 云胶片
+NEGATION = "negation"  # words that take back what stands beside them: 不含, 除外
+DECISIVE = frozenset({NONEXAM, SERVICE, NEGATION})  # noise that is looked at all the same
 MODALITY = frozenset({"modality"})
 PART = frozenset({"part"})
 ORDERS = frozenset({"scan", "post", "position", "subitem"})

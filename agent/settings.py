@@ -32,7 +32,13 @@ def default_home() -> Path:
 def home_folder() -> Path:
     """The folder of all state: YINGMA_HOME, else the platform's."""
     given = os.environ.get(PREFIX + "HOME", "").strip()
-    return Path(given).expanduser() if given else default_home()
+    folder = Path(given).expanduser() if given else default_home()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(
+            f"{PREFIX}HOME（{folder}）不是文件夹；请给出一个文件夹。",
+            f"{PREFIX}HOME ({folder}) is not a folder; name a folder.",
+        )
+    return folder
 
 
 class FileSource(PydanticBaseSettingsSource):

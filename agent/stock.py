@@ -37,7 +37,6 @@ class Stock:
         self._atoms = {row.position: tuple(row.atoms.split(";")) for row in lexicon.position_atoms}
         self.families: dict[str, dict[str, Part]] = {}
         self.mobile: dict[str, str] = {}
-        self.exact: dict[tuple[str, str], str] = {}
         for item in catalogue.items.values():
             self._put(item)
 
@@ -87,12 +86,3 @@ class Stock:
     def parts(self, family: str) -> Mapping[str, Part]:
         """All parts of a family by stem."""
         return self.families.get(family, {})
-
-    def holders(self, family: str, key: object) -> list[tuple[str, str]]:
-        """(stem, side) of each part that has an item of this key."""
-        return [
-            (stem, side)
-            for stem, part in self.families.get(family, {}).items()
-            for side, items in part.sides.items()
-            if key in items
-        ]

@@ -86,16 +86,18 @@ class TextTable:
         return pick(self.rows(), indices)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
-        """Row number (1 = header) and cells; blank lines left out."""
+        """Row number (1 = header) and cells. A blank line is a row of one empty cell where there is one column;
+        in a wider file it is no row."""
         delimiter = DELIMITERS[self.path.suffix.lower()]
-        number = 0
+        number = width = 0
         with open(self.path, encoding=self.encoding, newline="") as file:
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             try:
                 for row in reader:
-                    if row:
+                    if row or width == 1:
                         number += 1
-                        yield number, row
+                        width = width or len(row)
+                        yield number, row or [""]
             except csv.Error as error:
                 raise InputError(
                     f"{self.path} 第 {number + 1} 行（文件第 {reader.line_num} 行附近）引号不成对；"

@@ -54,6 +54,11 @@ def open_tables(paths: Sequence[Path], sheet: str | None = None) -> list[Table]:
 
     `sheet` names the sheet of workbooks. InputError in one sentence otherwise.
     """
+    if sheet is not None and not any(path.suffix.lower() == ".xlsx" for path in paths):
+        raise InputError(
+            f"--sheet {sheet} 只用于 xlsx，而输入中没有 xlsx；请去掉它。",
+            f"--sheet {sheet} is for xlsx, and no input is one; leave it out.",
+        )
     tables = [_open(path, sheet) for path in paths]
     for table in tables:
         _check_header(table)

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-BRACKETS = str.maketrans(
+if TYPE_CHECKING:
+    from opencc import OpenCC
+
+PUNCTUATION = str.maketrans(
     {
         "【": "[",
         "】": "]",
@@ -95,15 +98,10 @@ class _Fold(dict[int, str]):
 
 
 @cache
-def _simplify(char: str) -> str:
-    import opencc
+def _converter() -> OpenCC:
+    from opencc import OpenCC
 
-    return str(_converter(opencc).convert(char))
-
-
-@cache
-def _converter(module: object) -> opencc.OpenCC:  # type: ignore[name-defined]  # noqa: F821
-    return module.OpenCC("t2s")  # type: ignore[attr-defined]
+    return OpenCC("t2s")
 
 
 def _fold(char: str) -> str:
@@ -111,12 +109,12 @@ def _fold(char: str) -> str:
         return "|"
     if char == "\t":
         return " "
-    if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):
+    if unicodedata.category(char) in ("Cc", "Cf"):
         return ""
-    text = char.translate(BRACKETS)
-    text = unicodedata.normalize("NFKC", text).upper().translate(BRACKETS)
+    text = char.translate(PUNCTUATION)
+    text = unicodedata.normalize("NFKC", text).upper().translate(PUNCTUATION)
     if "\u3400" <= text <= "\u9fff":
-        text = _simplify(text)
+        text = str(_converter().convert(text))
     return " " if text.isspace() else text
 
 
@@ -137,8 +135,6 @@ def _spelled(chars: list[str], index: int) -> bool:
 
 def canonical(raw: str) -> Canonical:
     """The canonical text of a raw name. Total: any string in, never an error."""
-    if raw.isascii() or len(raw) > 64 or " " in raw:
-        pass
     text = raw.translate(_FOLD)
     if len(text) == len(raw) and " " not in text:
         return Canonical(text, None)

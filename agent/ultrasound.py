@@ -22,6 +22,7 @@ class Ultrasound:
         self.shared = shared
         self.owners: dict[str, list[str]] = {}
         self.ways: dict[str, list[str]] = {}
+        self.home = {row.element: row.part for row in shared.lexicon.one_parts if "US" in split(row.modality)}
         self.regions: dict[tuple[str, str], str] = {
             (row.region, row.kind): row.element for row in shared.lexicon.vessels if "US" in split(row.modality)
         }
@@ -72,16 +73,10 @@ class Ultrasound:
                 if inside:
                     wanted.remove(inside[0])
                 wanted.append((PartRef(owners[0], "", index, False, ""), name))
-        if not wanted:
-            if (
-                way in self.ways
-                and len(self.ways[way]) > 1
-                and "子宫、卵巢、输卵管" in self.ways[way]
-                and way == "经阴道"
-            ):
-                wanted.append((PartRef("子宫、卵巢、输卵管", "", group.ways[0][1], False, ""), ""))
-            else:
-                issues.append(("missing_part", where, ""))
+        if not wanted and way in self.home:
+            wanted.append((PartRef(self.home[way], "", group.ways[0][1], False, ""), ""))
+        elif not wanted:
+            issues.append(("missing_part", where, ""))
         if parts and any(name and part.element == HEART for part, name in wanted):
             issues.append(("combo_unclear", where, HEART))
         for part, subitem in wanted:

@@ -44,6 +44,8 @@ def read_gold(paths: Sequence[Path]) -> list[GoldRow]:
 
 
 def _read(path: Path) -> list[GoldRow]:
+    if not path.is_file():
+        raise InputError(f"没有文件 {path}；请检查路径。", f"There is no file {path}; check the path.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,7 +1,8 @@
 """Search in a catalogue: by words in any order, by code or its beginning, by modality, part and scan.
 
-A query is taken apart at blanks and where Latin letters meet Chinese ones, so `胸部CT平扫` asks for three words. All of
-them must be found in the item's name, modality or elements, or begin its code. Case, width and the compatibility forms
+A query is taken apart at blanks, where Latin letters meet Chinese ones, and by the lexicon's words, so `头颅CT平扫`
+asks for three words, and 头颅 finds 颅脑 too. All of them must be found, as written or as the lexicon says it, in the
+item's name, modality or elements, or begin its code. Case, width and the compatibility forms
 of characters do not matter, except in codes, where case carries meaning (M1, 7b).
 """
 
@@ -11,9 +12,10 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from standard.edition import Catalogue, Item
+from standard.lexicon import load_lexicon
 
 _SEPARATORS = re.compile(r"[\s,;、，；()（）+＋\[\]【】]+")
 _WORD = re.compile(r"[0-9a-z./'\-]+|[^0-9a-z./'\-]+")
@@ -103,16 +105,46 @@ def _by_element(entries: Iterable[_Entry], wanted: str, kind: str) -> list[_Entr
 def _pieces(words: str) -> list[tuple[str, str]]:
     """The words of a query, folded and as given."""
     given = [word for word in _SEPARATORS.split(words) if word]
-    return [(piece, word) for word in given for piece in _WORD.findall(fold(word))]
+    return [(piece, word) for word in given for run in _WORD.findall(fold(word)) for piece in _cut(run)]
+
+
+@cache
+def _meanings() -> dict[str, frozenset[str]]:
+    """What each word of the lexicon stands for, folded: the word itself and its elements."""
+    found: dict[str, set[str]] = {}
+    for form in load_lexicon().forms:
+        if form.slot in ("part", "scan", "post", "position", "side", "way", "subitem"):
+            found.setdefault(fold(form.surface), {fold(form.surface)}).update(map(fold, form.element.split(";")))
+    return {word: frozenset(meant) for word, meant in found.items()}
+
+
+def _cut(run: str) -> list[str]:
+    """A run of characters as the longest words of the lexicon from the left; what is none stays together."""
+    if run.isascii():
+        return [run]
+    out: list[str] = []
+    rest = ""
+    at = 0
+    while at < len(run):
+        word = next((run[at:end] for end in range(len(run), at, -1) if run[at:end] in _meanings()), "")
+        if word:
+            out += [rest, word] if rest else [word]
+            rest = ""
+            at += len(word)
+        else:
+            rest += run[at]
+            at += 1
+    return [*out, rest] if rest else out
 
 
 def _rank(entry: _Entry, pieces: list[tuple[str, str]]) -> tuple[int, int, int] | None:
     """How well an entry fits, smaller is better; None where a word is not in it."""
     outside_name = 0
     for piece, given in pieces:
+        meant = _meanings().get(piece, frozenset((piece,)))
         if piece in entry.name:
             continue
-        if piece in entry.text or entry.item.code.startswith(given):
+        if any(each in entry.text for each in meant) or entry.item.code.startswith(given):
             outside_name += 1
         else:
             return None

@@ -86,3 +86,17 @@ def test_right_is_the_set_of_codes() -> None:
 def test_intervals(hits: int, trials: int, low: float, high: float) -> None:
     """Against the published table of Clopper and Pearson's intervals."""
     assert clopper_pearson(hits, trials) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "precision"), [(False, 0.99), (True, 0.98)], ids=["with modality", "modality hidden"]
+)
+def test_the_labelled_names_of_hospitals(shared: Path, hidden: bool, precision: float) -> None:
+    """The bars of the contract on dev.tsv, where the folder beside the repository is there."""
+    rows = read_gold([shared / "gold" / "dev.tsv"])
+    answers = Pipeline(load_catalogue("3.8.2")).answer([Query(r.name, "" if hidden else r.modality) for r in rows])
+    measures = measure("all", zip(rows, answers, strict=True))
+    assert measures.precision is not None
+    assert measures.precision >= precision
+    assert measures.coverage_of_acceptable is not None
+    assert hidden or measures.coverage_of_acceptable >= 0.9
