@@ -78,7 +78,7 @@ class Router:
             rows.append(Evidence("several_exams", str(len(exams)), signal["several_exams"]))
         rules = dict.fromkeys(rule for exam in exams for rule in exam.rules)
         rows += [Evidence("convention", rule, self._conventions[rule].weight * signal["convention"]) for rule in rules]
-        grave = [reason for reason in dict.fromkeys(found) if reason != "unexplained"]
+        grave = [reason for reason in dict.fromkeys(found) if reason != "model_disagrees"]  # a signal of its own
         rows += [Evidence("reason", reason, self._reasons[reason].weight * signal["reason"]) for reason in grave]
         if asked:
             which = "model_disagrees" if "model_disagrees" in found else "model_agrees"

@@ -1,1 +1,1 @@
-"""ui"""
+"""Pages for chat, bulk work and review. Nothing is here yet."""
