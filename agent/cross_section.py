@@ -81,7 +81,7 @@ class CrossSection:
             if others or posts or not group.scans:
                 issues.append(("vessel_no_scan", tuple(index for _, index in group.vessels), ""))
                 vascular = vascular or ["血管成像"]
-        if group.bare_modality and scans and not {*others} & {self.PLAIN, self.CONTRAST, self.BOTH}:
+        if group.bare and scans and not {*others} & {self.PLAIN, self.CONTRAST, self.BOTH}:
             scans, others = [self.PLAIN, *scans], [self.PLAIN, *others]
             issues.append(("combo_unclear", where, self.PLAIN))
         if not scans and not vascular:
@@ -91,7 +91,9 @@ class CrossSection:
             else:
                 others, rules = [self.PLAIN], ["plain_scan_default"]
         if vascular and not others:
-            parts = self._joined(parts)
+            parts, unclear_join = self._joined(parts)
+            if unclear_join:
+                issues.append(("combo_unclear", tuple(part.index for part in parts), parts[0].element))
         for part in parts:
             said = self._paired(part, [scan for scan in [*scans, *vascular, *others] if scan in {*vascular, *others}])
             for scan in dict.fromkeys(said):
@@ -107,15 +109,18 @@ class CrossSection:
         issues.extend(("combo_unclear", where, row.other) for row in unclear)
         return Resolved(exams, issues)
 
-    def _joined(self, parts: list[PartRef]) -> list[PartRef]:
-        """Regions whose vessels are one region's when named together (头部和颈部 = 头颈部), in place of the first."""
+    def _joined(self, parts: list[PartRef]) -> tuple[list[PartRef], bool]:
+        """Regions whose vessels are one region's when named together (头部和颈部 = 头颈部), in place of the first.
+
+        The second value: they stand in a list or a sum (头颅+颈部CTA), which may order one or two."""
         for row in self.shared.lexicon.vessel_groups:
             regions = set(row.regions.split(";"))
             found = [part for part in parts if part.element in regions]
             if self.family in split(row.modality) and {part.element for part in found} == regions:
                 rest = [part for part in parts if part not in found]
-                return [PartRef(row.region, "", found[0].index, False, found[0].separator), *rest]
-        return parts
+                whole = PartRef(row.region, "", found[0].index, False, found[0].separator)
+                return [whole, *rest], any(part.separator not in ("", "and") for part in found[1:])
+        return parts, False
 
     def _has(self, parts: list[PartRef], scan: str, post: str) -> bool:
         for part in parts:

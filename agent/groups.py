@@ -61,7 +61,7 @@ class Group:
     problems: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     review: list[int] = field(default_factory=list)
     scan_first: bool = False
-    bare_modality: bool = False  # `头颅MRI+MRA`: a modality word, a separator, a scan
+    bare: bool = False  # `头颅MRI+MRA`, `头颅+MRA`: what stands before the first scan has no scan, and a separator
     closed: bool = False  # something was said after its parts: the next part opens another group
 
     def said(self) -> bool:
@@ -89,6 +89,7 @@ LISTS = {
 }
 
 
+ADDING = frozenset({"plus", "and", "list", "under"})  # separators that add one exam to another
 STANCES = frozenset({"立位", "卧位", "负重位"})  # said in a bracket, they add to the position before it
 SAID = frozenset({"scan", "post", "position", "subitem"})
 
@@ -176,9 +177,11 @@ class Grouper:
                 pending = self._side(group, nodes, position, (slots["side"], node.at), pending)
                 if pending is not None:
                     continue  # the separator before the side is the separator before its part
+            if "scan" in slots and "part" not in slots and separator in ADDING and group.parts and not group.said():
+                group.bare = True
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
-                group.bare_modality = _scan_after_separator(nodes, position)
+                group.bare = _scan_after_separator(nodes, position)
             separator = ""
         if pending is not None:
             self._late_side(group, pending)
