@@ -5,7 +5,7 @@ Conventions (ids as in standard/data/conventions.tsv): plain_scan_default, angio
 
 from __future__ import annotations
 
-from agent.groups import Group, PartRef
+from agent.group import Group, PartRef
 from agent.reading import Exam
 from agent.resolve import Issue, Resolved, Shared
 from agent.stock import UNSPECIFIED
@@ -82,8 +82,9 @@ class CrossSection:
                 issues.append(("vessel_no_scan", tuple(index for _, index in group.vessels), ""))
                 vascular = vascular or ["血管成像"]
         if group.bare and scans and not {*others} & {self.PLAIN, self.CONTRAST, self.BOTH}:
-            scans, others = [self.PLAIN, *scans], [self.PLAIN, *others]
-            issues.append(("combo_unclear", where, self.PLAIN))
+            scans, others, rules = [self.PLAIN, *scans], [self.PLAIN, *others], ["plain_scan_default"]
+            if group.bare == "part":
+                issues.append(("combo_unclear", where, self.PLAIN))
         if not scans and not vascular:
             alone = [post for post in posts if self._has(parts, "", post)]
             if alone:
@@ -206,6 +207,9 @@ class CrossSection:
     ) -> None:
         if scan in self.home and part.element != self.home[scan]:
             part = PartRef(self.home[scan], "", part.index, False, part.separator)
+        instead = self.shared.fallback(self.family, part.element, scan)
+        if instead is not None and not instead[2] and instead[0] == part.element and not self._has([part], scan, ""):
+            scan, rules = instead[1], [*rules, "nearest_that_contains"]  # 薄层 of a part that has the plain scan only
         takes_post = bool(posts) and (
             scan in ("", self.PLAIN, self.CONTRAST, self.BOTH) or self._has([part], scan, posts[0])
         )

@@ -9,89 +9,13 @@ after it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from agent.group import ADDING, LISTS, SAID, SEPARATORS, STANCES, Group, Node, PartRef
 from agent.relations import Containment
 from agent.stock import UNSPECIFIED
 
-BOUNDARY = "comma"
-SEPARATORS = frozenset({"comma", "list", "slash", "plus", "under", "and", "dash", "or"})
-HEADS = {
-    "US": frozenset({"", "dash", "under", "slash"}),
-    "XR": frozenset({"dash", "under", "slash"}),
-}  # separators after a heading; elsewhere a dash alone
-
-
-class Node(NamedTuple):
-    """A word in its place: index among the words of the name, depth of brackets, slots for this family."""
-
-    at: int
-    kind: str  # slots | unexplained | a separator
-    slots: tuple[tuple[str, str], ...]
-    review: bool
-    depth: int
-    tag: bool  # in a bracket before anything else
-
-
-@dataclass(slots=True)
-class PartRef:
-    """A part as said: element, side, index of the word, and the separator before it ('' = adjoining)."""
-
-    element: str
-    side: str
-    index: int
-    review: bool
-    separator: str
-
-
-@dataclass(slots=True)
-class Group:
-    """What belongs together. Scans and so on are (element, index of the word)."""
-
-    parts: list[PartRef] = field(default_factory=list)
-    scans: list[tuple[str, int]] = field(default_factory=list)
-    posts: list[tuple[str, int]] = field(default_factory=list)
-    positions: list[tuple[str, int]] = field(default_factory=list)
-    ways: list[tuple[str, int]] = field(default_factory=list)
-    subitems: list[tuple[str, int]] = field(default_factory=list)
-    vessels: list[tuple[str, int]] = field(default_factory=list)
-    modalities: list[tuple[str, int]] = field(default_factory=list)
-    sides: list[tuple[str, int]] = field(default_factory=list)  # said, no part to take it
-    problems: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
-    review: list[int] = field(default_factory=list)
-    scan_first: bool = False
-    bare: bool = False  # `头颅MRI+MRA`, `头颅+MRA`: what stands before the first scan has no scan, and a separator
-    closed: bool = False  # something was said after its parts: the next part opens another group
-
-    def said(self) -> bool:
-        """A scan, position or the like was said."""
-        return bool(self.scans or self.posts or self.positions or self.subitems)
-
-    def empty(self) -> bool:
-        """Nothing at all."""
-        return not (self.parts or self.said() or self.ways or self.vessels)
-
-    def slot(self, name: str) -> list[tuple[str, int]]:
-        """The list of a slot other than part and side."""
-        found: list[tuple[str, int]] = getattr(self, LISTS[name])
-        return found
-
-
-LISTS = {
-    "scan": "scans",
-    "post": "posts",
-    "position": "positions",
-    "way": "ways",
-    "subitem": "subitems",
-    "vessel": "vessels",
-    "modality": "modalities",
-}
-
-
-ADDING = frozenset({"plus", "and", "list", "under"})  # separators that add one exam to another
-STANCES = frozenset({"立位", "卧位", "负重位"})  # said in a bracket, they add to the position before it
-SAID = frozenset({"scan", "post", "position", "subitem"})
+# Separators after a heading (腹部_胆囊), by family; elsewhere a dash alone.
+HEADS = {"US": frozenset({"", "dash", "under", "slash"}), "XR": frozenset({"dash", "under", "slash"})}
 
 
 class Grouper:
@@ -178,10 +102,10 @@ class Grouper:
                 if pending is not None:
                     continue  # the separator before the side is the separator before its part
             if "scan" in slots and "part" not in slots and separator in ADDING and group.parts and not group.said():
-                group.bare = True
+                group.bare = group.bare or "part"
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
-                group.bare = _scan_after_separator(nodes, position)
+                group.bare = "modality" if _scan_after_separator(nodes, position) else ""
             separator = ""
         if pending is not None:
             self._late_side(group, pending)
@@ -245,7 +169,7 @@ class Grouper:
         if open_parts:
             for part in open_parts if len(open_parts) == len(group.parts) else open_parts[-1:]:
                 part.side = side[0]
-        elif group.parts[-1].side != side[0]:
+        elif group.parts[-1].side != side[0] and side[0] != "?":
             if group.parts[-1].side == "?":
                 group.parts[-1].side = side[0]
             else:

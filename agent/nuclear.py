@@ -6,7 +6,7 @@ for a person.
 
 from __future__ import annotations
 
-from agent.groups import Group
+from agent.group import Group
 from agent.reading import Exam
 from agent.resolve import Issue, Resolved, Shared
 from standard import Catalogue

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from agent.groups import Group, PartRef
+from agent.group import Group, PartRef
 from agent.reading import Exam
 from agent.resolve import Issue, Resolved, Shared
 from agent.stock import UNSPECIFIED, Views

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from agent.cross_section import CrossSection
 from agent.families import by_modality, family_name, family_of, modality_alone, said_modality
-from agent.groups import Group, Grouper, Node
+from agent.group import Group, Node
+from agent.groups import Grouper
 from agent.lexer import UNEXPLAINED, Lexer, Token
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
 from agent.nuclear import Nuclear

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from agent.groups import Group, PartRef
+from agent.group import Group, PartRef
 from agent.reading import Exam
 from agent.relations import Containment
 from agent.stock import Stock

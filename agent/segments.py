@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.groups import BOUNDARY
+from agent.group import BOUNDARY
 from agent.lexer import Word
 
 SOFT = frozenset({"list", "slash", "plus", "under", "and", "dash"})  # separators inside an order line

@@ -6,7 +6,7 @@ part that has it; a way (经阴道) to the parts that have it; sides are coded f
 
 from __future__ import annotations
 
-from agent.groups import Group, PartRef
+from agent.group import Group, PartRef
 from agent.reading import Exam
 from agent.resolve import Issue, Resolved, Shared
 from standard.lexicon import split
@@ -75,6 +75,7 @@ class Ultrasound:
                 wanted.append((PartRef(owners[0], "", index, False, ""), name))
         if not wanted and way in self.home:
             wanted.append((PartRef(self.home[way], "", group.ways[0][1], False, ""), ""))
+            issues.append(("uncertain_part", (group.ways[0][1],), self.home[way]))
         elif not wanted:
             issues.append(("missing_part", where, ""))
         if parts and any(name and part.element == HEART for part, name in wanted):
