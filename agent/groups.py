@@ -188,6 +188,8 @@ class Grouper:
             if node.review:
                 group.review.append(node.at)
             if "part" in slots:
+                if group.parts and (group.scans or group.positions):  # 骨盆正位+左髋侧位 in a bracket: whose is which?
+                    group.problems.append(("combo_unclear", (group.parts[-1].index, node.at)))
                 for element in slots["part"].split(";"):
                     side = slots.get("side", "") or (pending[0] if pending else "")
                     group.parts.append(PartRef(element, side, node.at, node.review, "list"))

@@ -133,7 +133,7 @@ def _parts_only(segment: list[Placed]) -> bool:
 
 def _mark(segment: list[Placed]) -> None:
     """Labels: brackets before the first word of substance. Where there is nothing outside brackets, open them."""
-    if not any(raw.depth == 0 and has_slots(raw) for raw in segment):
+    if not any(raw.depth == 0 and has_slots(raw) and not says_only(raw, MODALITY) for raw in segment):
         for raw in segment:
             raw.depth = max(0, raw.depth - 1)
         return
