@@ -85,7 +85,7 @@ def data_files_hold() -> bool:
     """All data load: every edition, catalogue, the lexicon, headers, prompts, settings. A fault is a DataError."""
     from agent.columns import known_headers
     from agent.model import outcomes
-    from agent.reasons import conventions, evidence_rows, load_reasons
+    from agent.reasons import conventions, evidence_rows, reasons
     from prompts import load_prompt, prompt_names
     from standard import catalogue_ids, edition_ids, load_catalogue, load_edition
     from standard.lexicon import load_lexicon
@@ -95,7 +95,7 @@ def data_files_hold() -> bool:
     for catalogue in catalogue_ids():
         load_catalogue(catalogue)
     load_lexicon()
-    load_reasons()
+    reasons()
     conventions()
     evidence_rows()
     known_headers()

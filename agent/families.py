@@ -36,7 +36,6 @@ def modality_alone(raws: list[Placed]) -> bool:
     return (
         "modality" in slots
         and slots <= {"modality", "scan"}
-        and not slots & {"part", "position"}
         and all((raw.word.modality if raw.word is not None else ALL) != ALL for raw in raws if has_slots(raw))
     )
 

@@ -167,7 +167,7 @@ class Reader:
         if nonexam:
             issues.append(("not_an_exam", nonexam, ""))
         denied = tuple(raw.index for raw in raws if is_noise_of(raw, NEGATION))
-        if denied and any(has_slots(raw) for raw in raws[raws.index(next(r for r in raws if r.index == denied[0])) :]):
+        if denied and any(has_slots(raw) for raw in raws if raw.index >= denied[0]):
             issues.append(("negated", denied, ""))
         before: list[Group] = []
         last_family = family_name(said_modality(raws) & mask)
@@ -185,7 +185,7 @@ class Reader:
                 if not family:
                     continue
                 last_family = family
-                groups = self._groups(piece, family, mask, issues)
+                groups = self._groups(piece, family, issues)
                 before = self._inherit(groups, before, family)
                 for group in groups:
                     self._resolve(group, family, exams, issues)
@@ -212,16 +212,14 @@ class Reader:
         plain = all(scan == "常规" for scan, _ in group.scans) if family == "US" else not group.scans
         return plain and not (group.posts or group.positions or group.subitems or group.ways or group.vessels)
 
-    def _groups(self, piece: list[Placed], family: str, mask: int, issues: list[Issue]) -> list[Group]:
+    def _groups(self, piece: list[Placed], family: str, issues: list[Issue]) -> list[Group]:
         nodes: list[Node] = []
         bit = XRAY if family == "XR" else MASK[family]
         for raw in piece:
             word = raw.word
-            if word is None:
-                nodes.append(Node(raw.index, "unexplained", (), False, raw.depth, raw.tag))
-                continue
-            if word.kind != "slots":
-                nodes.append(Node(raw.index, word.kind, (), False, raw.depth, raw.tag))
+            if word is None or word.kind != "slots":
+                kind = "unexplained" if word is None else word.kind
+                nodes.append(Node(raw.index, kind, (), False, raw.depth, raw.tag))
                 continue
             meanings = [meaning for meaning in word.meanings if meaning.mask & bit]
             if not meanings:
@@ -285,10 +283,9 @@ class Reader:
     # -- spans -----------------------------------------------------------------------------------------------------
 
     def _spans(self, name: str, text: Canonical, tokens: list[Token], outcome: Outcome, mask: int) -> list[Span]:
-        said = {FAMILY_BITS.get(exam.family, XRAY) for exam in outcome.exams}
         bits = 0
-        for each in said:
-            bits |= each
+        for exam in outcome.exams:
+            bits |= FAMILY_BITS.get(exam.family, XRAY)
         bits = bits or mask
         out = []
         for token in tokens:

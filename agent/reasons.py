@@ -6,12 +6,14 @@ Tables: standard/data/reasons.tsv (the order is gravity), conventions.tsv, evide
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import field_validator
+from pydantic import BeforeValidator
 
 from standard.errors import Lang
 from standard.lexicon import DATA, Row, read_rows
+
+Weight = Annotated[float, BeforeValidator(lambda cell: float(str(cell)))]  # log-odds, as a cell of a table
 
 
 class ReasonRow(Row):
@@ -19,40 +21,29 @@ class ReasonRow(Row):
 
     id: str
     route: Literal["accepted", "review"]
-    weight: float
+    weight: Weight
     ask: Literal["", "model"]  # model: a language model is asked for what it would answer
     zh: str
     en: str
-
-    _w = field_validator("weight", mode="before")(lambda value: float(str(value)))
 
 
 class ConventionRow(Row):
     """A convention of reading, its weight in log-odds, where it stands, a sentence in Chinese and English."""
 
     id: str
-    weight: float
+    weight: Weight
     source: str
     zh: str
     en: str
-
-    _w = field_validator("weight", mode="before")(lambda value: float(str(value)))
 
 
 class EvidenceRow(Row):
     """A signal, its weight in log-odds, a sentence in Chinese and English."""
 
     id: str
-    weight: float
+    weight: Weight
     zh: str
     en: str
-
-    _w = field_validator("weight", mode="before")(lambda value: float(str(value)))
-
-
-def load_reasons() -> tuple[ReasonRow, ...]:
-    """All reasons, the gravest first."""
-    return tuple(reasons().values())
 
 
 @cache

@@ -109,9 +109,9 @@ def _default(name: str, each: Any) -> str:
 
 def reasons_page() -> str:
     """Reasons, conventions and signals: the closed sets behind a route, each with its sentence in both languages."""
-    from agent.reasons import conventions, evidence_rows, load_reasons
+    from agent.reasons import conventions, evidence_rows, reasons
 
-    reasons = [(f"`{each.id}`", each.route, f"{each.weight:+g}", each.zh, each.en) for each in load_reasons()]
+    grave = [(f"`{each.id}`", each.route, f"{each.weight:+g}", each.zh, each.en) for each in reasons().values()]
     rules = [(f"`{each.id}`", f"{each.weight:+g}", each.source, each.zh, each.en) for each in conventions().values()]
     signals = [(f"`{each.id}`", f"{each.weight:+g}", each.zh, each.en) for each in evidence_rows().values()]
     return "\n".join(
@@ -119,7 +119,7 @@ def reasons_page() -> str:
             *(MADE, "# Reasons, conventions, evidence", ""),
             "`yingma_reason` begins with the id of a reason, the gravest that holds; the gravest stand first. Rows of "
             "`standard/data/reasons.tsv`.",
-            *("", *markdown(("reason", "route", "weight", "中文", "English"), reasons), ""),
+            *("", *markdown(("reason", "route", "weight", "中文", "English"), grave), ""),
             "A convention fills or chooses a slot that the name leaves open. Rows of `standard/data/conventions.tsv`.",
             *("", *markdown(("convention", "weight", "source", "中文", "English"), rules), ""),
             "A score is the sum of its evidence in log-odds. Rows of `standard/data/evidence.tsv`.",

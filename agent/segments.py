@@ -18,6 +18,7 @@ NEGATION = "negation"  # words that take back what stands beside them: 不含, �
 DECISIVE = frozenset({NONEXAM, SERVICE, NEGATION})  # noise that is looked at all the same
 MODALITY = frozenset({"modality"})
 PART = frozenset({"part"})
+PART_OR_SIDE = frozenset({"part", "side"})
 ORDERS = frozenset({"scan", "post", "position", "subitem"})
 
 
@@ -69,7 +70,7 @@ def order_lines(raws: list[Placed]) -> list[list[Placed]]:
             continue
         segment = carried + segment
         carried = []
-        if kept and _parts_only(segment) and not _says_any(kept[-1], PART):
+        if kept and _parts_only(segment) and not any(says(each, PART) for each in kept[-1]):
             kept[-1].extend(segment)  # a price line, then the part: CT平扫,甲状腺
             continue
         if _parts_only(segment) and segment is not segments[-1]:
@@ -110,25 +111,15 @@ def says(raw: Placed, slots: frozenset[str]) -> bool:
     return raw.word is not None and any(slot in slots for m in raw.word.meanings for slot, _ in m.slots)
 
 
-def _says_any(segment: list[Placed], slots: frozenset[str]) -> bool:
-    return any(says(raw, slots) for raw in segment)
-
-
 def has_slots(raw: Placed) -> bool:
     return raw.word is not None and bool(raw.word.meanings)
 
 
 def _parts_only(segment: list[Placed]) -> bool:
     for raw in segment:
-        if raw.word is None or raw.word.noise == NONEXAM:
+        if raw.word is None or raw.word.noise == NONEXAM or not says_only(raw, PART_OR_SIDE):
             return False
-        for meaning in raw.word.meanings:
-            if any(slot not in ("part", "side") for slot, _ in meaning.slots):
-                return False
-    return any(
-        raw.word is not None and any(slot == "part" for m in raw.word.meanings for slot, _ in m.slots)
-        for raw in segment
-    )
+    return any(says(raw, PART) for raw in segment)
 
 
 def _mark(segment: list[Placed]) -> None:

@@ -100,18 +100,16 @@ def _gold(row: GoldRow) -> str:
 
 
 def _print(pairs: list[Pair], steps: list[Step], no_modality: bool) -> None:
-    from rich.table import Table
-
     console = out()
     if no_modality:
         console.print(say("检查类型列已隐藏。", "The modality column was hidden."))
-    table = Table(title=say("采用的答案", "Accepted answers"))
-    columns = say(
-        "部分|名称|采用|其中对|准确率|95% 区间|覆盖率|可采用者覆盖率|不安全",
-        "part|names|accepted|right|precision|95 % interval|coverage|of the acceptable|unsafe",
-    ).split("|")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
+    table = _table(
+        say("采用的答案", "Accepted answers"),
+        say(
+            "部分|名称|采用|其中对|准确率|95% 区间|覆盖率|可采用者覆盖率|不安全",
+            "part|names|accepted|right|precision|95 % interval|coverage|of the acceptable|unsafe",
+        ),
+    )
     _row(table, measure(say("全部", "all"), pairs))
     for key, zh in CUTS:
         table.add_section()
@@ -127,6 +125,16 @@ def _print(pairs: list[Pair], steps: list[Step], no_modality: bool) -> None:
         )
     if steps:
         _print_steps(steps)
+
+
+def _table(title: str, columns: str) -> Any:
+    """A table with these columns, divided by |; the first to the left, the others, which are numbers, to the right."""
+    from rich.table import Table
+
+    table = Table(title=title)
+    for number, column in enumerate(columns.split("|")):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    return table
 
 
 def _row(table: Any, measures: Measures, label: str = "") -> None:
@@ -149,15 +157,13 @@ def _share(value: float | None) -> str:
 
 
 def _print_steps(steps: list[Step]) -> None:
-    from rich.table import Table
-
-    table = Table(title=say("检索与模型各加什么", "What retrieval and the model add"))
-    columns = say(
-        "步骤|采用|准确率|可采用者覆盖率|首选对（有编码者）|待审中首选对",
-        "step|accepted|precision|of the acceptable|first answer right|in review: first answer right",
-    ).split("|")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
+    table = _table(
+        say("检索与模型各加什么", "What retrieval and the model add"),
+        say(
+            "步骤|采用|准确率|可采用者覆盖率|首选对（有编码者）|待审中首选对",
+            "step|accepted|precision|of the acceptable|first answer right|in review: first answer right",
+        ),
+    )
     for step in steps:
         table.add_row(
             step.step,
