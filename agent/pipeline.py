@@ -130,7 +130,7 @@ class Pipeline:
 
     def _ask(self, query: Query, reading: Reading, candidates: tuple[Candidate, ...]) -> ModelOutcome:
         from agent.model import ModelRequest, ReaderSpan
-        from agent.model.rows import candidate_row, resolver
+        from prompts.rows import candidate_row, resolver
 
         assert self.model is not None
         if self._resolve is None:

@@ -36,10 +36,10 @@ from agent.segments import (
     says,
 )
 from agent.stock import Stock
-from agent.text import Canonical, canonical
 from agent.ultrasound import Ultrasound
 from standard import Catalogue
 from standard.lexicon import Lexicon, load_lexicon
+from standard.text import Canonical, canonical
 
 FAMILY_BITS = dict.fromkeys(("PET/CT", "PET/MR", "SPECT"), MASK["NM"]) | {
     name: MASK[name] for name in ("CT", "MR", "US")

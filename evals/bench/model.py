@@ -22,8 +22,8 @@ COUNT, CANDIDATES = 10, 10
 def requests_for(names: Sequence[BenchName]) -> list[ModelRequest]:
     """What the pipeline asks a model about names: the reader's spans, the candidates of the lexical index."""
     from agent.model import ModelRequest, ReaderSpan
-    from agent.model.rows import candidate_row, resolver
     from agent.reader import Reader
+    from prompts.rows import candidate_row, resolver
     from retrieval.documents import build_documents
     from retrieval.lexical import LexicalIndex
     from retrieval.text import Cleaner

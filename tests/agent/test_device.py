@@ -7,9 +7,9 @@ import pytest
 from agent.answer import Query
 from agent.device import DeviceReader
 from agent.pipeline import Pipeline
-from agent.text import canonical
 from standard import load_catalogue
 from standard.lexicon import load_lexicon
+from standard.text import canonical
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from agent.answer import Query
 from agent.pipeline import Pipeline
 from agent.reader import LONGEST, Reader
-from agent.text import canonical
 from standard import load_catalogue
 from standard.lexicon import load_lexicon
+from standard.text import canonical
 
 with (Path(__file__).parent / "names.tsv").open(encoding="utf-8", newline="") as _file:
     NAMES = list(csv.DictReader(_file, delimiter="\t", quoting=csv.QUOTE_NONE))

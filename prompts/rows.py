@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.model.protocol import CandidateRow, Exam
+from prompts.schema import CandidateRow, Exam
 from standard import Catalogue, Item
 
 # The finest part that a layout has, and the slots whose names make `extra`, in the order in which they are written.

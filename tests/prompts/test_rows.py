@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.model import Exam
-from agent.model.rows import candidate_row, resolver
 from prompts import slot_schema
+from prompts.rows import candidate_row, resolver
 from standard import load_catalogue
 
 
