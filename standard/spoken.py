@@ -8,45 +8,17 @@ together with the usual forms of the scan. At most LIMIT an item, the plainest f
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from standard.edition import Item
+from standard.item_slots import ItemSlots, item_slots
 from standard.lexicon import MODALITIES, Lexicon
 
 LIMIT = 112
-# the lexicon's modality of an item's modality, and the word that a spoken name has for it
-FAMILIES = {
-    "CT": ("CT", "CT"),
-    "MR": ("MR", "MR"),
-    "DR": ("XR", "DR"),
-    "RF": ("XR", ""),
-    "MG": ("MG", ""),
-    "US": ("US", ""),
-    "PET/CT": ("NM", ""),
-    "PET/MR": ("NM", ""),
-    "SPECT": ("NM", ""),
-}
-SIDES = {"左侧": "左", "右侧": "右", "双侧": "双", "左": "左", "右": "右", "双": "双"}
 MOST = {"part": 40, "scan": 60, "post": 6, "position": 16, "subitem": 6, "way": 4, "side": 4}
 CROSSED = 6  # forms of the scan that are said with every form of the part
 
 Forms = dict[tuple[str, str, str], tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class _Slots:
-    """The elements of an item as the lexicon names them: the part without its side."""
-
-    family: str
-    word: str
-    side: str
-    part: str
-    scan: str
-    post: str
-    position: str
-    way: str
-    subitem: str
 
 
 def spoken_names(item: Item, lexicon: Lexicon) -> tuple[str, ...]:
@@ -54,7 +26,7 @@ def spoken_names(item: Item, lexicon: Lexicon) -> tuple[str, ...]:
 
     Empty for an item whose modality or part is unknown to the lexicon's tables.
     """
-    slots = _slots(item, lexicon)
+    slots = item_slots(item, lexicon)
     if slots is None:
         return ()
     names = dict.fromkeys(_names(slots, lexicon))
@@ -93,31 +65,7 @@ def _said(slot: str, element: str, family: str, lexicon: Lexicon) -> list[str]:
     return list(dict.fromkeys([element, *forms]))[: MOST[slot]]
 
 
-def _slots(item: Item, lexicon: Lexicon) -> _Slots | None:
-    """The item's elements; None where there is nothing to vary."""
-    part = item.elements.get("part3") or item.elements.get("part") or item.elements.get("part2")
-    if part is None or item.modality not in FAMILIES:
-        return None
-    family, word = FAMILIES[item.modality]
-    if item.elements.get("device") == "移动DR":
-        word = "移动DR"
-    side, base = _side(part, family, lexicon)
-    known = {slot: item.elements.get(slot, "") for slot in ("scan", "post", "position", "way", "subitem")}
-    return _Slots(family=family, word=word, side=side, part=base, **known)
-
-
-def _side(part: str, family: str, lexicon: Lexicon) -> tuple[str, str]:
-    """A part taken apart into its side ("" for none) and the part without it."""
-    if any(row.element == part for row in lexicon.unsided):
-        return "", part
-    for prefix, side in SIDES.items():
-        base = part.removeprefix(prefix)
-        if base and base != part:
-            return side, base
-    return "", part
-
-
-def _names(slots: _Slots, lexicon: Lexicon) -> Iterator[str]:
+def _names(slots: ItemSlots, lexicon: Lexicon) -> Iterator[str]:
     """All names, the plainest first, with repetitions."""
     family = slots.family
     parts = _said("part", slots.part, family, lexicon)
@@ -170,7 +118,7 @@ def _names(slots: _Slots, lexicon: Lexicon) -> Iterator[str]:
 
 
 def _compose(
-    slots: _Slots, way: str, side: str, part: str, subitem: str, scan: str, post: str, position: str, word: str
+    slots: ItemSlots, way: str, side: str, part: str, subitem: str, scan: str, post: str, position: str, word: str
 ) -> str:
     """One name in the order that names have: 经腹 左 肾 CT 平扫 + 三维重建, 左 手 DR 正位, 肝脏 穿刺 介入."""
     done = "+".join(each for each in (scan, post) if each)
@@ -178,7 +126,7 @@ def _compose(
     return f"{way}{named}{subitem}{word}{done}{position}"
 
 
-def _scans(slots: _Slots, lexicon: Lexicon) -> list[str]:
+def _scans(slots: ItemSlots, lexicon: Lexicon) -> list[str]:
     """The scan and its forms; 平扫 and the vessels' own scan may stay unsaid."""
     said = _said("scan", slots.scan, slots.family, lexicon)
     short = [row for row in lexicon.angiographies if slots.scan in (row.by_kind_A, row.by_kind_V)]
@@ -190,7 +138,7 @@ def _scans(slots: _Slots, lexicon: Lexicon) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _positions(slots: _Slots, lexicon: Lexicon) -> list[str]:
+def _positions(slots: ItemSlots, lexicon: Lexicon) -> list[str]:
     """The position, its forms, and what falls back on it for this part."""
     if not slots.position:
         return [""]
@@ -205,7 +153,7 @@ def _positions(slots: _Slots, lexicon: Lexicon) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _vessels(slots: _Slots, lexicon: Lexicon) -> Iterator[tuple[str, str]]:
+def _vessels(slots: ItemSlots, lexicon: Lexicon) -> Iterator[tuple[str, str]]:
     """The regions whose angiography is of this vessel part, with the short names of it: 头颅 CTA."""
     mine = {kind for row in lexicon.angiographies for kind, scan in (("A", row.by_kind_A), ("V", row.by_kind_V))
             if row.kind == "?" and row.modality == slots.family and scan == slots.scan}  # fmt: skip
@@ -218,7 +166,7 @@ def _vessels(slots: _Slots, lexicon: Lexicon) -> Iterator[tuple[str, str]]:
             yield from ((region, short) for short in shorts)
 
 
-def _idioms(slots: _Slots, lexicon: Lexicon) -> Iterator[str]:
+def _idioms(slots: ItemSlots, lexicon: Lexicon) -> Iterator[str]:
     """Forms that say several slots at once, where they fill nothing that the item lacks."""
     own = {"part": slots.part, "side": slots.side, "scan": slots.scan, "position": slots.position}
     own |= {"way": slots.way, "subitem": slots.subitem}
@@ -244,7 +192,7 @@ def _rest(own: dict[str, str], said: dict[str, str]) -> str | None:
     return "" if all(own[slot] in implied.get(slot, ()) for slot in left) else None
 
 
-def _fallen_back(slots: _Slots, lexicon: Lexicon) -> Iterable[str]:
+def _fallen_back(slots: ItemSlots, lexicon: Lexicon) -> Iterable[str]:
     """Parts that the edition may lack and that are sought here instead."""
     rows: Sequence[str] = [
         row.part

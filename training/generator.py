@@ -1,20 +1,32 @@
 """Names with known truth, for training and measuring: a seed gives the same names on every machine.
 
-A name is made from an item (or from several, or from none: a refusal), never read; so its truth is known. Names come in
-chunks, each a pure function of the seed and its number, so that training can be resumed and work can be shared out.
+A name is made from an item (or from several, or from none: a refusal), never read; so its truth is known. Its words are
+the lexicon's, its shapes those of data/shapes.toml and data/refusals.toml. Names come in chunks, each a function of the
+seed and its number, so that training can be resumed and work can be shared out.
+
+    item ─▶ wording (wordings.py) ─▶ words (exam.py, forms.py, damage.py) ─▶ order ─▶ noise (noise.py) ─▶ name + column
 """
 
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from standard import Catalogue
 from standard.lexicon import Lexicon
-from standard.spoken import spoken_names
+from training.damage import Damage
+from training.exam import ExamWriter, Words
+from training.forms import Forms
+from training.noise import Noise
+from training.refused import Refuser
+from training.several import Several
+from training.shapes import Refusals, Shapes, Weighted, load_refusals, load_shapes
+from training.wordings import Meaning, Wordings
 
 CHUNK = 1000
+TRIES = 50
 Kind = Literal["one", "several", "refusal"]
 
 
@@ -32,14 +44,41 @@ class TrainingName(NamedTuple):
 class Generator:
     """Compiled for a catalogue and a lexicon."""
 
-    def __init__(self, catalogue: Catalogue, lexicon: Lexicon, seed: int) -> None:
-        self._seed = seed
-        self._items = [(code, (item.name, *spoken_names(item, lexicon))) for code, item in catalogue.items.items()]
-        self._modality = {code: item.modality for code, item in catalogue.items.items()}
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        lexicon: Lexicon,
+        seed: int,
+        shapes: Shapes | None = None,
+        refusals: Refusals | None = None,
+    ) -> None:
+        self.seed = seed
+        self.shapes = shapes = shapes or load_shapes()
+        one = shapes.share.of_one
+        forms = Forms(lexicon, one)
+        self._damage = Damage(shapes.damage, one, forms)
+        self._noise = Noise(lexicon, shapes)
+        self._wordings = Wordings(catalogue, lexicon, shapes)
+        self._writer = ExamWriter(lexicon, shapes, forms, self._damage)
+        self._families = Weighted([(share, family) for family, share in shapes.family.items()])
+        self._drawn = self._by_family()
+        self._chosen = {meaning.item.code: Weighted(meaning.wordings) for meaning in self._wordings.meanings}
+        self._several = Several(lexicon, shapes, self._wordings, self._writer, forms, self._draw)
+        self._refuser = Refuser(
+            catalogue,
+            lexicon,
+            shapes,
+            refusals or load_refusals(),
+            forms,
+            self._wordings,
+            self._writer,
+            self._noise,
+            self._draw,
+        )
 
     def chunk(self, number: int) -> list[TrainingName]:
         """The names of one chunk: CHUNK of them."""
-        chance = random.Random(f"{self._seed}:{number}")
+        chance = random.Random(f"{self.seed}:{number}")
         return [self._name(chance) for _ in range(CHUNK)]
 
     def names(self, count: int, first_chunk: int = 0) -> Iterator[TrainingName]:
@@ -49,15 +88,130 @@ class Generator:
             yield from self.chunk(number)[:count]
             number, count = number + 1, count - CHUNK
 
+    # -- drawing ---------------------------------------------------------------------------------------------------
+
+    def _by_family(self) -> dict[str, Weighted[Meaning]]:
+        """The items of each family: parts alike, so that a part with many items is not drawn more than others."""
+        usual = self.shapes.usual
+        grouped: dict[tuple[str, str], list[tuple[float, Meaning]]] = defaultdict(list)
+        for meaning in self._wordings.meanings:
+            slots = meaning.slots
+            weight = usual.get(f"{slots.family} {slots.scan}", usual.get(f"{slots.family} {slots.position}", 1.0))
+            grouped[slots.family, slots.part].append((weight, meaning))
+        pairs: dict[str, list[tuple[float, Meaning]]] = defaultdict(list)
+        for (family, _), each in sorted(grouped.items()):
+            total = sum(weight for weight, _ in each)
+            share = len(each) ** 0.5  # between parts alike (1) and items alike (their number)
+            pairs[family] += [(weight / total * share, meaning) for weight, meaning in each]
+        return {family: Weighted(each) for family, each in pairs.items()}
+
+    def _draw(self, chance: random.Random, family: str) -> Meaning:
+        """An item of a family, or of any."""
+        return self._drawn[family or self._families.pick(chance)].pick(chance)
+
+    # -- names -----------------------------------------------------------------------------------------------------
+
     def _name(self, chance: random.Random) -> TrainingName:
         share = chance.random()
-        if share < 0.06:
-            return TrainingName(chance.choice(["挂号费", "胶片费", "心电图", "加收费"]), "", (), "refusal")
-        code, names = chance.choice(self._items)
-        modality = self._modality[code] if chance.random() < 0.7 else ""
-        if share < 0.25:
-            other, others = chance.choice(self._items)
-            if other != code:
-                joined = f"{chance.choice(names)}+{chance.choice(others)}"
-                return TrainingName(joined, "", (code, other), "several")
-        return TrainingName(chance.choice(names), modality, (code,), "one")
+        shares = self.shapes.share
+        if share < shares.refusal:
+            return self._refusal(chance)
+        if share < shares.refusal + shares.several:
+            for _ in range(TRIES):
+                made = self._several.make(chance)
+                if made is not None:
+                    text, codes, family, implied = made
+                    return self._finished(chance, text, codes, family, implied, "several")
+        return self._one(chance)
+
+    def _one(self, chance: random.Random) -> TrainingName:
+        one = self.shapes.share.of_one
+        wording = self._chosen[self._draw(chance, "").item.code].pick(chance)
+        if chance.random() < one.english:
+            english = self._writer.english(chance, wording)
+            if english is not None:
+                family = wording.family
+                implied = frozenset({family}) if wording.style in english or wording.style == "XR" else frozenset[str]()
+                return self._finished(chance, english, (wording.code,), family, implied, "one")
+        words = self._writer.words(chance, wording)
+        if words.side in ("左", "右") and chance.random() < one.open_choice:
+            words = words.changed(
+                side=chance.choice([f"{words.side}/{_other(words.side)}", f"({words.side}/{_other(words.side)})"])
+            )
+        column = self._column(chance, wording.style)
+        text = self._written(chance, words, column)
+        if chance.random() < one.echo and words.part and wording.style in ("CT", "MR", "XR"):
+            text = self._echoed(chance, text, words)
+        elif chance.random() < one.other_echo and wording.style in ("CT", "MR"):
+            other = self._draw(chance, wording.family).wordings[0][1]
+            text = f"[{self._writer.words(chance, other).part}]{text}"
+        text = self._around(chance, text, wording.family)
+        return TrainingName(text, column, (wording.code,), "one")
+
+    def _written(self, chance: random.Random, words: Words, column: str) -> str:
+        """The exam, its modality said where nothing else says it."""
+        family = words.wording.family
+        known = len(words.implied) == 1 or (column != "" and column not in self.shapes.column.departments)
+        style = words.wording.style
+        unsaid = self.shapes.share.of_one.unsaid_modality if style in ("CT", "MR") else 0.6
+        if style == "NM" or words.wording.word == "移动DR":
+            known = False
+        if known and chance.random() < unsaid:
+            words = words.changed(mod="")
+        elif not words.mod and not known and family not in ("US",):
+            words = words.changed(mod={"XR": "DR"}.get(family, family))
+        return self._writer.write(chance, words)
+
+    def _echoed(self, chance: random.Random, text: str, words: Words) -> str:
+        """A bracket that says the part, and perhaps the modality, once more."""
+        again = self._writer.words(chance, words.wording, side=words.side)
+        echo = f"{again.side}{again.part}{words.mod if chance.random() < 0.4 else ''}"
+        return f"[{echo}]{text}" if chance.random() < 0.6 else f"{text}({echo})"
+
+    def _around(self, chance: random.Random, text: str, family: str) -> str:
+        one = self.shapes.share.of_one
+        text = self._noise.around(chance, text, family)
+        if chance.random() < one.stray:
+            text = self._damage.stray(chance, text)
+        if text.endswith((")", "]")) and chance.random() < 4 * one.cut:
+            text = text[:-1]
+        return text
+
+    def _finished(
+        self, chance: random.Random, text: str, codes: tuple[str, ...], family: str, implied: frozenset[str], kind: Kind
+    ) -> TrainingName:
+        """A name with its column: one that lets the family be known, where the words do not say it."""
+        column = self._column(chance, family) if family else ""
+        if not family and chance.random() < 0.3:
+            column = chance.choice(self.shapes.column.departments)
+        if family and len(implied) != 1 and (not column or column in self.shapes.column.departments):
+            column = chance.choice(self.shapes.column.words(family))
+        if kind == "several" and chance.random() < 0.5:
+            return TrainingName(text, column, codes, kind)
+        return TrainingName(self._around(chance, text, family), column, codes, kind)
+
+    def _refusal(self, chance: random.Random) -> TrainingName:
+        text, family = self._refuser.make(chance)
+        if family == "?":
+            column = chance.choice(["", "", *self.shapes.column.departments])
+        elif family:
+            column = self._column(chance, family)
+            column = column or (chance.choice(self.shapes.column.words(family)) if chance.random() < 0.5 else "")
+        else:
+            column = "" if chance.random() < 0.5 else self._column(chance, self._families.pick(chance))
+        if chance.random() < 0.5:
+            text = self._around(chance, text, family)
+        return TrainingName(text, column, (), "refusal")
+
+    def _column(self, chance: random.Random, style: str) -> str:
+        column = self.shapes.column
+        share = chance.random()
+        if share < column.said:
+            return chance.choice(column.words(style))
+        if share < column.said + column.department and style != "US":
+            return chance.choice(column.departments)
+        return ""
+
+
+def _other(side: str) -> str:
+    return {"左": "右", "右": "左"}[side]

@@ -1,0 +1,270 @@
+"""The words of one exam: a wording's elements in forms drawn from the lexicon, put in an order of the shapes.
+
+颅内动脉 | 血管成像 | MR   ->   头颅MRA, MR血管成像(颅内动脉), 核磁共振-脑血管-MRA …
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+from standard.lexicon import MODALITIES, Lexicon
+from training.damage import Damage
+from training.forms import Forms
+from training.shapes import Shapes
+from training.wordings import Wording
+
+_EMPTY = re.compile(r"\(\)|\[\]")
+_LOOSE = re.compile(r"^[-_:/,+、]+|[-_:/,+、]+$|(?<=[-_:/,])[-_:/,]+|(?<=[(\[])[-_:/,+、]+|[-_:/,+、]+(?=[)\]])")
+OTHER_PARTS = ("其他部位", "其它", "其他", "其它部位", "其他部位", "任意部位")
+BARE = ("", "", "", "")
+TRIES = 20
+
+
+@dataclass(slots=True)
+class Words:
+    """The drawn words of an exam, before they are put in order. `implied`: families that they can be of."""
+
+    wording: Wording
+    mod: str
+    side: str
+    part: str
+    scan: str
+    post: str
+    position: str
+    way: str
+    sub: str
+    implied: frozenset[str]
+
+    def changed(self, **words: str) -> Words:
+        """The same with other words."""
+        return replace(self, **words)  # type: ignore[arg-type]
+
+
+class ExamWriter:
+    """Draws words and writes exams; compiled once."""
+
+    def __init__(self, lexicon: Lexicon, shapes: Shapes, forms: Forms, damage: Damage) -> None:
+        self._shapes, self._forms, self._damage = shapes, forms, damage
+        self._paired = set(shapes.paired.parts)
+        self._segments = set(shapes.segment.parts)
+        self._gut = set(shapes.gut.parts)
+        families: dict[str, set[str]] = defaultdict(set)
+        for form in lexicon.forms:
+            if form.slot in ("scan", "post", "position", "way", "subitem"):
+                families[form.surface] |= {_family(each) for each in form.modality or MODALITIES}
+        self._families_of = {surface: frozenset(found) for surface, found in families.items()}
+        self._any = frozenset({"CT", "MR", "XR", "US", "NM"})
+
+    # -- words -----------------------------------------------------------------------------------------------------
+
+    def words(self, chance: random.Random, wording: Wording, side: str | None = None) -> Words:
+        """The words of a wording in Chinese. `side`: what to say instead of a drawn form of its side."""
+        forms, shares = self._forms, self._shapes.share.of_one
+        family = "MG" if wording.style == "MG" else wording.family
+        part = self._part(chance, wording)
+        said_side = self._side(chance, wording) if side is None else side
+        scan = self._scan(chance, wording)
+        post = forms.pick(chance, "post", wording.post, family)
+        position = self._position(chance, wording)
+        way = forms.pick(chance, "way", wording.way, family)
+        sub = forms.pick(chance, "subitem", wording.subitem, family)
+        mod = self.modality_word(chance, wording)
+        part, scan, position = self._damage.words(chance, part, scan, position)
+        if wording.part in self._segments and chance.random() < self._shapes.segment.share:
+            part += chance.choice(self._shapes.segment.words)
+        if part and chance.random() < shares.pinyin:
+            part = self._damage.pinyin(part)
+        implied = self._implied(scan, post, position, way, sub)
+        return Words(wording, mod, said_side, part, scan, post, position, way, sub, implied)
+
+    def modality_word(self, chance: random.Random, wording: Wording) -> str:
+        """A word of the modality; "" where the scan itself is the word (彩超, 钼靶, 造影)."""
+        if wording.style == "US":
+            return ""
+        family = {"RF": "RF", "MG": "MG"}.get(wording.style, wording.word)
+        if wording.style in ("RF", "MG") and chance.random() < 0.6:
+            family = "XR"
+        if wording.style == "NM":
+            return chance.choice([family, self._forms.pick(chance, "modality", family, "NM")])
+        if chance.random() < 0.45:
+            return {"XR": "DR", "MR": chance.choice(["MRI", "MR", "磁共振"]), "CT": "CT"}.get(family, "") or (
+                self._forms.pick(chance, "modality", family, family)
+            )
+        return self._forms.pick(chance, "modality", family, family)
+
+    def _part(self, chance: random.Random, wording: Wording) -> str:
+        if wording.text:
+            return wording.text
+        if wording.members is not None:
+            return self._listed(chance, wording)
+        if not wording.part:
+            return ""
+        return self._forms.pick(chance, "part", wording.part, "MG" if wording.style == "MG" else wording.family)
+
+    def _listed(self, chance: random.Random, wording: Wording) -> str:
+        """The members of a group, in their order: 肝、胆、胰."""
+        row = wording.members
+        assert row is not None
+        members = row.members.split(";")
+        count = max(int(row.least), chance.randint(2, len(members)))
+        chosen = sorted(chance.sample(range(len(members)), min(count, len(members))))
+        joint = self._shapes.orders.members.pick(chance)
+        said = [self._forms.pick(chance, "part", members[at], wording.family) for at in chosen]
+        return joint.join(said)
+
+    def _side(self, chance: random.Random, wording: Wording) -> str:
+        side = wording.side
+        if side == "双" and wording.unsided and chance.random() < 0.5:
+            return ""
+        if side == "双" and wording.part in self._shapes.both.parts and chance.random() < 0.15:
+            return ""
+        if not side:
+            coded = wording.part in self._paired and wording.style in ("US", "XR", "CT", "MR") and not wording.members
+            if not coded or chance.random() >= self._shapes.share.of_one.side_not_coded:
+                return ""
+            side = chance.choice(["左", "右", "双"]) if wording.style == "US" else ""
+            if not side:
+                return ""
+        if chance.random() < 0.62:
+            return chance.choice([side, side, f"{side}侧"])
+        said = self._forms.pick(chance, "side", side, wording.family)
+        return said if not said.isascii() or chance.random() < 0.4 else side
+
+    def _scan(self, chance: random.Random, wording: Wording) -> str:
+        scan = wording.scan
+        if scan == "平扫" and not wording.post and wording.family in ("CT", "MR"):
+            unsaid = self._shapes.share.of_one.unsaid_scan
+            if (wording.part or wording.text) and chance.random() < unsaid:
+                return ""
+        if wording.style == "US":
+            return self._ultrasound(chance, scan)
+        family = "MG" if wording.style == "MG" else wording.family
+        said = self._forms.pick(chance, "scan", scan, family)
+        if wording.part in self._gut or not any(word in said for word in self._shapes.gut.words):
+            return said
+        return scan  # no barium meal of a joint
+
+    def _ultrasound(self, chance: random.Random, scan: str) -> str:
+        """彩超, B超; 床旁彩超, 彩超造影 for what is no routine examination."""
+        routine = chance.choice(["彩超", "彩超", "超声", "B超", "超声检查", "彩色多普勒超声", "彩色多普勒"])
+        if scan == "常规":
+            return routine if chance.random() < 0.7 else self._forms.pick(chance, "scan", "常规", "US")
+        said = self._forms.pick(chance, "scan", scan, "US")
+        if any(word in said for word in ("超", "ELASTO", "CEUS")):
+            return said
+        return f"{said}{routine}" if chance.random() < 0.6 else f"{routine}{said}"
+
+    def _position(self, chance: random.Random, wording: Wording) -> str:
+        forms = self._forms
+        if wording.views:
+            joint = self._shapes.orders.views.pick(chance)
+            return joint.join(forms.pick(chance, "position", view, "XR") for view in wording.views)
+        return forms.pick(chance, "position", wording.position, "MG" if wording.style == "MG" else "XR")
+
+    def _implied(self, *said: str) -> frozenset[str]:
+        families = self._any
+        for word in said:
+            families &= self._families_of.get(word, self._any)
+        return families or self._any
+
+    # -- text ------------------------------------------------------------------------------------------------------
+
+    def write(self, chance: random.Random, words: Words, order: str | None = None) -> str:
+        """The words in an order of their style, or in the given one."""
+        if order is None:
+            order = self._order(chance, words)
+        return compose(
+            order,
+            mod=words.mod,
+            body=self.body(chance, words),
+            scan=self.scan_text(chance, words),
+            position=words.position,
+            way=words.way,
+            sub=words.sub,
+        )
+
+    def _order(self, chance: random.Random, words: Words) -> str:
+        """An order of the style that has a place for every word that must be said."""
+        orders, wording = self._shapes.orders, words.wording
+        style = "RF" if wording.style == "XR" and words.scan else wording.style
+        needed = {"{way}": words.way, "{sub}": words.sub, "{scan}": words.scan, "{position}": words.position}
+        if style == "NM" or wording.word == "移动DR":
+            needed["{mod}"] = words.mod
+        if style == "US" and wording.scan == "常规" and chance.random() < 0.12:
+            order = chance.choice(orders.US_price)
+            needed.pop("{scan}")
+        else:
+            order = orders.of(style).pick(chance)
+        for _ in range(TRIES):
+            if all(place in order for place, word in needed.items() if word):
+                return order
+            order = orders.of(style).pick(chance)
+        return "{mod}{way}{body}{sub}{scan}{position}"
+
+    def body(self, chance: random.Random, words: Words) -> str:
+        """Side and part."""
+        if not words.part and not words.wording.text and words.wording.style in ("CT", "MR") and not words.side:
+            implied = words.wording.part == "" and len(words.implied) > 1
+            return chance.choice((*BARE, *OTHER_PARTS)) if implied else ""
+        if not words.side:
+            return words.part
+        if not words.part:
+            return words.side
+        if words.position[:1] in ("侧", "斜", "前", "后"):  # behind the part, 左 would be of the view: 左侧位
+            return f"{words.side}{words.part}"
+        return self._shapes.orders.side.pick(chance).format(side=words.side, part=words.part)
+
+    def scan_text(self, chance: random.Random, words: Words) -> str:
+        """Scan and post-processing."""
+        if words.scan and words.post:
+            return self._shapes.orders.scan_post.pick(chance).format(scan=words.scan, post=words.post)
+        return words.scan or words.post
+
+    def english(self, chance: random.Random, wording: Wording) -> str | None:
+        """The exam in English; None where the lexicon lacks a word for it."""
+        forms = self._forms
+        if wording.text or wording.members or wording.views or wording.style in ("NM", "US") or wording.post:
+            return None
+        family = "MG" if wording.style == "MG" else wording.family
+        words: dict[str, str] = {}
+        for slot, element in (("part", wording.part), ("scan", wording.scan), ("position", wording.position)):
+            said = forms.english(slot, element, family) if element else [""]
+            if element == "平扫" and chance.random() < 0.3:
+                said = [""]
+            if not said:
+                return None
+            words[slot] = chance.choice(said)
+        if not words["part"]:
+            return None
+        side = chance.choice(forms.english("side", wording.side, family) or [""]) if wording.side else ""
+        if wording.side and not side:
+            return None
+        body = f"{side} {words['part']}" if chance.random() < 0.7 else f"{words['part']} {side}"
+        mod = {"CT": "CT", "MR": chance.choice(["MR", "MRI"]), "XR": chance.choice(["XR", "DR", "X-RAY", "CR"])}
+        text = compose(
+            self._shapes.orders.english.pick(chance),
+            mod=mod.get(wording.style, ""),
+            body=body.strip(),
+            scan=f"{words['scan']}{words['position']}",
+        )
+        return re.sub(r"\s+", " ", text).strip(" ,_")
+
+
+def compose(order: str, **words: str) -> str:
+    """The words in their places; no empty brackets, no separators without anything beside them."""
+    marks = {key: chr(0xE000 + at) for at, key in enumerate(words)}  # so that no separator of a word is taken away
+    text = order.format(**{key: marks[key] if word else "" for key, word in words.items()})
+    before = ""
+    while before != text:
+        before = text
+        text = _LOOSE.sub("", _EMPTY.sub("", text))
+    for key, word in words.items():
+        text = text.replace(marks[key], word)
+    return text
+
+
+def _family(modality: str) -> str:
+    return "XR" if modality == "MG" else modality

@@ -1,0 +1,134 @@
+"""Names that no code is right for: fees, other departments, a missing side, what the edition lacks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from standard import Catalogue
+from standard.lexicon import Lexicon
+from training.exam import ExamWriter
+from training.forms import Forms
+from training.noise import Noise
+from training.shapes import Refusals, Shapes, Weighted
+from training.wordings import Meaning, Wording, Wordings, sided_only
+
+Refused = tuple[str, str]  # text, family ("" where none is said)
+
+
+class Refuser:
+    """Compiled once."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        lexicon: Lexicon,
+        shapes: Shapes,
+        refusals: Refusals,
+        forms: Forms,
+        wordings: Wordings,
+        writer: ExamWriter,
+        noise: Noise,
+        draw: Callable[[random.Random, str], Meaning],
+    ) -> None:
+        self._shapes, self._refusals, self._forms, self._writer = shapes, refusals, forms, writer
+        self._noise, self._draw, self._wordings = noise, draw, wordings
+        self._kinds = Weighted([(share, kind) for kind, (share, _) in refusals.share.items()])
+        self._words = [*refusals.words, *(form.surface for form in lexicon.of("noise") if form.element == "nonexam")]
+        self._services = [form.surface for form in lexicon.of("noise") if form.element == "service"]
+        self._fees = refusals.fees
+        self._sided = sided_only(wordings.sides, shapes.both.parts)
+        self._by_part: dict[tuple[str, str], list[Meaning]] = {}
+        for meaning in wordings.meanings:
+            key = (wordings.style(meaning.item), meaning.slots.part)
+            self._by_part.setdefault(key, []).append(meaning)
+        self._lacking = self._uncatalogued_parts(lexicon)
+
+    def make(self, chance: random.Random) -> Refused:
+        """A name whose answer is the refusal."""
+        made: Callable[[random.Random], Refused] = getattr(self, f"_{self._kinds.pick(chance)}")
+        return made(chance)
+
+    # -- kinds -----------------------------------------------------------------------------------------------------
+
+    def _none(self, chance: random.Random) -> Refused:
+        share = chance.random()
+        if share < 0.62:
+            word = chance.choice(self._words)
+            other = chance.choice(self._words) if chance.random() < 0.08 else ""
+            return f"{word}+{other}" if other else word, ""
+        behind, fee = chance.choice(self._refusals.behind), chance.choice(self._fees)
+        if share < 0.86:
+            return f"{behind}{fee}" if chance.random() < 0.7 else f"{fee}({behind})", ""
+        if share < 0.92:
+            return chance.choice(self._services), ""
+        meaning = self._draw(chance, "")  # 胸部CT平扫胶片费
+        fee = chance.choice([each for each in self._fees if each.endswith(("费", "加收"))])
+        text = self._writer.write(chance, self._writer.words(chance, meaning.wordings[0][1]))
+        return (f"{text}{fee}" if chance.random() < 0.5 else f"{fee}-{text}"), ""
+
+    def _missing_side(self, chance: random.Random) -> Refused:
+        style, part = chance.choice(self._sided)
+        meaning = chance.choice(self._by_part[style, part])
+        words = self._writer.words(chance, meaning.wordings[0][1], side="")
+        return self._writer.write(chance, words), words.wording.family
+
+    def _uncatalogued(self, chance: random.Random) -> Refused:
+        if chance.random() < 0.3:
+            return chance.choice(self._refusals.procedures), ""
+        style, part = chance.choice(self._lacking)
+        like = self._draw(chance, "XR" if style == "XR" else style)
+        wording = like.wordings[0][1]
+        family = wording.family
+        said = Wording("", family, style, wording.word, "", part, wording.scan, "", wording.position)
+        side = chance.choice(["", "", "左", "右", "双侧"]) if style == "XR" else ""
+        return self._writer.write(chance, self._writer.words(chance, said, side=side)), family
+
+    def _missing_modality(self, chance: random.Random) -> Refused:
+        """头颅平扫, without column: CT or MR is not said."""
+        for _ in range(20):
+            meaning = self._draw(chance, chance.choice(["CT", "MR"]))
+            words = self._writer.words(chance, meaning.wordings[0][1]).changed(mod="")
+            either = all((style, words.wording.part) in self._by_part for style in ("CT", "MR"))
+            if either and {"CT", "MR"} <= words.implied and words.part and not words.part.isascii():
+                return self._writer.write(chance, words), "?"
+        return chance.choice(self._words), ""
+
+    def _no_part(self, chance: random.Random) -> Refused:
+        family = chance.choice(["US", "US", "NM", "MR", "CT"])
+        word = self._forms.pick(chance, "modality", family, family)
+        tail = {"CT": ["检查", "扫描", "引导", "多部位"], "MR": ["检查", "特殊检查", "多部位"]}
+        return f"{word}{chance.choice(tail.get(family, ['检查', '常规检查', '会诊', '', '复查']))}", family
+
+    def _contradiction(self, chance: random.Random) -> Refused:
+        """Left and right of one part in one name."""
+        style, part = chance.choice([key for key in self._sided if key[0] in ("CT", "MR", "XR")])
+        sided = [each for each in self._by_part[style, part] if each.slots.side in ("左", "右")]
+        if not sided:
+            return self._missing_side(chance)
+        words = self._writer.words(chance, chance.choice(sided).wordings[0][1])
+        other = {"左": "右", "右": "左"}[words.wording.side]
+        text = self._writer.write(chance, words.changed(side=words.wording.side))
+        echo = f"{other}{words.part}"
+        return (f"[{echo}]{text}" if chance.random() < 0.6 else f"{text}({other})"), words.wording.family
+
+    def _uncatalogued_parts(self, lexicon: Lexicon) -> list[tuple[str, str]]:
+        """(style, part) that the lexicon has words for and the edition no item, and that nothing falls back from."""
+        fallen = {(family, row.part) for row in lexicon.fallbacks for family in row.modality.split("/")}
+        homes = {("XR", row.part) for row in lexicon.position_homes}
+        regions = {(family, row.region) for row in lexicon.vessels for family in row.modality.split("/")}
+        used = {(family, row.element) for row in lexicon.groups for family in row.modality.split("/")}
+        used |= {
+            (family, member)
+            for row in lexicon.groups
+            for family in row.modality.split("/")
+            for member in row.members.split(";")
+        }
+        used |= {(family, row.heading) for row in lexicon.headings for family in row.modality.split("/")}
+        known = {(style if style not in ("RF", "MG") else "XR", part) for style, part in self._by_part}
+        return [
+            (family, part)
+            for family in ("CT", "MR", "XR", "US")
+            for part in self._forms.elements("part", family)
+            if ";" not in part and (family, part) not in known | fallen | homes | regions | used
+        ]

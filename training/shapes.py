@@ -1,0 +1,232 @@
+"""The shapes of names (data/shapes.toml, data/refusals.toml), read into typed tables. DataError names a wrong entry."""
+
+from __future__ import annotations
+
+import random
+import tomllib
+from bisect import bisect
+from collections.abc import Sequence
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from standard.errors import DataError
+
+DATA = Path(__file__).parent / "data"
+T = TypeVar("T")
+
+
+class Weighted(Generic[T]):
+    """Values drawn by weight."""
+
+    __slots__ = ("_sums", "values")
+
+    def __init__(self, pairs: Sequence[tuple[float, T]]) -> None:
+        self.values = [value for _, value in pairs]
+        self._sums = list(accumulate(weight for weight, _ in pairs))
+
+    def pick(self, chance: random.Random) -> T:
+        """One of the values."""
+        return self.values[min(bisect(self._sums, chance.random() * self._sums[-1]), len(self.values) - 1)]
+
+
+def _weighted(pairs: Any) -> Any:
+    """[[weight, value], …] as Weighted."""
+    if isinstance(pairs, Weighted):
+        return pairs
+    if not isinstance(pairs, list) or not pairs or any(not isinstance(p, list) or len(p) != 2 for p in pairs):
+        raise ValueError("must be a list of [weight, value]")
+    if any(not isinstance(p[0], int | float) or p[0] <= 0 for p in pairs):
+        raise ValueError("a weight must be a number above 0")
+    return Weighted([(float(weight), value) for weight, value in pairs])
+
+
+Words = Annotated[Weighted[str], BeforeValidator(_weighted)]
+Numbers = Annotated[Weighted[int], BeforeValidator(_weighted)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class OneShares(_Table):
+    """How often each thing happens to a name of one exam."""
+
+    english: float
+    echo: float
+    other_echo: float
+    typing: float
+    look_alike: float
+    dropped: float
+    doubled: float
+    pinyin: float
+    cut: float
+    stray: float
+    uncertain: float
+    element: float
+    unsaid_scan: float
+    unsaid_modality: float
+    unsaid_position: float
+    side_not_coded: float
+    open_choice: float
+    noise: list[float]
+
+
+class Shares(_Table):
+    """Shares of the kinds of names."""
+
+    several: float
+    refusal: float
+    of_one: OneShares
+
+
+class Column(_Table):
+    """What stands in the modality column."""
+
+    said: float
+    department: float
+    CT: list[str]
+    MR: list[str]
+    XR: list[str]
+    RF: list[str]
+    MG: list[str]
+    US: list[str]
+    NM: list[str]
+    departments: list[str]
+
+    def words(self, style: str) -> list[str]:
+        """The words of a family, or of RF and MG."""
+        found: list[str] = getattr(self, style)
+        return found
+
+
+class Orders(_Table):
+    """In which order the pieces of an exam stand."""
+
+    CT: Words
+    MR: Words
+    XR: Words
+    RF: Words
+    MG: Words
+    US: Words
+    NM: Words
+    US_price: list[str]
+    side: Words
+    english: Words
+    scan_post: Words
+    views: Words
+    members: Words
+    joints: Words
+
+    def of(self, style: str) -> Weighted[str]:
+        """The orders of a family, or of RF and MG."""
+        found: Weighted[str] = getattr(self, style)
+        return found
+
+
+class SeveralShapes(_Table):
+    """Names of several exams."""
+
+    exams: Numbers
+    modes: Words
+    other_family: float
+    same_words: float
+
+
+class PartList(_Table):
+    """A list of parts."""
+
+    parts: list[str]
+
+
+class Gut(_Table):
+    """Words that say a contrast study of the gut only, and its parts."""
+
+    words: list[str]
+    parts: list[str]
+
+
+class Segment(_Table):
+    """Words for a piece of a bone, said behind these parts."""
+
+    parts: list[str]
+    share: float
+    words: list[str]
+
+
+class NoiseShape(_Table):
+    """Noise of one kind of the lexicon: how often, where it stands, what is left out and what is added."""
+
+    weight: float
+    place: Words
+    kind: str
+    families: list[str] = []
+    without: list[str] = []
+    also: list[str] = []
+
+
+class DamageShapes(_Table):
+    """What is never damaged, pairs of characters that look alike, stray characters."""
+
+    keep: str
+    look_alike: list[str]
+    stray: list[str]
+
+
+class Shapes(_Table):
+    """data/shapes.toml."""
+
+    share: Shares
+    column: Column
+    family: dict[str, float]
+    usual: dict[str, float]
+    orders: Orders
+    several: SeveralShapes
+    both: PartList
+    paired: PartList
+    noise: list[NoiseShape]
+    segment: Segment
+    gut: Gut
+    numbers: dict[str, list[str]]
+    damage: DamageShapes
+
+
+class Refusals(_Table):
+    """data/refusals.toml. `share`: of each kind, its weight and what it is."""
+
+    share: dict[str, tuple[float, str]]
+    words: list[str]
+    behind: list[str]
+    fees: list[str]
+    procedures: list[str]
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def read_shapes(path: Path, model: type[S]) -> S:
+    """A file of shapes. Raises DataError with the entry that does not hold."""
+    try:
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        problem = (f"不是合法的 TOML：{error}", f"is not valid TOML: {error}")
+        raise DataError(path.name, None, None, path.name, problem) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise DataError(path.name, None, where, first.get("input"), (first["msg"], first["msg"])) from error
+
+
+@cache
+def load_shapes() -> Shapes:
+    """The shapes that ship."""
+    return read_shapes(DATA / "shapes.toml", Shapes)
+
+
+@cache
+def load_refusals() -> Refusals:
+    """The refusals that ship."""
+    return read_shapes(DATA / "refusals.toml", Refusals)
