@@ -52,6 +52,7 @@ class Group:
     scan_first: bool = False
     bare: str = ""  # before the first scan, and apart from it: `modality` (头颅MRI+MRA) or `part` (头颅+MRA)
     closed: bool = False  # something was said after its parts: the next part opens another group
+    bracketed: bool = False  # it was said in a bracket: a part behind a separator opens another group
 
     def said(self) -> bool:
         """A scan, position or the like was said."""

@@ -77,11 +77,11 @@ class Grouper:
             if "part" in slots and group.closed and self._repeats(group, slots["part"], pending, nodes, position):
                 pending = None
                 continue
-            opens = "part" in slots and group.closed
+            opens = "part" in slots and (group.closed or (group.bracketed and bool(separator)))
             if "scan" in slots and "part" not in slots and separator and group.parts and not group.said():
                 opens = position < len(nodes) and _has_part(nodes[position]) and not nodes[position].depth
             if not opens and separator and group.parts and group.said():
-                opens = ("scan" in slots and group.scan_first and _next_is_part(nodes, position)) or (
+                opens = ("scan" in slots and group.scan_first and _next_is_part(nodes, position, group.bracketed)) or (
                     "modality" in slots and "scan" not in slots and _next_is_part(nodes, position)
                 )
             if opens:
@@ -209,11 +209,13 @@ class Grouper:
             for side in inside.sides:
                 self._late_side(group, side)
             self._merge_words(group, inside)
+            group.bracketed = bool(group.parts) and inside.said()
             return None
         if not group.parts:
             for side in group.sides:
                 for part in inside.parts:
                     part.side = part.side or side[0]
+            group.bracketed = group.said()
             group.parts = inside.parts
             group.sides = []
             group.review.extend(inside.review)
@@ -408,9 +410,9 @@ def _has_part(node: Node) -> bool:
     return any(slot == "part" for slot, _ in node.slots)
 
 
-def _next_is_part(nodes: list[Node], position: int) -> bool:
+def _next_is_part(nodes: list[Node], position: int, bracketed: bool = False) -> bool:
     for node in nodes[position:]:
-        if node.kind == "slots" and not node.depth:
+        if node.kind == "slots" and (bracketed or not node.depth):
             slots = [slot for slot, _ in node.slots]
             if "part" in slots:
                 return True

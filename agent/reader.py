@@ -187,8 +187,11 @@ class Reader:
                 last_family = family
                 groups = self._groups(piece, family, issues)
                 before = self._inherit(groups, before, family)
+                known = len(exams)
                 for group in groups:
                     self._resolve(group, family, exams, issues)
+                if _may_share(exams[:known], exams[known:]):  # MR腰骶段,舌咽神经增强: is the first one plain?
+                    issues.append(("combo_unclear", (), exams[known - 1].part))
         return self._finish(exams, issues)
 
     def _resolve(self, group: Group, family: str, exams: list[Exam], issues: list[Issue]) -> None:
@@ -254,31 +257,38 @@ class Reader:
         for exam in exams:
             if exam.code and any(each.code == exam.code for each in merged):
                 continue
-            if exam.family in ("CT", "MR") and exam.scan in ("平扫", "增强"):
-                other = "增强" if exam.scan == "平扫" else "平扫"
-                pair = next(
-                    (
-                        each
-                        for each in merged
-                        if (each.family, each.part, each.side, each.scan, each.extra)
-                        == (exam.family, exam.part, exam.side, other, exam.extra)
-                    ),
-                    None,
-                )
-                if pair is not None:
-                    stock = self.stock.part(exam.family, exam.part)
-                    items = stock.sides.get(exam.side, {}) if stock is not None else {}
-                    code = items.get(("平扫+增强", exam.extra))
-                    if code is not None:
-                        whole = pair._replace(scan="平扫+增强", code=code, rules=(*pair.rules, "plain_and_contrast"))
-                        merged[merged.index(pair)] = whole
-                        continue
+            if self._joins(exam, merged):
+                continue
             merged.append(exam)
         if any(issue[0] == "uncatalogued" for issue in issues) and not any(exam.part for exam in merged if exam.code):
             issues = [issue for issue in issues if issue[0] != "missing_part"]
         if not merged and not issues:
             issues.append(("missing_part", (), ""))
         return Outcome(tuple(merged), tuple(dict.fromkeys(issues)))
+
+    def _joins(self, exam: Exam, merged: list[Exam]) -> bool:
+        """Whether an exam is one with an exam before it, which is then changed in its place.
+
+        Plain and contrast scan of one part are the item of both; a post-processing ordered apart (颈椎CT平扫,三维重建)
+        is of the scan that was named.
+        """
+        if exam.family not in ("CT", "MR"):
+            return False
+        for at, before in enumerate(merged):
+            if (before.family, before.part, before.side) != (exam.family, exam.part, exam.side):
+                continue
+            if {before.scan, exam.scan} == {"平扫", "增强"} and before.extra == exam.extra:
+                scan, extra, rules = "平扫+增强", exam.extra, (*before.rules, "plain_and_contrast")
+            elif exam.extra and not before.extra and "plain_scan_default" in exam.rules:
+                scan, extra, rules = before.scan, exam.extra, before.rules
+            else:
+                continue
+            stock = self.stock.part(exam.family, exam.part)
+            code = stock.sides.get(exam.side, {}).get((scan, extra)) if stock is not None else None
+            if code is not None:
+                merged[at] = before._replace(scan=scan, extra=extra, code=code, rules=rules)
+                return True
+        return False
 
     # -- spans -----------------------------------------------------------------------------------------------------
 
@@ -303,3 +313,11 @@ class Reader:
             pairs = [pair for pair in meanings[-1].slots if pair[0] != "modality"] or list(meanings[-1].slots)
             return "+".join(slot for slot, _ in pairs), "+".join(element for _, element in pairs)
         return ("noise", word.noise) if word.kind == "noise" else ("separator", word.kind)
+
+
+def _may_share(before: list[Exam], line: list[Exam]) -> bool:
+    """An order line says a contrast scan or a post-processing, and the one before it no scan at all."""
+    if not before or not line or before[-1].family != line[0].family or before[-1].part == line[0].part:
+        return False
+    unsaid = "plain_scan_default" in before[-1].rules and not before[-1].extra
+    return unsaid and ("增强" in line[0].scan or (bool(line[0].extra) and line[0].family == "CT"))

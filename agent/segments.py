@@ -85,7 +85,7 @@ def order_lines(raws: list[Placed]) -> list[list[Placed]]:
 
 
 def _matching(words: list[Word | None]) -> set[int]:
-    """Indexes of the brackets that have their other half."""
+    """Indexes of the brackets that have their other half; one left open ends with the name (a name cut off)."""
     stack: list[int] = []
     matched: set[int] = set()
     for index, word in enumerate(words):
@@ -95,7 +95,7 @@ def _matching(words: list[Word | None]) -> set[int]:
             stack.append(index)
         elif word.kind == "close" and stack:
             matched.update((stack.pop(), index))
-    return matched
+    return matched.union(stack)
 
 
 def is_noise_of(raw: Placed, kind: str) -> bool:

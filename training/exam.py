@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from standard.lexicon import MODALITIES, Lexicon
+from standard.text import canonical
 from training.damage import Damage
 from training.forms import Forms
 from training.shapes import Shapes
@@ -54,7 +55,9 @@ class ExamWriter:
         families: dict[str, set[str]] = defaultdict(set)
         for form in lexicon.forms:
             if form.slot in ("scan", "post", "position", "way", "subitem"):
-                families[form.surface] |= {_family(each) for each in form.modality or MODALITIES}
+                of = {_family(each) for each in form.modality or MODALITIES}
+                for said in {form.surface, canonical(form.element).text}:
+                    families[said] |= of
         self._families_of = {surface: frozenset(found) for surface, found in families.items()}
         self._any = frozenset({"CT", "MR", "XR", "US", "NM"})
 

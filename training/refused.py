@@ -69,7 +69,7 @@ class Refuser:
 
     def _missing_side(self, chance: random.Random) -> Refused:
         style, part = chance.choice(self._sided)
-        meaning = chance.choice(self._by_part[style, part])
+        meaning = chance.choice([each for each in self._by_part[style, part] if each.slots.side in ("左", "右")])
         words = self._writer.words(chance, meaning.wordings[0][1], side="")
         return self._writer.write(chance, words), words.wording.family
 
@@ -77,8 +77,9 @@ class Refuser:
         if chance.random() < 0.3:
             return chance.choice(self._refusals.procedures), ""
         style, part = chance.choice(self._lacking)
-        like = self._draw(chance, "XR" if style == "XR" else style)
-        wording = like.wordings[0][1]
+        wording = self._draw(chance, style).wordings[0][1]
+        while wording.style != style:
+            wording = self._draw(chance, style).wordings[0][1]
         family = wording.family
         said = Wording("", family, style, wording.word, "", part, wording.scan, "", wording.position)
         side = chance.choice(["", "", "左", "右", "双侧"]) if style == "XR" else ""

@@ -124,6 +124,8 @@ class Wordings:
             subitem=slots.subitem,
             unsided=slots.side == "双" and self.sides[style, slots.part] == {"双"},
         )
+        if self.codes[self._key(style, slots)] != item.code:  # told apart by an element that no word of ours says
+            return Meaning(item, slots, ((10.0, replace(own, text=item.name, part="", scan="")),))
         found: list[tuple[float, Wording]] = [(10.0, own)]
         found += self._of_scan(own, slots)
         found += self._of_position(own, slots)
@@ -149,7 +151,10 @@ class Wordings:
         if len(views) > 1 and ("、" in slots.position or slots.position == "立卧位"):
             yield 8.0, replace(own, views=tuple(f"{view}位" for view in views))
         offered = self.positions["XR", slots.part]
+        kept = {home.position for home in lexicon.position_homes if home.part == slots.part}
         for row in lexicon.position_fallbacks:
+            if row.position in kept:
+                continue
             if row.part in (slots.part, "*") and row.to_position == slots.position and row.position not in offered:
                 said = tuple(row.position.split(";"))
                 weight = 1.0 if row.certainty else 2.5
@@ -183,7 +188,7 @@ class Wordings:
             (row, kind)
             for row in rows
             for kind, scan in (("A", row.by_kind_A), ("V", row.by_kind_V))
-            if scan == slots.scan and kind in (row.kind, "A", "V")
+            if scan and scan == slots.scan and kind in (row.kind, "A", "V")
         ]
         for row, _ in kinds:
             if row.scan != slots.scan:

@@ -14,7 +14,8 @@ from standard import load_catalogue
 from standard.errors import InputError
 
 DATA = Path(__file__).parent.parent.parent / "evals" / "data"
-ROWS = read_gold(sorted(DATA.glob("*.tsv")))
+UNSEEN = DATA / "sixth-unseen-forms.tsv"  # no table was corrected by it: what it says is an estimate
+ROWS = read_gold(sorted(set(DATA.glob("*.tsv")) - {UNSEEN}))
 
 
 @pytest.mark.parametrize("hidden", [False, True], ids=["with modality", "modality hidden"])
@@ -39,7 +40,11 @@ def test_no_accepted_answer_is_wrong(hidden: bool) -> None:
 def test_every_code_of_the_labels_is_an_item() -> None:
     catalogue = load_catalogue("3.8.2")
     unknown = [
-        (row.id, code) for row in ROWS for codes in row.alternatives for code in codes if code not in catalogue.items
+        (row.id, code)
+        for row in [*ROWS, *read_gold([UNSEEN])]
+        for codes in row.alternatives
+        for code in codes
+        if code not in catalogue.items
     ]
     assert unknown == []
 
@@ -50,7 +55,7 @@ def test_no_name_is_an_example_of_a_table() -> None:
     lexicon = load_lexicon()
     examples = {row.example for table in (lexicon.forms, lexicon.idioms, lexicon.patterns) for row in table}
     examples |= {row.example for table in (lexicon.groups, lexicon.devices) for row in table}
-    assert {row.name for row in ROWS} & examples == set()
+    assert {row.name for row in [*ROWS, *read_gold([UNSEEN])]} & examples == set()
 
 
 @pytest.mark.parametrize(
