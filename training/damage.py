@@ -23,6 +23,13 @@ def sounds() -> dict[str, tuple[str, str]]:
         return {row["character"]: (row["pinyin"], row["same_sound"]) for row in csv.DictReader(file, delimiter="\t")}
 
 
+@cache
+def strange() -> str:
+    """Characters that no word of the lexicon holds."""
+    known = set(sounds())
+    return "".join(sorted({char for _, same in sounds().values() for char in same} - known))
+
+
 class Damage:
     """Compiled once."""
 

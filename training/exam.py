@@ -235,6 +235,8 @@ class ExamWriter:
         words: dict[str, str] = {}
         for slot, element in (("part", wording.part), ("scan", wording.scan), ("position", wording.position)):
             said = forms.english(slot, element, family) if element else [""]
+            if slot == "scan" and wording.part not in self._gut:
+                said = [each for each in said if not any(word in each for word in self._shapes.gut.words)]
             if element == "平扫" and chance.random() < 0.3:
                 said = [""]
             if not said:

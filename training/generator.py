@@ -63,6 +63,10 @@ class Generator:
         self._families = Weighted([(share, family) for family, share in shapes.family.items()])
         self._drawn = self._by_family()
         self._chosen = {meaning.item.code: Weighted(meaning.wordings) for meaning in self._wordings.meanings}
+        mobile = (slots.part for slots in self._wordings.slots.values() if slots.word == "移动DR")
+        self._mobile = {"", *mobile, "腹部", "上腹部", "中下腹部"}
+        self._open_sides = [form.surface for form in lexicon.of("side") if form.element == "?" and "/" in form.surface]
+        self._open_scans = [form.surface for form in lexicon.of("scan") if form.element == "平扫|增强"]
         self._several = Several(lexicon, shapes, self._wordings, self._writer, forms, self._draw)
         self._refuser = Refuser(
             catalogue,
@@ -134,10 +138,8 @@ class Generator:
                 implied = frozenset({family}) if wording.style in english or wording.style == "XR" else frozenset[str]()
                 return self._finished(chance, english, (wording.code,), family, implied, "one")
         words = self._writer.words(chance, wording)
-        if words.side in ("左", "右") and chance.random() < one.open_choice:
-            words = words.changed(
-                side=chance.choice([f"{words.side}/{_other(words.side)}", f"({words.side}/{_other(words.side)})"])
-            )
+        if chance.random() < one.open_choice:
+            words = self._left_open(chance, words)
         column = self._column(chance, wording.style)
         text = self._written(chance, words, column)
         if chance.random() < one.echo and words.part and wording.style in ("CT", "MR", "XR"):
@@ -145,8 +147,22 @@ class Generator:
         elif chance.random() < one.other_echo and wording.style in ("CT", "MR"):
             other = self._draw(chance, wording.family).wordings[0][1]
             text = f"[{self._writer.words(chance, other).part}]{text}"
+        if wording.style == "XR" and wording.part not in self._mobile and chance.random() < one.bedside:
+            text = chance.choice(self.shapes.bedside.words).format(name=text)
         text = self._around(chance, text, wording.family)
         return TrainingName(text, column, (wording.code,), "one")
+
+    def _left_open(self, chance: random.Random, words: Words) -> Words:
+        """A choice that the name leaves open; the first one that it says is what it most likely is."""
+        wording = words.wording
+        if wording.side in ("左", "右"):
+            said = [each for each in self._open_sides if each.lstrip("(")[0] == wording.side]
+            if wording.side == "左":
+                said = [*said, "单侧", "一侧"]
+            return words.changed(side=chance.choice(said))
+        if wording.scan == "平扫" and wording.family in ("CT", "MR") and not wording.post:
+            return words.changed(scan=chance.choice(self._open_scans))
+        return words
 
     def _written(self, chance: random.Random, words: Words, column: str) -> str:
         """The exam, its modality said where nothing else says it."""
@@ -211,7 +227,3 @@ class Generator:
         if share < column.said + column.department and style != "US":
             return chance.choice(column.departments)
         return ""
-
-
-def _other(side: str) -> str:
-    return {"左": "右", "右": "左"}[side]

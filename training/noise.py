@@ -6,6 +6,7 @@ import random
 import re
 
 from standard.lexicon import Lexicon
+from training.damage import strange
 from training.shapes import Shapes, Weighted
 
 _NUMBER = re.compile(r"\{([a-z]+)\}")
@@ -22,7 +23,7 @@ class Noise:
     """Compiled once. The lexicon's noise of each kind, less what means something, and the shapes' own."""
 
     def __init__(self, lexicon: Lexicon, shapes: Shapes) -> None:
-        self._numbers = shapes.numbers
+        self._numbers, self._cut = shapes.numbers, shapes.share.of_one.cut * 3
         meaning = {form.surface for form in lexicon.forms if form.slot not in ("noise", "separator", "modality")}
         pairs = []
         for shape in shapes.noise:
@@ -48,8 +49,15 @@ class Noise:
         if kind.families and family not in kind.families:
             return name
         pools = [pool for pool in (kind.words, kind.words, kind.also) if pool]
-        word = chance.choice(chance.choice(pools))
-        return self._placed(kind.places.pick(chance), name, self.filled(chance, word))
+        if pools:
+            word = self.filled(chance, chance.choice(chance.choice(pools)))
+        else:
+            word = "".join(chance.choice(strange()) for _ in range(chance.randint(2, 4)))
+        place = kind.places.pick(chance)
+        placed = self._placed(place, name, word)
+        if place.startswith("{name}") and chance.random() < self._cut:  # cut at a length: noise loses its end
+            placed = placed[: len(placed) - chance.randint(1, max(1, len(word)))]
+        return placed
 
     def filled(self, chance: random.Random, word: str) -> str:
         """A piece with its numbers drawn: {slices}排 is 64排."""

@@ -72,6 +72,7 @@ class OneShares(_Table):
     unsaid_position: float
     side_not_coded: float
     open_choice: float
+    bedside: float
     noise: list[float]
 
 
@@ -142,6 +143,12 @@ class PartList(_Table):
     parts: list[str]
 
 
+class Bedside(_Table):
+    """How the bed is said of an exam that is not another one for it; {name} is the exam."""
+
+    words: list[str]
+
+
 class Gut(_Table):
     """Words that say a contrast study of the gut only, and its parts."""
 
@@ -190,6 +197,7 @@ class Shapes(_Table):
     noise: list[NoiseShape]
     segment: Segment
     gut: Gut
+    bedside: Bedside
     numbers: dict[str, list[str]]
     damage: DamageShapes
 

@@ -200,8 +200,10 @@ class Wordings:
                 if kind != region.kind or row.kind not in ("?", kind) or (row.kind == "?" and kind == "V"):
                     continue
                 weight = (1.0 if region.certainty else 4.0) * (0.4 if row.kind == "?" else 1.0)
-                side = slots.side
-                yield weight, replace(own, part=region.region, side=side, scan=row.scan, plain=False)
+                yield weight, replace(own, part=region.region, scan=row.scan, plain=False)
+                for idiom in self._lexicon.idioms:  # 颈部血管: the region's vessels, artery or vein not said
+                    if idiom.slots == f"part={region.region};vessel=?" and own.family in idiom.modality.split("/"):
+                        yield weight / 4, replace(own, part="", text=idiom.surface, scan=row.scan, plain=False)
 
     def _fallen_back(self, own: Wording, slots: ItemSlots) -> Iterator[tuple[float, Wording]]:
         """Parts and scans that the edition lacks and that are sought here."""
