@@ -139,7 +139,7 @@ class Wordings:
         """A scan or analysis that says the part by itself: MRCP, 钙化积分."""
         for row in self._lexicon.one_parts:
             if row.part == slots.part and row.element in (slots.scan, slots.post) and own.family in row.modality:
-                yield 4.0, replace(own, part="", side="", plain=False)
+                yield 4.0, replace(own, part="", plain=False)
         if slots.scan == "平扫" and slots.post:  # 三维重建 alone is 平扫+三维重建
             yield 6.0, replace(own, scan="")
 
