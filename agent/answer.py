@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from agent.model.protocol import ModelOutcome
+    from agent.opinions import Opinion
     from agent.reading import Reading
     from retrieval import Candidate
 
@@ -50,4 +51,5 @@ class Suggestion:
     reading: Reading | None = None
     candidates: tuple[Candidate, ...] = ()
     model: ModelOutcome | None = None
+    classifier: Opinion | None = None
     versions: dict[str, str] = field(default_factory=dict)

@@ -1,10 +1,11 @@
-"""A query in, a suggestion out: reader, then retrieval and model where they can tell more, coder's stock, router.
+"""A query in, a suggestion out: reader, classifier, model where it is still open, coder's stock, router.
 
-    reader ─▶ sure and valid? ─ yes ─────────────────────────────▶ router ─▶ suggestion
-                  └─ no ─▶ candidates ─▶ model fills slots ─▶ items ─┘
+    reader ─▶ classifier ─▶ router ─▶ settled? ─ yes ─────────────────────▶ suggestion
+                                         └─ no ─▶ (candidates ─▶) model ─▶ router ─▶ suggestion
 
-A name that the reader reads completely never reaches the model. What the model answers for the rest is shown to the
-person who looks, and stands in for codes that the reader did not find; it never makes a name pass a hard rule.
+Reader and classifier read every name; the model is asked where what it says can still change the route. Its answer is
+shown to the person who looks and stands in for codes that the reader did not find. It never makes a name pass a hard
+rule. Yingma's own model needs no candidates; another one is given those that retrieval finds.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from agent.answer import Query, Suggestion
 from agent.device import DeviceReader
+from agent.opinions import Opinion, Opinions
 from agent.reader import KEPT, Outcome, Reader
 from agent.reading import Exam
-from agent.reasons import reasons
 from agent.resolve import Issue
 from agent.router import Routed, Router
 from standard import Catalogue, decode
@@ -28,6 +29,7 @@ from standard.lexicon import DATA, Lexicon, load_lexicon
 if TYPE_CHECKING:
     from agent.model import Exam as SlotExam
     from agent.model import Model, ModelOutcome
+    from agent.model.classifier import Classifier
     from agent.reading import Reading
     from retrieval import Candidate, Retriever
 
@@ -36,7 +38,7 @@ Compact = tuple[str, str, str, str, str, str, str]  # route, codes, names, score
 
 
 class Pipeline:
-    """Compiled once; an answer is a pure function of the query, the catalogue, the tables and the model."""
+    """Compiled once; an answer is a pure function of the query, the catalogue, the tables and the models."""
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class Pipeline:
         retriever: Retriever | None = None,
         lexicon: Lexicon | None = None,
         device_codes: bool = False,
+        classifier: Classifier | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.lexicon = lexicon or load_lexicon()
@@ -52,8 +55,8 @@ class Pipeline:
         self.router = Router()
         self.devices = DeviceReader(catalogue, self.lexicon) if device_codes else None
         self.model = model
+        self.classifier = classifier
         self.retriever = retriever
-        self._asks = {row.id for row in reasons().values() if row.ask == "model"}
         self._default_edition = "+".join(edition.id for edition in catalogue.editions)
         self._compact: dict[tuple[Outcome, int], Compact] = {}
         self._resolve: Callable[[SlotExam], str | None] | None = None
@@ -64,22 +67,27 @@ class Pipeline:
         found = {"catalogue": self.catalogue.id, "lexicon": self.lexicon.version, "router": _hash(DATA)}
         if self.model is not None:
             found |= {f"model.{key}": value for key, value in self.model.provenance.items()}
+        if self.classifier is not None:
+            found |= {f"classifier.{key}": value for key, value in self.classifier.provenance.items()}
         if self.retriever is not None:
             found["retrieval"] = self.retriever.version
         return found
 
     def answer(self, queries: Sequence[Query]) -> list[Suggestion]:
-        """The suggestion of each query, in order, with reading and evidence; candidates where a model was asked."""
-        return [self._suggest(query, candidates=False) for query in queries]
+        """The suggestion of each query, in order, with reading and evidence; candidates where a model needed them."""
+        said = self._classified(queries)
+        return [self._suggest(query, each, candidates=False) for query, each in zip(queries, said, strict=True)]
 
     def explain(self, query: Query) -> Suggestion:
         """One suggestion with everything that can be told, candidates included where there is a retriever."""
-        return self._suggest(query, candidates=True)
+        return self._suggest(query, self._classified([query])[0], candidates=True)
 
     def answer_compact(self, queries: Sequence[Query]) -> list[Compact]:
         """The answers as text for a table: route, codes and names joined, score, reason id, edition, detail."""
-        if self.model is not None or self.devices is not None:
+        if self.devices is not None:
             return [self._as_text(suggestion) for suggestion in self.answer(queries)]
+        if self.model is not None or self.classifier is not None:
+            return self._compact_with_voices(queries)
         out = []
         kept = self._compact
         for query in queries:
@@ -89,28 +97,44 @@ class Pipeline:
                 if len(kept) > KEPT:
                     kept.clear()
                 routed = self.router.route(outcome.exams, outcome.issues, unexplained)
-                found = self._text(routed, outcome.exams, outcome.issues)
+                found = self._text(routed, _codes(outcome.exams), outcome.issues)
                 kept[key] = found
             out.append(found)
         return out
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
-    def _suggest(self, query: Query, candidates: bool) -> Suggestion:
+    def _compact_with_voices(self, queries: Sequence[Query]) -> list[Compact]:
+        out = []
+        for query, opinion in zip(queries, self._classified(queries), strict=True):
+            outcome, unexplained = self.reader.answer(query.name, query.modality)
+            routed = self.router.route(outcome.exams, outcome.issues, unexplained, Opinions(opinion))
+            codes = _codes(outcome.exams)
+            if routed.open and self.model is not None:
+                said = self._asked(query, None, None)
+                if _speaks(said):
+                    opinions = Opinions(opinion, _opinion(said))
+                    routed = self.router.route(outcome.exams, outcome.issues, unexplained, opinions)
+                    codes = routed.filled or codes or said.codes
+            out.append(self._text(routed, codes, outcome.issues))
+        return out
+
+    def _suggest(self, query: Query, opinion: Opinion | None, candidates: bool) -> Suggestion:
         reading = self.reader.read(query.name, query.modality)
         issues = tuple((problem.reason, (), problem.word) for problem in reading.problems)
-        routed = self.router.route(reading.exams, issues, reading.unexplained)
+        routed = self.router.route(reading.exams, issues, reading.unexplained, Opinions(opinion))
         codes = reading.codes
         found: tuple[Candidate, ...] = ()
         outcome: ModelOutcome | None = None
-        asks = self.model is not None and routed.reason in self._asks
+        asks = self.model is not None and routed.open
         if self.retriever is not None and (candidates or asks):
             found = tuple(self.retriever.search([(query.name, query.modality)], CANDIDATES)[0])
         if asks:
-            outcome = self._ask(query, reading, found)
-            if outcome.kind == "answered":
-                routed = self.router.route(reading.exams, issues, reading.unexplained, outcome.codes)
-                codes = codes or outcome.codes
+            outcome = self._asked(query, reading, found)
+            if _speaks(outcome):
+                opinions = Opinions(opinion, _opinion(outcome))
+                routed = self.router.route(reading.exams, issues, reading.unexplained, opinions)
+                codes = routed.filled or codes or outcome.codes
         site = codes if self.devices is None else self.devices.applied(reading.canonical, codes)
         return Suggestion(
             query=query,
@@ -125,14 +149,29 @@ class Pipeline:
             reading=reading,
             candidates=found,
             model=outcome,
+            classifier=opinion,
             versions=self.versions,
         )
 
-    def _ask(self, query: Query, reading: Reading, candidates: tuple[Candidate, ...]) -> ModelOutcome:
+    def _classified(self, queries: Sequence[Query]) -> Sequence[Opinion | None]:
+        """What the classifier says of each query; None of each without one."""
+        if self.classifier is None:
+            return [None] * len(queries)
+        voices = self.classifier.answer([(query.name, query.modality) for query in queries])
+        return [Opinion(voice.codes, voice.margin) for voice in voices]
+
+    def _asked(self, query: Query, reading: Reading | None, candidates: tuple[Candidate, ...] | None) -> ModelOutcome:
+        """What the model says; reading and candidates are looked up where it wants them and they are not given."""
         from agent.model import ModelRequest, ReaderSpan
         from prompts.rows import candidate_row, resolver
 
         assert self.model is not None
+        if self.retriever is None:  # the model needs no candidates, nor what was read
+            return self.model.fill(ModelRequest(query.name, query.modality))
+        if reading is None:
+            reading = self.reader.read(query.name, query.modality)
+        if candidates is None:
+            candidates = tuple(self.retriever.search([(query.name, query.modality)], CANDIDATES)[0])
         if self._resolve is None:
             self._resolve = resolver(self.catalogue)
         spans = tuple(
@@ -150,8 +189,7 @@ class Pipeline:
     def _edition(self, codes: Sequence[str]) -> str:
         return "+".join(dict.fromkeys(self.catalogue.items[code].edition for code in codes)) or self._default_edition
 
-    def _text(self, routed: Routed, exams: Sequence[Exam], issues: Sequence[Issue]) -> Compact:
-        codes = tuple(dict.fromkeys(exam.code for exam in exams if exam.code))
+    def _text(self, routed: Routed, codes: Sequence[str], issues: Sequence[Issue]) -> Compact:
         return (
             routed.route,
             "+".join(codes),
@@ -174,6 +212,23 @@ class Pipeline:
         )
 
 
+def _codes(exams: Sequence[Exam]) -> tuple[str, ...]:
+    """The codes of the exams, each once."""
+    return tuple(dict.fromkeys(exam.code for exam in exams if exam.code))
+
+
+def _speaks(outcome: ModelOutcome) -> bool:
+    """An answer; or a refusal of a model that tells how sure it is, which says that no code is right."""
+    return outcome.kind == "answered" or (outcome.kind == "refused" and outcome.logprob is not None)
+
+
+def _opinion(outcome: ModelOutcome) -> Opinion:
+    """What a model said; its margin where it tells log-probabilities."""
+    if outcome.logprob is None or outcome.runner_up_logprob is None:
+        return Opinion(outcome.codes)
+    return Opinion(outcome.codes, outcome.logprob - outcome.runner_up_logprob)
+
+
 def _detail(routed: Routed, issues: Sequence[Issue]) -> str:
     """The word that the reason is about."""
     return next((word for reason, _, word in issues if reason == routed.reason and word), "")
@@ -181,6 +236,6 @@ def _detail(routed: Routed, issues: Sequence[Issue]) -> str:
 
 def _hash(folder: Path) -> str:
     digest = hashlib.sha256()
-    for name in ("reasons.tsv", "conventions.tsv", "evidence.tsv"):
+    for name in ("reasons.tsv", "conventions.tsv", "evidence.tsv", "voices.toml"):
         digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:12]

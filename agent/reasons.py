@@ -23,6 +23,7 @@ class ReasonRow(Row):
     route: Literal["accepted", "review"]
     weight: Weight
     ask: Literal["", "model"]  # model: a language model is asked for what it would answer
+    fill: Literal["", "same", "any"]  # model and classifier may fill it: with the reader's own codes, or with any
     zh: str
     en: str
 

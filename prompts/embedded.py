@@ -25,7 +25,7 @@ from standard.lexicon import Lexicon
 from standard.modality import ModalityColumn
 from standard.text import canonical
 
-LONGEST = 64  # characters of a name that are read
+LONGEST = 96  # characters of a name that are read
 MOST_EXAMS = 6
 MARK = "⇒"  # between the question and the answer
 SPECIAL = ("<unk>", "<s>", "</s>")
@@ -54,7 +54,7 @@ class Asker:
         return NOTHING if len(families) == len(HINTS) else SEVERAL
 
     def question(self, name: str, column: str) -> str:
-        """Hint and name, before the mark. Any text in: what the model sees is canonical and at most LONGEST."""
+        """Hint and name, before the mark. Any text in: what the model sees is canonical and at most LONGEST long."""
         return f"{self.hint(column)}:{canonical(name).text[:LONGEST]}"
 
 

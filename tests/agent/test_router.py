@@ -7,6 +7,7 @@ import math
 import pytest
 
 from agent.answer import Query
+from agent.opinions import Opinion, Opinions
 from agent.pipeline import Pipeline
 from agent.reading import Exam
 from agent.reasons import conventions, evidence_rows, reasons, sentence
@@ -51,7 +52,7 @@ def test_the_gravest_reason_is_told() -> None:
     ],
 )
 def test_hard_rules(exams, issues, unexplained, model, route, reason) -> None:  # type: ignore[no-untyped-def]
-    routed = Router().route(exams, issues, unexplained, model)
+    routed = Router().route(exams, issues, unexplained, Opinions(model=None if model is None else Opinion(model)))
     assert (routed.route, routed.reason) == (route, reason)
 
 

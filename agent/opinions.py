@@ -1,0 +1,74 @@
+"""What models say of a name beside the reader: the classifier reads every name, the model those that it leaves open.
+
+    reader ─┐
+            ├─▶ router ─▶ settled, or: what does the model say? ─▶ router
+    classifier ┘
+
+An opinion is a set of codes and how far it stands before the next answer. Agreement of voices that err differently is
+evidence; a voice alone is not (standard/data/voices.toml says how far before counts).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from standard.errors import DataError
+from standard.lexicon import DATA
+
+FILE = DATA / "voices.toml"
+
+
+class Opinion(NamedTuple):
+    """What one voice says: codes in the order of the name (none: the refusal), nats before the next answer.
+
+    `margin` is None for a model that does not tell it."""
+
+    codes: tuple[str, ...]
+    margin: float | None = None
+
+
+class Opinions(NamedTuple):
+    """Of the voices that were asked."""
+
+    classifier: Opinion | None = None
+    model: Opinion | None = None
+
+
+class Rule(BaseModel):
+    """The least margins of a rule, in nats."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_margin: float = Field(ge=0)
+    classifier_margin: float = Field(ge=0)
+
+
+class VoiceRules(BaseModel):
+    """voices.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    fill: Rule
+    veto: Rule
+    doubt: Rule
+
+
+@cache
+def voice_rules() -> VoiceRules:
+    """The rules that ship. DataError names what does not hold."""
+    try:
+        return VoiceRules.model_validate(tomllib.loads(FILE.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        problem = (f"不是合法的 TOML：{error}", f"is not valid TOML: {error}")
+        raise DataError(FILE.name, None, None, "", problem) from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(step) for step in fault["loc"])
+        raise DataError(FILE.name, None, where, fault.get("input"), (fault["msg"], fault["msg"])) from error
+
+
+def sure(opinion: Opinion | None, margin: float) -> bool:
+    """The opinion stands far enough before the next answer."""
+    return opinion is not None and opinion.margin is not None and opinion.margin >= margin
