@@ -105,7 +105,12 @@ class ExamWriter:
             return self._listed(chance, wording)
         if not wording.part:
             return ""
-        return self._forms.pick(chance, "part", wording.part, "MG" if wording.style == "MG" else wording.family)
+        family = "MG" if wording.style == "MG" else wording.family
+        part = self._forms.pick(chance, "part", wording.part, family)
+        if chance.random() < self._shapes.share.of_one.synonym:
+            again = self._forms.pick(chance, "part", wording.part, family)
+            return part if again in part or part in again else f"{part}{chance.choice('、/及')}{again}"
+        return part
 
     def _listed(self, chance: random.Random, wording: Wording) -> str:
         """The members of a group, in their order: 肝、胆、胰."""
@@ -119,14 +124,14 @@ class ExamWriter:
         return joint.join(said)
 
     def _side(self, chance: random.Random, wording: Wording) -> str:
-        side = wording.side
+        side, shares = wording.side, self._shapes.share.of_one
         if side == "双" and wording.unsided and chance.random() < 0.5:
             return ""
-        if side == "双" and wording.part in self._shapes.both.parts and chance.random() < 0.15:
+        if side == "双" and wording.part in self._shapes.both.parts and chance.random() < shares.unsaid_both:
             return ""
         if not side:
             coded = wording.part in self._paired and wording.style in ("US", "XR", "CT", "MR") and not wording.members
-            if not coded or chance.random() >= self._shapes.share.of_one.side_not_coded:
+            if not coded or chance.random() >= shares.side_not_coded:
                 return ""
             side = chance.choice(["左", "右", "双"]) if wording.style == "US" else ""
             if not side:
@@ -165,6 +170,9 @@ class ExamWriter:
         if wording.views:
             joint = self._shapes.orders.views.pick(chance)
             return joint.join(forms.pick(chance, "position", view, "XR") for view in wording.views)
+        share = self._shapes.share.of_one.side_of_view
+        if wording.position == "侧位" and not wording.side and chance.random() < share:
+            return chance.choice(["左侧位", "右侧位"])
         return forms.pick(chance, "position", wording.position, "MG" if wording.style == "MG" else "XR")
 
     def _implied(self, *said: str) -> frozenset[str]:
@@ -230,6 +238,8 @@ class ExamWriter:
         """The exam in English; None where the lexicon lacks a word for it."""
         forms = self._forms
         if wording.text or wording.members or wording.views or wording.style in ("NM", "US") or wording.post:
+            return None
+        if wording.word == "移动DR":
             return None
         family = "MG" if wording.style == "MG" else wording.family
         words: dict[str, str] = {}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from standard import Catalogue
@@ -67,7 +68,7 @@ class Generator:
         self._mobile = {"", *mobile, "腹部", "上腹部", "中下腹部"}
         self._open_sides = [form.surface for form in lexicon.of("side") if form.element == "?" and "/" in form.surface]
         self._open_scans = [form.surface for form in lexicon.of("scan") if form.element == "平扫|增强"]
-        self._several = Several(lexicon, shapes, self._wordings, self._writer, forms, self._draw)
+        self._several = Several(lexicon, shapes, self._wordings, self._writer, forms, self._noise, self._draw)
         self._refuser = Refuser(
             catalogue,
             lexicon,
@@ -101,11 +102,15 @@ class Generator:
         for meaning in self._wordings.meanings:
             slots = meaning.slots
             weight = usual.get(f"{slots.family} {slots.scan}", usual.get(f"{slots.family} {slots.position}", 1.0))
+            if slots.word == "移动DR":
+                weight = usual["XR 移动DR"]
             grouped[slots.family, slots.part].append((weight, meaning))
         pairs: dict[str, list[tuple[float, Meaning]]] = defaultdict(list)
-        for (family, _), each in sorted(grouped.items()):
+        common = self.shapes.usual_parts
+        for (family, part), each in sorted(grouped.items()):
             total = sum(weight for weight, _ in each)
             share = len(each) ** 0.5  # between parts alike (1) and items alike (their number)
+            share *= common.times if part in common.parts else 1.0
             pairs[family] += [(weight / total * share, meaning) for weight, meaning in each]
         return {family: Weighted(each) for family, each in pairs.items()}
 
@@ -120,6 +125,8 @@ class Generator:
         shares = self.shapes.share
         if share < shares.refusal:
             return self._refusal(chance)
+        if share > 1 - self.shapes.plain_and_contrast.share:
+            return self._plain_and_contrast(chance)
         if share < shares.refusal + shares.several:
             for _ in range(TRIES):
                 made = self._several.make(chance)
@@ -142,7 +149,10 @@ class Generator:
             words = self._left_open(chance, words)
         column = self._column(chance, wording.style)
         text = self._written(chance, words, column)
-        if chance.random() < one.echo and words.part and wording.style in ("CT", "MR", "XR"):
+        if chance.random() < one.includes and (groups := self._wordings.groups(wording)):
+            listed = self._writer.words(chance, replace(wording, members=chance.choice(groups), part="", text="")).part
+            text = f"{text}({chance.choice(['包括', '', '含', '包含'])}{listed})"
+        elif chance.random() < one.echo and words.part and wording.style in ("CT", "MR", "XR"):
             text = self._echoed(chance, text, words)
         elif chance.random() < one.other_echo and wording.style in ("CT", "MR"):
             other = self._draw(chance, wording.family).wordings[0][1]
@@ -151,6 +161,25 @@ class Generator:
             text = chance.choice(self.shapes.bedside.words).format(name=text)
         text = self._around(chance, text, wording.family)
         return TrainingName(text, column, (wording.code,), "one")
+
+    def _plain_and_contrast(self, chance: random.Random) -> TrainingName:
+        """Two lines of one part, plain and contrast, which are the item of both: 胸部增强扫描(医保),胸部平扫."""
+        family = chance.choice(["CT", "CT", "MR"])
+        meaning = self._draw(chance, family)
+        while meaning.slots.scan != "平扫+增强" or meaning.slots.post:
+            meaning = self._draw(chance, family)
+        wording = meaning.wordings[0][1]
+        lines = [self._writer.words(chance, replace(wording, scan=scan)) for scan in ("平扫", "增强")]
+        same = lines[0].part if chance.random() < 0.7 else lines[1].part
+        lines = [words.changed(scan=words.scan or "平扫", part=same, side=lines[0].side) for words in lines]
+        chance.shuffle(lines)
+        order = chance.choice(["{mod}{body}{scan}", "{body}{mod}{scan}", "{body}{scan}"])
+        texts = [self._writer.write(chance, words, order) for words in lines]
+        if chance.random() < 0.5:
+            texts = [self._noise.one(chance, text, family) for text in texts]
+        text = chance.choice([",", "+", ";", "、"]).join(texts)
+        implied = frozenset({family}) if "{mod}" in order else frozenset[str]()
+        return self._finished(chance, text, (wording.code,), family, implied, "one")
 
     def _left_open(self, chance: random.Random, words: Words) -> Words:
         """A choice that the name leaves open; the first one that it says is what it most likely is."""

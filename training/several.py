@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from standard.item_slots import ItemSlots
 from standard.lexicon import Lexicon
-from training.exam import ExamWriter, Words, compose
+from training.exam import OTHER_PARTS, ExamWriter, Words, compose
 from training.forms import Forms
+from training.noise import Noise
 from training.shapes import Shapes, Weighted
 from training.wordings import UNSPECIFIED, Meaning, Wording, Wordings, views_of
 
@@ -61,10 +62,11 @@ class Several:
         wordings: Wordings,
         writer: ExamWriter,
         forms: Forms,
+        noise: Noise,
         draw: Callable[[random.Random, str], Meaning],
     ) -> None:
         self._shapes, self._wordings, self._writer, self._draw = shapes, wordings, writer, draw
-        self._lexicon = lexicon
+        self._lexicon, self._noise = lexicon, noise
         self._near: dict[tuple[str, str], set[str]] = defaultdict(set)
         for row in lexicon.groups:
             everything = {*row.members.split(";"), row.element}
@@ -122,17 +124,35 @@ class Several:
                 words if words.scan or words.wording.scan != "平扫" else words.changed(scan="平扫") for words in drawn
             ]
         texts = [self._writer.write(chance, words, self._clear_order(chance, words)) for words in drawn]
+        if chance.random() < self._shapes.several.noise_each:
+            texts = [
+                self._noise.one(chance, text, words.wording.family) for text, words in zip(texts, drawn, strict=True)
+            ]
+        codes = [words.wording.code for words in drawn]
+        other = self._other_part(drawn[-1], codes)
+        if other and chance.random() < self._shapes.several.other_part:
+            place = chance.choice(OTHER_PARTS)
+            last = drawn[-1].changed(part=place, side="")
+            texts[-1], codes[-1] = self._writer.write(chance, last, self._clear_order(chance, last)), other
         joint = self._joint(chance, texts)
         family = next(iter(families)) if len(families) == 1 else ""
         implied = frozenset.union(*(words.implied for words in drawn)) if family else frozenset({family})
         if family and not any(words.mod for words in drawn):
             implied = frozenset.intersection(*(words.implied for words in drawn)) or implied
         said = frozenset({family}) if any(words.mod for words in drawn) and family else implied
-        return joint.join(texts), tuple(words.wording.code for words in drawn), family, said
+        return joint.join(texts), tuple(codes), family, said
+
+    def _other_part(self, words: Words, codes: list[str]) -> str:
+        """The item of no named part with the scan of an exam, where it has one and is not among the codes."""
+        wording = words.wording
+        if wording.style not in ("CT", "MR") or not words.scan:
+            return ""
+        code = self._wordings.code_of(wording.style, "", UNSPECIFIED, wording.scan, wording.post) or ""
+        return "" if code in codes[:-1] else code
 
     def _parts(self, chance: random.Random) -> Made | None:
         """One scan or view of several parts: 胸部、上腹部CT平扫."""
-        first = self._draw(chance, "")
+        first = self._draw(chance, self._shapes.several.family.pick(chance))
         style, slots = self._wordings.style(first.item), first.slots
         if (
             style in ("RF", "MG", "NM")
@@ -241,7 +261,8 @@ class Several:
 
     def _joined(self, chance: random.Random) -> Made | None:
         """A word for several parts: 颈胸腰椎CT平扫."""
-        family, element = chance.choice(self._joint_parts)
+        family = "US" if chance.random() < 0.4 else chance.choice(["CT", "MR", "XR"])
+        element = chance.choice([element for of, element in self._joint_parts if of == family])
         like = self._draw(chance, family)
         found = [self._same_part(family, like, part) for part in element.split(";")]
         if any(each is None for each in found):
@@ -257,7 +278,7 @@ class Several:
     # -- parts of them ---------------------------------------------------------------------------------------------
 
     def _drawn(self, chance: random.Random, count: int, one_family: bool) -> list[Meaning] | None:
-        meanings = [self._draw(chance, "")]
+        meanings = [self._draw(chance, self._shapes.several.family.pick(chance))]
         family = meanings[0].slots.family if one_family else ""
         for _ in range(count * 4):
             if len(meanings) == count:

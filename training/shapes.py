@@ -56,6 +56,10 @@ class OneShares(_Table):
     """How often each thing happens to a name of one exam."""
 
     english: float
+    synonym: float
+    includes: float
+    side_of_view: float
+    unsaid_both: float
     echo: float
     other_echo: float
     typing: float
@@ -133,8 +137,24 @@ class SeveralShapes(_Table):
 
     exams: Numbers
     modes: Words
+    family: Words
+    noise_each: float
+    other_part: float
     other_family: float
     same_words: float
+
+
+class Share(_Table):
+    """How often something happens, of all names."""
+
+    share: float
+
+
+class UsualParts(_Table):
+    """Parts that are drawn `times` as often as others."""
+
+    times: float
+    parts: list[str]
 
 
 class PartList(_Table):
@@ -190,6 +210,8 @@ class Shapes(_Table):
     column: Column
     family: dict[str, float]
     usual: dict[str, float]
+    usual_parts: UsualParts
+    plain_and_contrast: Share
     orders: Orders
     several: SeveralShapes
     both: PartList

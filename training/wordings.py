@@ -19,6 +19,7 @@ from training.shapes import Shapes
 
 UNSPECIFIED = "非指定部位"
 USUAL_VIEWS = ("正、侧位", "正、斜位", "正位")  # of a film that names none, the usual one first
+BEDSIDE_VIEWS = ("正位", "正、侧位", "后前位", "卧位", "立位", "侧位")
 PLAIN = {"CT": "平扫", "MR": "平扫", "US": "常规"}
 STYLES = {"RF": "RF", "MG": "MG", "PET/CT": "NM", "PET/MR": "NM", "SPECT": "NM", "DR": "XR"}
 
@@ -131,7 +132,11 @@ class Wordings:
         found += self._of_position(own, slots)
         found += self._of_vessel(own, slots)
         found += self._fallen_back(own, slots)
-        found += [(4.0, replace(own, members=row, plain=False)) for row in self._groups(own)]
+        if own.word == "移动DR":  # whatever the view
+            found += [
+                (2.0, replace(own, position=view)) for view in ("正位", "正、侧位", "后前位", "卧位", "立位", "侧位")
+            ]
+        found += [(4.0, replace(own, members=row, plain=False)) for row in self.groups(own)]
         found += [(1.5, wording) for wording in self._idioms(own)]
         return Meaning(item, slots, tuple(found))
 
@@ -221,7 +226,8 @@ class Wordings:
             said = "" if own.style == "US" and scan == "常规" else scan
             yield (1.0 if row.certainty else 4.0), replace(own, part=part, scan=said or slots.scan, plain=False)
 
-    def _groups(self, own: Wording) -> list[GroupRow]:
+    def groups(self, own: Wording) -> list[GroupRow]:
+        """The rows of groups that make this part."""
         return [
             row
             for row in self._lexicon.groups
