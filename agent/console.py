@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from standard.errors import CodeError, InputError, Lang, YingmaError
+from standard.errors import CodeError, InputError, Lang, StoppedError, YingmaError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,7 +104,9 @@ def emit_json(value: Any) -> None:
 
 
 def exit_code(error: YingmaError) -> int:
-    """2 where the user can mend it, 1 where not."""
+    """2 where the user can mend it, 130 where he stopped it, 1 for all else."""
+    if isinstance(error, StoppedError):
+        return EXIT_STOPPED
     return EXIT_USAGE if isinstance(error, InputError | CodeError) else EXIT_FAILED
 
 

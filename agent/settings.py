@@ -79,11 +79,16 @@ class Settings(BaseSettings):
     model: str = Field(
         default="none",
         description=(
-            "The language model of the model step: none, local (a GGUF file run in process), or the http(s) base URL "
-            "of an OpenAI-compatible endpoint, /v1 included."
+            "The language model of the model step: none, local (in this process: Yingma's own small model, or the GGUF "
+            "file of model_path), or the http(s) base URL of an OpenAI-compatible endpoint, /v1 included."
         ),
     )
-    model_path: Path | None = Field(default=None, description="With model=local: the GGUF file.")
+    model_path: Path | None = Field(
+        default=None,
+        description=(
+            "With model=local: a GGUF file, or a folder with a yingma.gguf; not set, Yingma's own model as shipped."
+        ),
+    )
     model_name: str = Field(
         default="", description="With a URL: the model's name at the endpoint. With local: a name for the records."
     )
@@ -136,9 +141,14 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=256,
-        description="With local: threads; 0 is the machine's cores less one, at least 1, at most 4.",
+        description=(
+            "With local: threads; 0 is 1 for Yingma's own model, for another the machine's cores less one, at least 1, "
+            "at most 4."
+        ),
     )
-    model_context: int = Field(default=4096, ge=512, le=131072, description="With local: tokens of context.")
+    model_context: int = Field(
+        default=4096, ge=512, le=131072, description="With a GGUF file of your own: tokens of context."
+    )
     model_price_in: float = Field(
         default=0.0, ge=0, description="Price of a million tokens sent, in the currency of the budget."
     )

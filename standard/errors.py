@@ -5,7 +5,8 @@
     ├── InputError     a file, column, option or setting that the user gave does not hold; the user mends it
     ├── CodeError      slots or a code that the edition does not have
     ├── IndexError_    the retrieval index cannot be built or read
-    └── ModelError     the language model failed; the name goes to review, the run goes on
+    ├── ModelError     the language model failed; the name goes to review, the run goes on
+    └── StoppedError   a person stopped a long run; the sentence says how it goes on
 
 Each carries one sentence in Chinese and one in English; `sentence(lang)` picks one. A bug in the program is never a
 YingmaError: it stays the exception that Python raised.
@@ -55,3 +56,7 @@ class IndexError_(YingmaError):  # noqa: N801, N818 (IndexError is Python's own)
 
 class ModelError(YingmaError):
     """A language model could not be loaded or asked."""
+
+
+class StoppedError(YingmaError):
+    """A long run was stopped (Ctrl-C); what it did so far is kept."""

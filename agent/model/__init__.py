@@ -17,6 +17,7 @@ from agent.model.protocol import (
 )
 from agent.model.tables import outcome_sentence, outcomes
 from agent.settings import Settings, load_settings
+from standard import Catalogue, load_catalogue
 from standard.errors import ModelError
 
 __all__ = [
@@ -34,10 +35,13 @@ __all__ = [
 ]
 
 
-def open_model(setting: str | None = None, settings: Settings | None = None) -> Model:
-    """The model of a setting: "none", "local" (a GGUF file) or the http(s) URL of an endpoint.
+def open_model(
+    setting: str | None = None, settings: Settings | None = None, catalogue: Catalogue | None = None
+) -> Model:
+    """The model of a setting: "none", "local" (in this process) or the http(s) URL of an endpoint.
 
-    None takes the settings' own.
+    Local is Yingma's own model, or the GGUF file of YINGMA_MODEL_PATH. None takes the settings' own. `catalogue`: what
+    Yingma's own model may answer; the default catalogue unless given.
     ModelError, with the remedy, where it cannot be opened. Imports llama_cpp or openai only when they are needed.
     """
     settings = settings or load_settings()
@@ -47,6 +51,11 @@ def open_model(setting: str | None = None, settings: Settings | None = None) -> 
 
         return NoModel()
     if setting == "local":
+        from agent.model.embedded import EmbeddedModel, own_model
+
+        own = own_model(settings.model_path)
+        if own is not None:
+            return EmbeddedModel(catalogue or load_catalogue(), own, settings.model_threads or 1)
         from agent.model.local import LocalModel
 
         return LocalModel(settings)

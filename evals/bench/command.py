@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.console import emit_json, note, out, say
 from agent.settings import home_folder
+from evals.bench.embedded import run_embedded_bench
 from evals.bench.machine import machine_facts
 from evals.bench.model import run_model_bench
 from evals.bench.reader import run_reader_bench
@@ -16,7 +17,11 @@ from standard.errors import InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-BENCHES: dict[str, Callable[[Path], dict[str, Any]]] = {"reader": run_reader_bench, "model": run_model_bench}
+BENCHES: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "reader": run_reader_bench,
+    "model": run_model_bench,
+    "embedded": run_embedded_bench,
+}
 
 
 def run_bench(name: str | None, as_json: bool) -> int:
@@ -91,6 +96,38 @@ def model_table(result: dict[str, Any]) -> Table:
     return table
 
 
+def embedded_table(result: dict[str, Any]) -> Table:
+    """Names a second of each way, against llama.cpp on the same batches, and against the walk."""
+    if result["left_out"]:
+        table = _table(say("影码自带的模型", "Yingma's own model"), say("未测", "left out"))
+        table.add_row(str(result["left_out"]))
+        return table
+    title = say(
+        f"影码自带的模型：{result['names']} 个名称，单核，每名 {result['batches_a_name']} 批；"
+        f"启动 {result['open_s']} 秒，内存峰值 {result['peak_memory_mb']} MB；"
+        f"倒序答案相同 {result['same_in_reverse']}/{result['names']}",
+        f"Yingma's own model: {result['names']} names, one core, {result['batches_a_name']} batches a name; opens in "
+        f"{result['open_s']} s, peak memory {result['peak_memory_mb']} MB; the same in reverse order "
+        f"{result['same_in_reverse']}/{result['names']}",
+    )
+    columns = (say("方法", "way"), say("名称/秒", "names/s"), say("比 llama.cpp 多", "over llama.cpp"))
+    table = _table(title, *columns, say("是逐步走的几倍", "times the walk"), say("答案相同", "same answer"))
+    rates, over, times, drafts = (result[key] for key in ("names_per_s", "over_llama", "times_walk", "drafts"))
+    rows = (
+        ("fill", say("整个步骤，带第二答案", "the whole step, with runner-up")),
+        ("walk", say("不带第二答案", "without runner-up")),
+        ("right_draft", say("同上，给出正确草稿", "the same, given the right draft")),
+        ("wrong_draft", say("同上，给出错误草稿", "the same, given a wrong draft")),
+        ("llama", say("llama.cpp，整个步骤的各批", "llama.cpp, batches of the whole step")),
+        ("llama_walk", say("llama.cpp，不带第二答案的各批", "llama.cpp, batches without runner-up")),
+    )
+    for key, label in rows:
+        same = f"{drafts[key]['same']}/{result['names']}" if key in drafts else ""
+        added = f"{over[key]:+.1%}" if key in over else ""
+        table.add_row(label, f"{rates[key]:,}", added, f"{times[key]}" if key in times else "", same)
+    return table
+
+
 def _table(title: str, *columns: str) -> Table:
     from rich.table import Table
 
@@ -100,4 +137,8 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-TABLES: dict[str, Callable[[dict[str, Any]], Table]] = {"reader": reader_table, "model": model_table}
+TABLES: dict[str, Callable[[dict[str, Any]], Table]] = {
+    "reader": reader_table,
+    "model": model_table,
+    "embedded": embedded_table,
+}

@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from evals.bench.command import TABLES, run_bench
+from evals.bench.embedded import run_embedded_bench
 from evals.bench.machine import machine_facts, peak_memory_mb
 from evals.bench.names import bench_names
 from evals.bench.reader import run_reader_bench
 from evals.retrieval import single_code_rows
+from prompts.embedded import build_vocabulary
+from standard import load_catalogue
 from standard.errors import InputError
+from standard.lexicon import load_lexicon
+from tests.model.random_gguf import write_random_gguf
 
 
 def test_names_are_distinct_and_the_same_for_a_seed() -> None:
@@ -54,6 +59,27 @@ def test_the_model_bench_says_why_it_was_left_out(
     assert {"processor", "cores", "python", "numpy"} <= set(told["machine"])
     assert told["results"]["model"]["left_out"]
     assert TABLES["model"](told["results"]["model"]).row_count == 1
+
+
+def test_the_bench_of_our_own_model_says_why_it_was_left_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "yingma.gguf").write_bytes(b"no model")
+    monkeypatch.setenv("YINGMA_MODEL_PATH", str(home))
+    result = run_embedded_bench(home, count=5)
+    assert "yingma.gguf" in result["left_out"] or "llama-cpp-python" in result["left_out"]
+    assert TABLES["embedded"](result).row_count == 1
+
+
+def test_the_bench_of_our_own_model_measures_every_way(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("llama_cpp", reason="llama_cpp is not installed (uv sync --extra local)")
+    write_random_gguf(home / "yingma.gguf", build_vocabulary([load_catalogue()], load_lexicon()))
+    monkeypatch.setenv("YINGMA_MODEL_PATH", str(home))
+    result = run_embedded_bench(home, count=40)
+    assert result["names"] == result["same_in_reverse"] == 40
+    assert set(result["names_per_s"]) == {"fill", "walk", "right_draft", "wrong_draft", "llama", "llama_walk"}
+    assert min(result["names_per_s"].values()) > 0
+    assert result["batches_a_name"] > 1
+    assert result["peak_memory_mb"] is None or 10 < result["peak_memory_mb"] < 120
+    assert TABLES["embedded"](result).row_count == 6
 
 
 def test_an_unknown_benchmark_is_named_with_those_there_are() -> None:

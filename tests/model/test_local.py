@@ -175,13 +175,6 @@ def test_without_llama_cpp_the_remedy_is_said(tmp_path: Path) -> None:
     assert "llama-cpp-python is not installed" in done.stdout
 
 
-def test_without_a_path_the_setting_is_named() -> None:
-    pytest.importorskip("llama_cpp", reason="llama_cpp is not installed")
-    with pytest.raises(ModelError) as caught:
-        open_model("local", load_settings())
-    assert "YINGMA_MODEL_PATH" in caught.value.en
-
-
 def test_the_server_of_llama_cpp_speaks_the_json_object_dialect(gguf: Path, request_for: Make, tmp_path: Path) -> None:
     for module in ("sse_starlette", "starlette_context", "uvicorn", "fastapi"):
         if importlib.util.find_spec(module) is None:
