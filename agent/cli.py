@@ -42,6 +42,11 @@ editions_app = typer.Typer(
     help=say("标准的各版本：列出、导入、比较。", "Editions of the standard: list, import, compare."),
 )
 app.add_typer(editions_app, name="editions")
+model_app = typer.Typer(
+    no_args_is_help=True,
+    help=say("影码自己的模型：训练，看它的卡片。", "Yingma's own model: train it, show its card."),
+)
+app.add_typer(model_app, name="model")
 
 Json = Annotated[bool, typer.Option("--json", help=say("以 JSON 写到标准输出。", "Write JSON to standard output."))]
 EditionOption = Annotated[
@@ -294,6 +299,10 @@ def evaluate(
             "--retrieval", help=say("另测检索的召回率。", "Also measure the recall of retrieval, beside plain ways.")
         ),
     ] = False,
+    voices: Annotated[
+        bool,
+        typer.Option("--voices", help=say("另比较词典、模型与分类器。", "Also compare reader, model, classifier.")),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure on labelled names."""
@@ -307,10 +316,69 @@ def evaluate(
         edition=edition,
         ablation=ablation,
         retrieval=retrieval,
+        voices=voices,
         as_json=as_json,
     )
     if code:
         raise typer.Exit(code)
+
+
+@model_app.command(
+    "train",
+    short_help=say("训练、导出并评测影码自己的模型。", "Train, export and evaluate Yingma's own model."),
+    help=say(
+        "用生成的名称训练影码自己的模型，导出为 GGUF，评测，写出卡片。首次会安装 PyTorch。"
+        "停下后，同样的参数会接着训练。",
+        "Train Yingma's own model on generated names, export it as GGUF, evaluate it, write its card. Installs PyTorch "
+        "the first time. Stopped, it goes on with the same arguments.",
+    ),
+)
+def model_train(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help=say("模型放在哪里；默认 YINGMA_HOME/model。", "Where the model goes; else YINGMA_HOME/model."),
+        ),
+    ] = None,
+    names: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help=say("生成多少个名称；0 为默认。", "Names to generate; 0 is the default.")
+        ),
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="S", help=say("随机种子。", "Seed."))] = 0,
+    threads: Annotated[
+        int,
+        typer.Option(min=0, metavar="T", help=say("线程数；0 为核数，最多 8。", "Threads; 0 is the cores, at most 8.")),
+    ] = 0,
+    gold: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="GOLD.tsv", help=say("另用这些标注文件评测。", "Evaluate on these labelled names too.")),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train Yingma's own model."""
+    from evals.model_command import run_train
+
+    run_train(output, names, seed, threads, gold or [], as_json)
+
+
+@model_app.command("card", help=say("显示模型的卡片。", "Show a model's card."))
+def model_card(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FOLDER", help=say("模型所在；默认为在用的模型。", "A model's folder; else the one in use.")
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a model's card."""
+    from evals.model_command import run_card
+
+    run_card(folder, as_json)
 
 
 @app.command(help=say("测速，以同一次运行中的比值表示。", "Measure speed, as ratios within one run."))

@@ -20,7 +20,6 @@ from training.shapes import Shapes
 UNSPECIFIED = "非指定部位"
 USUAL_VIEWS = ("正、侧位", "正、斜位", "正位")  # of a film that names none, the usual one first
 BEDSIDE_VIEWS = ("正位", "正、侧位", "后前位", "卧位", "立位", "侧位")
-PLAIN = {"CT": "平扫", "MR": "平扫", "US": "常规"}
 STYLES = {"RF": "RF", "MG": "MG", "PET/CT": "NM", "PET/MR": "NM", "SPECT": "NM", "DR": "XR"}
 
 
