@@ -2,8 +2,9 @@
 
     rows ──▶ distinct (name, modality, institution) ──▶ workers ──▶ answers ──▶ rows + answers
 
-Without a model an answer depends on nothing but its query, so the number of workers and the order cannot change it.
-With a model the pipeline runs in this process, since the model has its own concurrency.
+An answer depends on nothing but its query, so the number of workers and the order cannot change it. Without a model,
+and with Yingma's own (each worker opens it for itself), all cores are used; with another model the pipeline runs in
+this process, since that model has its own concurrency.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from agent.tables import Table
 
 ALONE = 5_000  # fewer names than this are not worth the start of workers
+ALONE_WITH_MODEL = 500  # the same where Yingma's own model reads them too
 CHUNK = 1_000  # names that a worker takes at a time
 STEP = 64  # names at a time with a model, for the progress shown
+STEP_OWN = 250  # the same with Yingma's own
 
 Answer = tuple[str, ...]  # route, codes, names, score, reason, edition, detail
 Progress = Callable[[int], None]
@@ -66,14 +69,14 @@ def queries_of(table: Table, columns: Columns) -> Iterator[Query]:
     return (Query(*row) for row in cells)
 
 
-def workers_for(queries: int, wanted: int = 0) -> int:
+def workers_for(queries: int, wanted: int = 0, own_model: bool = False) -> int:
     """How many processes: as asked, else one for few names and all cores for many. 1 is this process."""
     if wanted:
         return wanted
-    if queries < ALONE:
+    if queries < (ALONE_WITH_MODEL if own_model else ALONE):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, queries // CHUNK))
+    return max(1, min(cores, queries // (STEP_OWN if own_model else CHUNK)))
 
 
 def answers(
@@ -83,6 +86,7 @@ def answers(
     workers: int,
     progress: Progress,
     step: int = CHUNK,
+    model: str = "none",
 ) -> Generator[Answer, None, None]:
     """The answer of each query, in order, as they come. `progress` is told how many more are done.
 
@@ -94,7 +98,7 @@ def answers(
             yield from pipeline.answer_compact(chunk)
             progress(len(chunk))
         return
-    pool = _pool(pipeline, edition, workers)
+    pool = _pool(pipeline, edition, workers, model)
     try:
         for part in pool.map(_answer, chunks):
             yield from part
@@ -121,7 +125,7 @@ def _chunks(queries: Sequence[Query], size: int) -> Iterator[list[Query]]:
 _pipeline: Pipeline | None = None
 
 
-def _pool(pipeline: Pipeline, edition: str | None, workers: int) -> ProcessPoolExecutor:
+def _pool(pipeline: Pipeline, edition: str | None, workers: int, model: str) -> ProcessPoolExecutor:
     """Workers that have the pipeline.
 
     On Linux, while this process has one thread, they are forked and share what is loaded: a start costs nothing. A
@@ -133,9 +137,9 @@ def _pool(pipeline: Pipeline, edition: str | None, workers: int) -> ProcessPoolE
         _pipeline = pipeline
         gc.freeze()  # what is loaded stays shared: the collector of a worker does not touch it
         context: Any = multiprocessing.get_context("fork")
-        return ProcessPoolExecutor(workers, context, _begin, (None, False, False))
+        return ProcessPoolExecutor(workers, context, _begin, (None, "none", False, False))
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, context, _begin, (edition, True, pipeline.devices is not None))
+    return ProcessPoolExecutor(workers, context, _begin, (edition, model, True, pipeline.devices is not None))
 
 
 def _single_threaded() -> bool:
@@ -143,7 +147,7 @@ def _single_threaded() -> bool:
     return threading.active_count() == 1 and len(os.listdir("/proc/self/task")) == 1
 
 
-def _begin(edition: str | None, load: bool, device_codes: bool) -> None:
+def _begin(edition: str | None, model: str, load: bool, device_codes: bool) -> None:
     """Start of a worker: Ctrl-C is the parent's to handle, and no worker outlives its parent."""
     global _pipeline
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -154,7 +158,7 @@ def _begin(edition: str | None, load: bool, device_codes: bool) -> None:
     if load:
         from agent.opening import open_pipeline
 
-        _pipeline = open_pipeline(edition, device_codes=device_codes)
+        _pipeline = open_pipeline(edition, model, device_codes=device_codes)
 
 
 def _end_with(sentinel: int) -> None:

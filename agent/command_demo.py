@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.columns import OUTPUT, choose
 from agent.command_normalize import Options, Outcome, normalize, reason_sentence, summary
-from agent.console import emit_json, out, say
+from agent.console import emit_json, note, out, say
 from agent.reference import ROOT
 from standard.errors import InputError
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EXAMPLES, OUT = ROOT / "examples", ROOT / "out"
-SAMPLES = 10
+SAMPLES, ADDED = 10, 6
 
 
 def run(as_json: bool) -> None:
@@ -30,7 +32,8 @@ def run(as_json: bool) -> None:
             f"There are no example files in {EXAMPLES}; get the whole source again.",
         )
     OUT.mkdir(exist_ok=True)
-    outcomes = [(path, normalize(Options([path], OUT / path.name, model="none"))) for path in inputs]
+    model = "local" if _has_own_model() else "none"
+    outcomes = [(path, normalize(Options([path], OUT / path.name, model=model))) for path in inputs]
     if as_json:
         emit_json({"files": [{"input": str(path), **summary(outcome)} for path, outcome in outcomes]})
         return
@@ -38,6 +41,15 @@ def run(as_json: bool) -> None:
     _tell_files(console, outcomes)
     _tell_reasons(console, [outcome for _, outcome in outcomes])
     _tell_samples(console, [outcome.output for _, outcome in outcomes])
+    if model == "local":
+        _tell_added(console, outcomes)
+    else:
+        note(
+            say(
+                "没有 llama.cpp 或模型文件，示例只用了词典，没有用自带的模型。",
+                "There is no llama.cpp or no model file, so the example ran without Yingma's own model.",
+            )
+        )
     console.print(
         say(
             f"结果在 {OUT.relative_to(ROOT)}/，每个示例文件一份。试试：\n"
@@ -100,6 +112,47 @@ def _tell_samples(console: Console, outputs: list[Path]) -> None:
     for row in _samples(list(_rows(outputs))):
         codes, names = row["yingma_codes"].replace("+", "\n"), row["yingma_names"].replace(" + ", "\n")
         table.add_row(Text(shown(_name(row))), codes, names, Text(shown(row["yingma_reason"])))
+    console.print(table)
+
+
+def _has_own_model() -> bool:
+    """llama.cpp is installed, and the model's files are here."""
+    from agent.model.classifier import FILE as CLASSIFIER
+    from agent.model.embedded import FILE, FOLDER
+
+    files = (FOLDER / FILE, FOLDER / CLASSIFIER)
+    return importlib.util.find_spec("llama_cpp") is not None and all(file.is_file() for file in files)
+
+
+def _tell_added(console: Console, outcomes: list[tuple[Path, Outcome]]) -> None:
+    """Some names that model and classifier changed, beside what the reader alone says of them."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from agent.command_explain import shown
+
+    with tempfile.TemporaryDirectory() as folder:
+        alone = [normalize(Options([path], Path(folder) / path.name, model="none")) for path, _ in outcomes]
+        before = list(_rows([outcome.output for outcome in alone]))
+    after = list(_rows([outcome.output for _, outcome in outcomes]))
+    parts = ("yingma_route", "yingma_codes")
+    pairs = [(b, a) for b, a in zip(before, after, strict=True) if any(b[part] != a[part] for part in parts)]
+    chosen = {_name(row): (old, row) for old, row in sorted(pairs, key=lambda pair: pair[1]["yingma_route"])}
+    count = sum(old["yingma_route"] != row["yingma_route"] for old, row in pairs)
+    title = say(
+        f"自带的模型与分类器加了什么（改变去向的行：{count}）",
+        f"What Yingma's own model and classifier added (rows that change their route: {count})",
+    )
+    table = Table(title=title, title_justify="left", show_lines=True)
+    for heading in say("名称|只用词典|加上模型与分类器", "name|reader alone|with model and classifier").split("|"):
+        table.add_column(heading, overflow="fold")
+    words = {"accepted": say("采用", "accepted"), "review": say("待审", "review")}
+    for name, rows in list(chosen.items())[:ADDED]:
+        cells = [
+            f"{words[row['yingma_route']]}: {row['yingma_names'] or '-'}\n{row['yingma_reason'].split(':', 1)[0]}"
+            for row in rows
+        ]
+        table.add_row(Text(shown(name)), *map(Text, cells))
     console.print(table)
 
 

@@ -84,7 +84,7 @@ def _reading_object(reading: Reading) -> dict[str, Any]:
             {"reason": each.reason, "word": each.word, "spans": [span._asdict() for span in each.spans]}
             for each in reading.problems
         ],
-        "unexplained": reading.unexplained,
+        "unexplained": reading.unexplained.characters,
     }
 
 

@@ -94,12 +94,14 @@ def normalize(options: Options) -> Outcome:
     )
     work = bulk.distinct(opened, chosen)
     pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes))
-    workers = bulk.workers_for(len(work.queries), options.workers) if model == "none" else 1
-    step = bulk.CHUNK if model == "none" else bulk.STEP
+    own = pipeline.own_model
+    alone = model != "none" and not own
+    workers = 1 if alone else bulk.workers_for(len(work.queries), options.workers, own)
+    step = bulk.CHUNK if model == "none" else bulk.STEP_OWN if own else bulk.STEP
     reasons: Counter[tuple[str, str]] = Counter()
     with (
         progress(len(work.queries)) as advance,
-        closing(bulk.answers(pipeline, work.queries, options.edition, workers, advance, step)) as found,
+        closing(bulk.answers(pipeline, work.queries, options.edition, workers, advance, step, model)) as found,
     ):
         cells = _join(opened, chosen, zip(work.queries, found, strict=True), reasons)
         rows = tables.write_table(options.output, opened, columns.OUTPUT, cells)

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from agent.console import note, say, settings_file
+from agent.console import language, note, say, settings_file
 from standard import load_catalogue
 from standard.edition import Catalogue
 from standard.errors import InputError
 
 if TYPE_CHECKING:
     from agent.model import Model
+    from agent.model.classifier import Classifier
     from agent.pipeline import Pipeline
 
 
@@ -64,23 +65,45 @@ def device_setting(given: bool | None) -> bool:
 def open_pipeline(
     edition: str | None = None, model: str = "none", retrieve: bool = False, device_codes: bool = False
 ) -> Pipeline:
-    """The pipeline for an edition. With a model, or where `retrieve` asks for it, candidates are looked up too."""
+    """The pipeline for an edition.
+
+    Candidates are looked up where `retrieve` asks for it, and for a model that wants them; Yingma's own does not.
+    """
     from agent.pipeline import Pipeline
 
     catalogue = open_catalogue(edition)
-    opened: Model | None = None
-    if model != "none":
-        from agent.model import open_model
+    if model == "none":
+        opened, classifier = None, None
+    else:
+        opened, classifier, wants_candidates = _open_voices(model, catalogue)
+        retrieve = retrieve or wants_candidates
+    retriever = None
+    if retrieve:
+        from agent.settings import load_settings
+        from retrieval import Retriever
+        from standard.lexicon import load_lexicon
 
-        opened = open_model(model)
-    if not retrieve and opened is None:
-        return Pipeline(catalogue, device_codes=device_codes)
-    from agent.settings import load_settings
-    from retrieval import Retriever
-    from standard.lexicon import load_lexicon
+        retriever = Retriever.open(catalogue, load_settings().home, load_lexicon(), progress=_told())
+    return Pipeline(catalogue, opened, retriever, device_codes=device_codes, classifier=classifier)
 
-    retriever = Retriever.open(catalogue, load_settings().home, load_lexicon(), progress=_told())
-    return Pipeline(catalogue, model=opened, retriever=retriever, device_codes=device_codes)
+
+def _open_voices(setting: str, catalogue: Catalogue) -> tuple[Model, Classifier | None, bool]:
+    """The model of a setting, the classifier beside it, and whether the model wants candidates.
+
+    The classifier is the one in the folder of Yingma's own model, and the shipped one beside another model; a folder
+    without one is none.
+    """
+    from agent.model import classifier as voice
+    from agent.model import open_model
+    from agent.model.embedded import EmbeddedModel
+
+    opened = open_model(setting, catalogue=catalogue)
+    own = isinstance(opened, EmbeddedModel)
+    folder = opened.path.parent if isinstance(opened, EmbeddedModel) else voice.FOLDER
+    found = voice.Classifier.open(catalogue, folder) if (folder / voice.FILE).is_file() else None
+    if isinstance(opened, EmbeddedModel) and opened.note():
+        note(opened.note(language()))
+    return opened, found, not own
 
 
 def _told() -> Callable[[int, int], None]:

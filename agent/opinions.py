@@ -10,8 +10,9 @@ evidence; a voice alone is not (standard/data/voices.toml says how far before co
 
 from __future__ import annotations
 
+import re
 import tomllib
-from functools import cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -46,13 +47,26 @@ class Rule(BaseModel):
     classifier_margin: float = Field(ge=0)
 
 
+class UnexplainedRule(BaseModel):
+    """Regular expressions of what is no noise, though nothing explains it; on the canonical text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    matters: tuple[str, ...]
+
+
 class VoiceRules(BaseModel):
     """voices.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    unexplained: UnexplainedRule
     fill: Rule
     veto: Rule
     doubt: Rule
+
+    @cached_property
+    def matters(self) -> re.Pattern[str]:
+        """The expressions of `unexplained`, compiled. re.error for one that is none."""
+        return re.compile("|".join(self.unexplained.matters) or r"(?!)")
 
 
 @cache

@@ -20,7 +20,7 @@ from agent.answer import Query, Suggestion
 from agent.device import DeviceReader
 from agent.opinions import Opinion, Opinions
 from agent.reader import KEPT, Outcome, Reader
-from agent.reading import Exam
+from agent.reading import Exam, Unexplained
 from agent.resolve import Issue
 from agent.router import Routed, Router
 from standard import Catalogue, decode
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from retrieval import Candidate, Retriever
 
 CANDIDATES = 10
+OWN = "yingma-embedded"  # the name of Yingma's own model
 Compact = tuple[str, str, str, str, str, str, str]  # route, codes, names, score, reason, edition, detail
 
 
@@ -58,7 +59,7 @@ class Pipeline:
         self.classifier = classifier
         self.retriever = retriever
         self._default_edition = "+".join(edition.id for edition in catalogue.editions)
-        self._compact: dict[tuple[Outcome, int], Compact] = {}
+        self._compact: dict[tuple[Outcome, Unexplained], Compact] = {}
         self._resolve: Callable[[SlotExam], str | None] | None = None
 
     @cached_property
@@ -72,6 +73,11 @@ class Pipeline:
         if self.retriever is not None:
             found["retrieval"] = self.retriever.version
         return found
+
+    @property
+    def own_model(self) -> bool:
+        """The model is Yingma's own: it may be opened in many processes, and gives the same answers in each."""
+        return self.model is not None and self.model.name == OWN
 
     def answer(self, queries: Sequence[Query]) -> list[Suggestion]:
         """The suggestion of each query, in order, with reading and evidence; candidates where a model needed them."""

@@ -18,8 +18,9 @@ from agent.groups import Grouper
 from agent.lexer import UNEXPLAINED, Lexer, Token
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
 from agent.nuclear import Nuclear
+from agent.opinions import voice_rules
 from agent.projection import Projection
-from agent.reading import Exam, Problem, Reading, Span
+from agent.reading import Exam, Problem, Reading, Span, Unexplained
 from agent.relations import Containment
 from agent.resolve import Issue, Resolver, Shared
 from agent.segments import (
@@ -46,6 +47,7 @@ FAMILY_BITS = dict.fromkeys(("PET/CT", "PET/MR", "SPECT"), MASK["NM"]) | {
 }
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
+EXPLAINED = Unexplained()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +81,7 @@ class Reader:
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
         self._family_of_code = {code: FAMILY_BITS.get(item.modality, XRAY) for code, item in catalogue.items.items()}
         self._catalogue = catalogue
+        self._matters = voice_rules().matters
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -96,15 +99,20 @@ class Reader:
             Problem(reason, tuple(by_index[kept[i]] for i in dict.fromkeys(indexes) if 0 <= i < len(kept)), word)
             for reason, indexes, word in outcome.issues
         )
-        unexplained = sum(token.end - token.start for token in tokens if token.form == UNEXPLAINED)
-        return Reading(text.text, tuple(spans), outcome.exams, problems, unexplained)
+        return Reading(text.text, tuple(spans), outcome.exams, problems, self._unexplained(text.text, tokens))
 
-    def answer(self, name: str, modality: str = "") -> tuple[Outcome, int]:
-        """The same without spans, for bulk: the outcome, and the number of characters that nothing explains."""
+    def answer(self, name: str, modality: str = "") -> tuple[Outcome, Unexplained]:
+        """The same without spans, for bulk: the outcome, and what nothing explains."""
         text = canonical(name)
         tokens = self._tokens(text)
         outcome = self._outcome(self._sequence(tokens), self.column(modality), text.text)
-        return outcome, sum([end - start for start, end, form in tokens if form == UNEXPLAINED])
+        return outcome, self._unexplained(text.text, tokens)
+
+    def _unexplained(self, text: str, tokens: list[Token]) -> Unexplained:
+        runs = [text[start:end] for start, end, form in tokens if form == UNEXPLAINED]
+        if not runs:
+            return EXPLAINED
+        return Unexplained(sum(map(len, runs)), any(self._matters.search(run) for run in runs))
 
     def column(self, modality: str) -> int:
         """The families that the text of a modality column allows; all where it says nothing."""

@@ -19,6 +19,13 @@ class Span(NamedTuple):
     element: str
 
 
+class Unexplained(NamedTuple):
+    """How many characters nothing explains, and whether they may change what the name means (voices.toml)."""
+
+    characters: int = 0
+    matters: bool = False
+
+
 class Problem(NamedTuple):
     """Why a person has to look: a reason id (reasons.tsv) and the spans that show it, or a word that names it."""
 
@@ -49,7 +56,7 @@ class Reading:
     spans: tuple[Span, ...]
     exams: tuple[Exam, ...]
     problems: tuple[Problem, ...]
-    unexplained: int
+    unexplained: Unexplained
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -59,4 +66,9 @@ class Reading:
     @property
     def complete(self) -> bool:
         """Nothing is missing, contradicted or unexplained."""
-        return bool(self.exams) and not self.problems and not self.unexplained and all(e.code for e in self.exams)
+        return (
+            bool(self.exams)
+            and not self.problems
+            and not self.unexplained.characters
+            and all(e.code for e in self.exams)
+        )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from agent.answer import Evidence, Route
 from agent.opinions import Opinion, Opinions, sure, voice_rules
-from agent.reading import Exam
+from agent.reading import Exam, Unexplained
 from agent.reasons import conventions, evidence_rows, reasons
 from agent.resolve import Issue
 
@@ -49,12 +49,12 @@ class Router:
         self._rules = voice_rules()
 
     def route(
-        self, exams: tuple[Exam, ...], issues: tuple[Issue, ...], unexplained: int, opinions: Opinions = NOBODY
+        self, exams: tuple[Exam, ...], issues: tuple[Issue, ...], unexplained: Unexplained, opinions: Opinions = NOBODY
     ) -> Routed:
         """The route of a reading, with what the voices that were asked say of the name."""
         found = [issue[0] for issue in issues]
-        if unexplained:
-            found.append("unexplained")
+        if unexplained.characters:
+            found.append("unexplained_matters" if unexplained.matters else "unexplained")
         codes = {exam.code for exam in exams if exam.code}
         if not found and any(not exam.code for exam in exams):
             found.append("uncatalogued")
@@ -77,7 +77,7 @@ class Router:
             reason = "voices_agree"
         else:
             reason = min(found, key=self._gravity.__getitem__) if found else "complete"
-        rows = self._evidence(exams, found, unexplained, codes, opinions, filled is not None)
+        rows = self._evidence(exams, found, unexplained.characters, codes, opinions, filled is not None)
         total = sum(row.weight for row in rows)
         score = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
         return Routed(self._reasons[reason].route, reason, score, rows, filled, is_open)

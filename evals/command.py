@@ -16,6 +16,7 @@ from evals.metrics import Measures, Pair, by, measure
 if TYPE_CHECKING:
     from agent.pipeline import Pipeline
     from evals.retrieval import Recall
+    from evals.voices import VoiceReport
 
 CUTS = (("category", "类别"), ("source", "来源"), ("modality", "检查类型"))
 
@@ -28,6 +29,7 @@ def run_eval(
     edition: str | None = None,
     ablation: bool = False,
     retrieval: bool = False,
+    voices: bool = False,
     as_json: bool = False,
 ) -> int:
     """Measure and print; the exit code, always 0. InputError for a gold file that does not hold."""
@@ -37,8 +39,10 @@ def run_eval(
     pairs = list(zip(rows, answers, strict=True))
     steps = ablate(rows, pipeline, no_modality) if ablation else []
     recalls = _recalls(gold, pipeline, not no_modality) if retrieval else []
+    compared = _voices(rows, edition, no_modality) if voices else None
     report = _report(pairs, steps, no_modality, pipeline.versions)
     report["retrieval"] = [recall._asdict() for recall in recalls]
+    report["voices"] = compared.to_dict() if compared is not None else None
     if as_json:
         emit_json(report)
     else:
@@ -47,7 +51,17 @@ def run_eval(
             from evals.retrieval import recall_table
 
             out().print(recall_table(recalls))
+        if compared is not None:
+            _print_voices(compared)
     return 0
+
+
+def _voices(rows: Sequence[GoldRow], edition: str | None, no_modality: bool) -> VoiceReport:
+    """What reader, own model and classifier say of the rows, each by itself."""
+    from evals.voices import ask_voices, compare_voices
+
+    asked = [(row.name, "" if no_modality else row.modality) for row in rows]
+    return compare_voices(rows, ask_voices(asked, edition))
 
 
 def _recalls(gold: Sequence[Path], pipeline: Pipeline, modality: bool) -> list[Recall]:
@@ -172,5 +186,42 @@ def _print_steps(steps: list[Step]) -> None:
             _share(step.coverage_of_acceptable),
             f"{step.offered_right}/{step.offered}",
             f"{step.review_offered_right}/{step.review_offered}",
+        )
+    out().print(table)
+
+
+def _print_voices(report: VoiceReport) -> None:
+    names = {
+        "reader": say("词典", "reader"),
+        "model": say("自带模型", "own model"),
+        "classifier": say("分类器", "classifier"),
+    }
+    table = _table(
+        say("各自的答案（整组编码正确）", "Each by itself (the whole set of codes right)"),
+        say("来源|一个检查|多个检查|应拒答|全部", "voice|one exam|several exams|to be refused|all"),
+    )
+    for each in report.alone:
+        counts = (each.one, each.several, each.refusal, each.all)
+        table.add_row(names[each.voice], *(f"{a}/{b} {_share(a / b if b else None)}" for a, b in counts))
+    out().print(table)
+    table = _table(
+        say("一致时", "Where they agree on a code"),
+        say(
+            "来源|一致|其中对|准确率|95% 区间|可采用者中一致|其中对|同错",
+            "voices|agree|right|precision|95 % interval|of route auto|right|same wrong answer",
+        ),
+    )
+    for group in report.together:
+        low, high = group.interval
+        share = _share(group.auto_agree / group.auto if group.auto else None)
+        table.add_row(
+            " + ".join(names[voice] for voice in group.voices),
+            f"{group.agree}/{group.rows}",
+            str(group.right),
+            _share(group.precision),
+            f"{low:.3f}-{high:.3f}" if group.agree else "-",
+            share,
+            str(group.auto_right),
+            str(len(group.same_wrong)),
         )
     out().print(table)

@@ -81,6 +81,28 @@ def kind_of(row: GoldRow) -> str:
     return "one" if min(map(len, row.alternatives)) == 1 else "several"
 
 
+def ask_voices(names: Sequence[tuple[str, str]], edition: str | None = None) -> Answers:
+    """What reader, own model and classifier say of (name, modality column), each by itself.
+
+    ModelError where the model or the classifier is not there.
+    """
+    from agent.model.classifier import Classifier
+    from agent.model.embedded import EmbeddedModel
+    from agent.opening import open_catalogue
+    from agent.reader import Reader
+
+    catalogue = open_catalogue(edition)
+    reader, model, classifier = Reader(catalogue), EmbeddedModel(catalogue), Classifier.open(catalogue)
+    try:
+        return {
+            "reader": [frozenset(reader.read(name, column).codes) for name, column in names],
+            "model": [frozenset(model.walk(name, column, runner_up=False).codes) for name, column in names],
+            "classifier": [frozenset(voice.codes) for voice in classifier.answer(names)],
+        }
+    finally:
+        model.close()
+
+
 def compare_voices(rows: Sequence[GoldRow], answers: Answers) -> VoiceReport:
     """The report of some voices' answers to the rows, each in the order of the rows."""
     hits = {

@@ -9,7 +9,7 @@ import pytest
 from agent.answer import Query
 from agent.opinions import Opinion, Opinions
 from agent.pipeline import Pipeline
-from agent.reading import Exam
+from agent.reading import Exam, Unexplained
 from agent.reasons import conventions, evidence_rows, reasons, sentence
 from agent.router import Router
 
@@ -35,7 +35,7 @@ def test_every_signal_of_the_evidence_is_in_its_table(pipeline: Pipeline) -> Non
 
 def test_the_gravest_reason_is_told() -> None:
     issues = (("missing_side", (), "膝关节"), ("conflict_part", (), ""), ("uncatalogued", (), ""))
-    assert Router().route((), issues, 3).reason == "conflict_part"
+    assert Router().route((), issues, Unexplained(3)).reason == "conflict_part"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,9 @@ def test_the_gravest_reason_is_told() -> None:
     ],
 )
 def test_hard_rules(exams, issues, unexplained, model, route, reason) -> None:  # type: ignore[no-untyped-def]
-    routed = Router().route(exams, issues, unexplained, Opinions(model=None if model is None else Opinion(model)))
+    routed = Router().route(
+        exams, issues, Unexplained(unexplained), Opinions(model=None if model is None else Opinion(model))
+    )
     assert (routed.route, routed.reason) == (route, reason)
 
 
