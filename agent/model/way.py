@@ -58,7 +58,8 @@ class Way:
             return np.array([self.tree.end])
         assert self.node.tokens is not None
         spent = self.spent.get(id(self.node))
-        return np.setdiff1d(self.node.tokens, list(spent)) if spent else self.node.tokens
+        tokens = self.node.tokens
+        return np.delete(tokens, np.searchsorted(tokens, list(spent))) if spent else tokens
 
     def _spend(self, code: str) -> None:
         """Notes that an exam may not be given again: its last token, and what leads to nothing else."""
