@@ -117,7 +117,7 @@ class Pipeline:
             routed = self.router.route(outcome.exams, outcome.issues, unexplained, Opinions(opinion))
             codes = _codes(outcome.exams)
             if routed.open and self.model is not None:
-                said = self._asked(query, None, None)
+                said = self._asked(query, opinion, None, None)
                 if _speaks(said):
                     opinions = Opinions(opinion, _opinion(said))
                     routed = self.router.route(outcome.exams, outcome.issues, unexplained, opinions)
@@ -136,7 +136,7 @@ class Pipeline:
         if self.retriever is not None and (candidates or asks):
             found = tuple(self.retriever.search([(query.name, query.modality)], CANDIDATES)[0])
         if asks:
-            outcome = self._asked(query, reading, found)
+            outcome = self._asked(query, opinion, reading, found)
             if _speaks(outcome):
                 opinions = Opinions(opinion, _opinion(outcome))
                 routed = self.router.route(reading.exams, issues, reading.unexplained, opinions)
@@ -166,14 +166,21 @@ class Pipeline:
         voices = self.classifier.answer([(query.name, query.modality) for query in queries])
         return [Opinion(voice.codes, voice.margin) for voice in voices]
 
-    def _asked(self, query: Query, reading: Reading | None, candidates: tuple[Candidate, ...] | None) -> ModelOutcome:
+    def _asked(
+        self,
+        query: Query,
+        opinion: Opinion | None,
+        reading: Reading | None,
+        candidates: tuple[Candidate, ...] | None,
+    ) -> ModelOutcome:
         """What the model says; reading and candidates are looked up where it wants them and they are not given."""
         from agent.model import ModelRequest, ReaderSpan
         from prompts.rows import candidate_row, resolver
 
         assert self.model is not None
         if self.retriever is None:  # the model needs no candidates, nor what was read
-            return self.model.fill(ModelRequest(query.name, query.modality))
+            draft = opinion.codes if opinion is not None and len(opinion.codes) < 2 else None  # in the order of a name
+            return self.model.fill(ModelRequest(query.name, query.modality, draft=draft))
         if reading is None:
             reading = self.reader.read(query.name, query.modality)
         if candidates is None:

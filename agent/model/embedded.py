@@ -141,7 +141,7 @@ class EmbeddedModel:
         """
         began = time.monotonic()
         try:
-            found = self.walk(request.name, request.modality)
+            found = self.walk(request.name, request.modality, request.draft)
         except ModelError as failure:
             if self._closed:
                 raise
