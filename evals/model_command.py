@@ -302,7 +302,7 @@ def _answers(trainer: Trainer, file: Path) -> tuple[str, Answers]:
 
         model = EmbeddedModel(load_catalogue(), file)
         return model.provenance["engine"], lambda asked: [
-            model.walk(name, modality, runner_up=False).codes for name, modality in asked
+            model.walk(name, modality).codes for name, modality in asked
         ]
     from training.greedy import answers
 

@@ -96,7 +96,7 @@ def ask_voices(names: Sequence[tuple[str, str]], edition: str | None = None) -> 
     try:
         return {
             "reader": [frozenset(reader.read(name, column).codes) for name, column in names],
-            "model": [frozenset(model.walk(name, column, runner_up=False).codes) for name, column in names],
+            "model": [frozenset(model.walk(name, column).codes) for name, column in names],
             "classifier": [frozenset(voice.codes) for voice in classifier.answer(names)],
         }
     finally:

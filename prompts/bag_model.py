@@ -156,8 +156,8 @@ class BagModel:
         logits = hidden @ self._items
         logits *= weights.items_scale
         logits += weights.items_bias
-        pooled = [each.reduceat(hidden, starts, axis=0) for each in (np.maximum, np.add)]
-        counts = np.concatenate(pooled, axis=1).astype(np.float64) @ self._counts
+        pooled = np.concatenate([greatest_of(hidden, starts), sums_of(hidden, starts)], axis=1)
+        counts = pooled.astype(np.float64) @ self._counts
         return settle(logits, owners, counts * weights.counts_scale + weights.counts_bias)
 
     def _hidden(self, found: ngrams.Bags) -> np.ndarray:
@@ -168,7 +168,7 @@ class BagModel:
         sums = csr_matrix((ones, *at), (len(owners), len(self._table))) @ self._table
         sizes = np.diff(found.segments).astype(np.float32)
         whole, wide = np.add.reduceat(sizes, starts)[owners], weights.wide
-        sums[:, :wide] = np.add.reduceat(sums[:, :wide], starts, axis=0)[owners]
+        sums[:, :wide] = sums_of(sums[:, :wide], starts)[owners]
         unit = np.float32(weights.unit)
         sums[:, :wide] *= (unit / np.sqrt(whole))[:, None]
         sums[:, wide:] *= (unit / np.sqrt(sizes))[:, None]
@@ -179,6 +179,26 @@ class BagModel:
     def _rounded(self, values: np.ndarray) -> np.ndarray:
         rounded: np.ndarray = np.rint(np.clip(values, 0, self._weights.levels))
         return rounded
+
+
+def sums_of(values: np.ndarray, starts: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Weighted sums of the rows from each start to the next: (rows, X) to (starts, X), f32.
+
+    A sparse product adds row after row, as `np.add.reduceat` does, in a fraction of its time."""
+    count = len(values)
+    data = np.ones(count, dtype=np.float32) if weights is None else weights
+    sums: np.ndarray = csr_matrix((data, np.arange(count), np.append(starts, count)), (len(starts), count)) @ values
+    return sums
+
+
+def greatest_of(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The greatest of the rows from each start to the next: (rows, X) to (starts, X)."""
+    greatest: np.ndarray = values[starts]
+    sizes = np.diff(starts, append=len(values))
+    for step in range(1, int(sizes.max())):
+        longer = np.flatnonzero(sizes > step)
+        greatest[longer] = np.maximum(greatest[longer], values[starts[longer] + step])
+    return greatest
 
 
 class Answers(NamedTuple):
@@ -213,7 +233,7 @@ def settle(logits: np.ndarray, owners: np.ndarray, counts: np.ndarray) -> Answer
     left, weights = np.arange(names), np.ones(len(owners), dtype=np.float32)
     for rank in range(MOST_EXAMS):
         size, rows = rank + 1, np.arange(len(left))
-        sums = np.add.reduceat(masses if rank == 0 else masses * weights[:, None], starts, axis=0)
+        sums = sums_of(masses, starts, weights)
         total = np.maximum(sums.sum(axis=1), NEVER)
         sums[rows[:, None], items[left, :rank]] = -1.0
         chosen = items[left, rank] = sums.argmax(axis=1)

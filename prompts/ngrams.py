@@ -18,7 +18,7 @@ import numpy as np
 VERSION = 1  # of everything here; a classifier is only read with the features that it was fitted to
 LONGEST_NGRAM = 3
 HINTED = (1, 2)  # lengths that are also hashed together with the hint letter
-SEPARATORS = "+、,;&|/ "
+SEPARATORS = "+、,;&|/ 和及与加并"
 MOST_SEGMENTS = 8  # what lies behind belongs to the last
 EACH = LONGEST_NGRAM + len(HINTED)  # n-grams that begin at a character, at most
 END = "\x03"  # behind a name; a canonical name holds no control character
@@ -82,7 +82,7 @@ def bags(questions: Sequence[str], bits: int) -> Bags:
 
 def _segment_begins(points: np.ndarray, begins: np.ndarray, owners: np.ndarray, left: np.ndarray) -> np.ndarray:
     """Whether a segment begins at each character: at the first of a name, and behind separators."""
-    cut = np.isin(points, _CUTS)
+    cut = np.isin(points, _CUTS, kind="sort")
     behind = np.zeros_like(cut)
     behind[1:] = cut[:-1]
     first = behind & ~cut & (left > 1)

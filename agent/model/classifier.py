@@ -18,7 +18,7 @@ from standard.lexicon import Lexicon, load_lexicon
 
 FOLDER = Path(__file__).parent / "data" / "embedded"
 FILE = "classifier.npz"
-BLOCK = 256  # names worked out together; for speed and memory only
+BLOCK = 128  # names worked out together; for speed alone: what is worked on at once stays in the cache
 
 
 class Voice(NamedTuple):

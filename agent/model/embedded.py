@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agent.model.engine import import_llama
 from agent.model.gguf import general_name
 from agent.model.local import file_hash
-from agent.model.protocol import Attempt, ModelOutcome, ModelRequest
+from agent.model.protocol import Attempt, Kind, ModelOutcome, ModelRequest
 from agent.model.tables import DATA
 from agent.model.walk import Walk, Walker
 from prompts.embedded import MOST_EXAMS, Asker
@@ -147,10 +147,10 @@ class EmbeddedModel:
                 raise
             return ModelOutcome("invalid", "engine_failed", detail=failure.en, seconds=time.monotonic() - began)
         seconds = time.monotonic() - began
-        outcome = "answered" if found.codes else "refused"
+        kind: Kind = "answered" if found.codes else "refused"
         return ModelOutcome(
-            "answered" if found.codes else "refused",
-            outcome,
+            kind,
+            kind,
             found.exams,
             found.codes,
             attempts=(Attempt(found.reply, "stop", found.tokens_in, len(found.tokens), seconds, "", "tree"),),

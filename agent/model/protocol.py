@@ -2,7 +2,8 @@
 
     ModelRequest ──▶ Model.fill ──▶ ModelOutcome
 
-Implementations: none.py (no model), local.py (a GGUF file in this process), hosted.py (an OpenAI-compatible endpoint).
+Implementations: none.py (no model), embedded.py (Yingma's own model), local.py (any GGUF file in this process),
+hosted.py (an OpenAI-compatible endpoint).
 Nothing outside this package asks which one it has. `fill` never raises for what a model or an endpoint does: each way
 of failing is an outcome with a reason from data/outcomes.tsv, and the name goes to review.
 """

@@ -103,6 +103,8 @@ class Walker:
     def walk(self, question: str, tree: WalkTree, draft: Sequence[int] = (), runner_up: bool = True) -> Walk:
         """The answer to a question of `Asker.question`, among those of a tree that `tree` made.
 
+        One likeliest token after another; with `runner_up`, the likelier of that and the best other answer.
+
         `draft`: tokens of a likely answer (`AnswerTree.answer`). It changes what the answer costs, and
         log-probabilities by rounding. ModelError where llama.cpp fails; the next walk is not touched by it.
         """
@@ -111,19 +113,21 @@ class Walker:
         # Behind the end nothing is chosen, so the end itself is not evaluated.
         self._begin(prompt, draft[:-1] if draft and draft[-1] in (tree.end, tree.refusal) else draft)
         choices = self._finish(way)
-        second: tuple[str, ...] | None = None
-        second_logprob: float | None = None
+        other: Way | None = None
+        logprob, second = _sum(choices), None
         if runner_up and choices:
-            second, second_logprob = self._runner_up(way, choices)
+            other, second = self._runner_up(way, choices)
+        if other is not None and second is not None and second > logprob:  # one token after another is not the whole
+            way, other, logprob, second = other, way, second, logprob
         texts = self.vocabulary.texts
         return Walk(
             tuple(way.codes),
             tuple(way.exams),
             tuple(way.tokens),
             "".join([texts[token] for token in way.tokens]),
-            _sum(choices),
+            logprob,
+            tuple(other.codes) if other is not None else None,
             second,
-            second_logprob,
             len(prompt),
         )
 
@@ -163,7 +167,7 @@ class Walker:
             )
         return choices
 
-    def _runner_up(self, way: Way, choices: list[_Choice]) -> tuple[tuple[str, ...] | None, float | None]:
+    def _runner_up(self, way: Way, choices: list[_Choice]) -> tuple[Way | None, float | None]:
         """Branches where the second child loses least, and goes on from there as the walk does."""
         seconds = [choice.second() for choice in choices]
         losses = [choice.taken - logprob for choice, (_, logprob) in zip(choices, seconds, strict=True)]
@@ -178,7 +182,7 @@ class Walker:
         for token in (*way.tokens[: choices[at].at], second):
             other.take(token)
         logprob += _sum(self._finish(other))
-        return tuple(other.codes), logprob
+        return other, logprob
 
     def _begin(self, prompt: Sequence[int], draft: Sequence[int]) -> None:
         """Empties the cache and evaluates prompt and draft as one batch, with logits behind each token of the draft."""
