@@ -301,9 +301,7 @@ def _answers(trainer: Trainer, file: Path) -> tuple[str, Answers]:
         from agent.model.embedded import EmbeddedModel
 
         model = EmbeddedModel(load_catalogue(), file)
-        return model.provenance["engine"], lambda asked: [
-            model.walk(name, modality).codes for name, modality in asked
-        ]
+        return model.provenance["engine"], lambda asked: [model.walk(name, modality).codes for name, modality in asked]
     from training.greedy import answers
 
     def by_torch(asked: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:

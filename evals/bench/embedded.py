@@ -140,6 +140,7 @@ def _measured(model: EmbeddedModel, names: Sequence[BenchName]) -> dict[str, Any
 
     plain = [model.walk(each.name, each.modality) for each in names]
     backward = [model.walk(each.name, each.modality) for each in reversed(names)]
+    walked = [model.walk(each.name, each.modality, runner_up=False) for each in names]
     fill_calls, batches = _recorded(model, names, runner_up=True)
     walk_calls, _ = _recorded(model, names, runner_up=False)
     found: dict[str, list[Walk]] = {"right_draft": [], "wrong_draft": []}
@@ -148,8 +149,8 @@ def _measured(model: EmbeddedModel, names: Sequence[BenchName]) -> dict[str, Any
         walk = partial(model.walk, name.name, name.modality, runner_up=False)
         ways["fill"].append(partial(model.fill, ModelRequest(name.name, name.modality)))
         ways["walk"].append(walk)
-        ways["right_draft"].append(partial(walk, draft=plain[at].codes))
-        ways["wrong_draft"].append(partial(walk, draft=plain[at - 1].codes))
+        ways["right_draft"].append(partial(walk, draft=walked[at].codes))
+        ways["wrong_draft"].append(partial(walk, draft=walked[at - 1].codes))
         ways["llama"].append(partial(_replay, fill_calls[at]))
         ways["llama_walk"].append(partial(_replay, walk_calls[at]))
     blocks = range(0, len(names), BLOCK)
@@ -178,7 +179,7 @@ def _measured(model: EmbeddedModel, names: Sequence[BenchName]) -> dict[str, Any
         "batches_a_name": round(batches / len(names), 2),
         "runner_ups": sum(each.runner_up is not None for each in plain),
         "same_in_reverse": sum(a == b for a, b in zip(plain, reversed(backward), strict=True)),
-        "drafts": {way: _compared(plain, walks) for way, walks in found.items()},
+        "drafts": {way: _compared(walked, walks) for way, walks in found.items()},
     }
 
 
