@@ -1,0 +1,77 @@
+"""What the voices may decide beside the reader: fill what it left open, veto what it read; never against a hard rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.opinions import Opinion, Opinions, voice_rules
+from agent.reader import Reader
+from agent.reading import Exam, Unexplained
+from agent.router import Router
+from standard import load_catalogue
+
+PLAIN, CONTRAST = "20040100110000", "20040100210000"
+EXAM = Exam("CT", "胸部", "", "平扫", "", PLAIN)
+FAR = 20.0  # nats: far enough for every rule
+NONE = Unexplained()
+NOISE, MATTERS = Unexplained(3), Unexplained(3, True)
+
+
+def said(code: str, margin: float | None = FAR) -> Opinion:
+    return Opinion((code,) if code else (), margin)
+
+
+@pytest.mark.parametrize(
+    ("unexplained", "issues", "model", "classifier", "route", "reason"),
+    [
+        (NOISE, (), said(PLAIN), said(PLAIN), "accepted", "voices_agree"),
+        (NOISE, (), said(CONTRAST), said(CONTRAST), "review", "unexplained"),  # not what the reader found
+        (NOISE, (), said(PLAIN), said(CONTRAST), "review", "unexplained"),
+        (NOISE, (), said(PLAIN, 0.1), said(PLAIN), "review", "unexplained"),
+        (NOISE, (), said(PLAIN), said(PLAIN, 0.1), "review", "unexplained"),
+        (NOISE, (), said(PLAIN, None), said(PLAIN), "review", "unexplained"),  # a model that tells no margin
+        (NOISE, (), said(""), said(""), "review", "unexplained"),
+        (MATTERS, (), said(PLAIN), said(PLAIN), "review", "unexplained_matters"),
+        (NOISE, (("conflict_side", (), ""),), said(PLAIN), said(PLAIN), "review", "conflict_side"),
+        (NOISE, (("missing_side", (), ""),), said(PLAIN), said(PLAIN), "review", "missing_side"),
+        (NONE, (), None, said(PLAIN), "accepted", "complete"),
+        (NONE, (), said(PLAIN), said(CONTRAST), "accepted", "complete"),  # the model sides with the reader
+        (NONE, (), said(CONTRAST), said(CONTRAST), "review", "voices_disagree"),
+        (NONE, (), said(""), said(""), "review", "voices_disagree"),
+        (NONE, (), said(CONTRAST, 0.1), said(CONTRAST, 0.1), "accepted", "complete"),  # none of them is sure
+    ],
+)
+def test_what_the_voices_decide(unexplained, issues, model, classifier, route, reason) -> None:  # type: ignore[no-untyped-def]
+    routed = Router().route((EXAM,), issues, unexplained, Opinions(classifier, model))
+    assert (routed.route, routed.reason) == (route, reason)
+    assert (routed.filled == (PLAIN,)) == (reason == "voices_agree")
+    assert not routed.open or model is None
+
+
+def test_the_model_is_asked_where_it_can_change_the_route() -> None:
+    router = Router()
+    assert not router.route((EXAM,), (), NONE, Opinions(said(PLAIN))).open
+    assert router.route((EXAM,), (), NONE, Opinions(said(CONTRAST))).open
+    assert router.route((EXAM,), (), NOISE, Opinions(said(PLAIN))).open
+    assert not router.route((EXAM,), (("conflict_side", (), ""),), NONE, Opinions(said(CONTRAST))).open
+
+
+@pytest.mark.parametrize(
+    ("name", "matters"),
+    [
+        ("胸部CT平扫(布病)", False),
+        ("胸部CT平扫(作废)", True),
+        ("右踝踝穴位", True),
+        ("口腔CBCT", True),
+        ("胸部CT平扫", False),
+    ],
+)
+def test_what_may_change_the_meaning(name: str, matters: bool) -> None:
+    reading = Reader(load_catalogue()).read(name, "CT")
+    assert reading.unexplained.matters == matters
+    assert not matters or reading.unexplained.characters
+
+
+def test_the_rules_that_ship_are_cautious() -> None:
+    rules = voice_rules()
+    assert rules.fill.model_margin >= rules.veto.model_margin > 0
