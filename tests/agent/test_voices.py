@@ -1,4 +1,4 @@
-"""What the voices may decide beside the reader: fill what it left open, veto what it read; never against a hard rule."""
+"""What the voices may decide beside the reader: fill what it left open, veto what it read; never a hard rule."""
 
 from __future__ import annotations
 
