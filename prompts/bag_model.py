@@ -114,7 +114,7 @@ def unpack(path: Path) -> tuple[Weights, dict[str, Any]]:
             f"There is no classifier file {path}; install again, or make one with: model train",
         )
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in stored.files}
         meta: dict[str, Any] = json.loads(arrays.pop("meta").tobytes().decode())
         version = meta["format"], meta["features"]
