@@ -69,6 +69,7 @@ def explained(suggestion: Suggestion, catalogue: Catalogue) -> dict[str, Any]:
             for each in suggestion.candidates
         ],
         "model": _plain(suggestion.model),
+        "classifier": suggestion.classifier._asdict() if suggestion.classifier is not None else None,
         "evidence": [each._asdict() for each in suggestion.evidence],
         "versions": dict(suggestion.versions),
     }
