@@ -229,7 +229,9 @@ def _make(trainer: Trainer, seed: int, threads: int, gold: Sequence[Path], targe
     engine, answers = _answers(trainer, staging / FILE)
     held_out = list(Generator(catalogue, lexicon, seed + MEASURED_SEED).names(MEASURED))
     figures = tuple(measure_model(answers, held_out, gold))
-    second = _make_classifier(staging, trainer.run.recipe.classifier.names, seed, held_out, gold)
+    second = _make_classifier(
+        staging, min(trainer.run.names, trainer.run.recipe.classifier.names), seed, held_out, gold
+    )
     digest, size = file_facts(staging / FILE)
     versions = edition_versions(catalogue)
     card = Card(

@@ -13,6 +13,7 @@ from functools import cache
 from training.forms import Forms
 from training.shapes import DATA, DamageShapes, OneShares
 
+TRIES = 12
 LONGEST = 8  # characters of a form that a damaged word is searched for
 
 
@@ -35,15 +36,17 @@ class Damage:
 
     def __init__(self, shapes: DamageShapes, shares: OneShares, forms: Forms) -> None:
         self._shares, self._forms, self._stray = shares, forms, shapes.stray
+        self._endings = shapes.endings
         self._keep = set(shapes.keep)
         self._alike: dict[str, str] = {}
         for pair in shapes.look_alike:
             self._alike[pair[0]] = self._alike.get(pair[0], "") + pair[1]
+        self._usual = sorted({char for char in sounds() if char not in self._keep})
         self._any = shares.typing + shares.look_alike + shares.dropped + shares.doubled
 
     def words(self, chance: random.Random, *words: str) -> list[str]:
         """The words, now and then one of them damaged."""
-        found = list(words)
+        found = [self._cut_short(chance, word) for word in words]
         share = chance.random()
         if share >= self._any:
             return found
@@ -53,6 +56,15 @@ class Damage:
             if self._means_the_same(found[at], damaged):
                 found[at] = damaged
         return found
+
+    def _cut_short(self, chance: random.Random, word: str) -> str:
+        """Now and then, the word without an ending that says little: 膝关节 is 膝, 平扫 is 平."""
+        if chance.random() < self._shares.short_ending:
+            for ending in self._endings:
+                short = word.removesuffix(ending)
+                if short and short != word and self._means_the_same(word, short):
+                    return short
+        return word
 
     def pinyin(self, word: str) -> str:
         """The word in pinyin, where every character has one."""
@@ -65,6 +77,21 @@ class Damage:
         """A character that says nothing, put in at the begin, the end, or between."""
         at = chance.choice([0, len(text), len(text), chance.randint(0, len(text))])
         return f"{text[:at]}{chance.choice(self._stray)}{text[at:]}"
+
+    def nothing(self, chance: random.Random) -> str:
+        """A word that means nothing here: two to five characters that no form of the lexicon is made of, or that are
+        those of its words, put together so that no form stands in them."""
+        count = chance.randint(2, 5)
+        if chance.random() < 0.5:
+            return "".join(chance.choice(strange()) for _ in range(min(count, 4)))
+        word = ""
+        for _ in range(TRIES):
+            longer = word + chance.choice(self._usual)
+            if not self._elements(longer):
+                word = longer
+            if len(word) == count:
+                return word
+        return word or chance.choice(strange())
 
     def _damaged(self, chance: random.Random, word: str, share: float) -> str:
         shares = self._shares

@@ -14,7 +14,7 @@ from standard.lexicon import MODALITIES, Lexicon
 from standard.text import canonical
 from training.damage import Damage
 from training.forms import Forms
-from training.shapes import Shapes
+from training.shapes import Shapes, filled
 from training.wordings import Wording
 
 _EMPTY = re.compile(r"\(\)|\[\]")
@@ -59,6 +59,7 @@ class ExamWriter:
                 for said in {form.surface, canonical(form.element).text}:
                     families[said] |= of
         self._families_of = {surface: frozenset(found) for surface, found in families.items()}
+        self._idioms = {row.surface for row in lexicon.idioms}
         self._any = frozenset({"CT", "MR", "XR", "US", "NM"})
 
     # -- words -----------------------------------------------------------------------------------------------------
@@ -71,6 +72,8 @@ class ExamWriter:
         said_side = self._side(chance, wording) if side is None else side
         scan = self._scan(chance, wording)
         post = forms.pick(chance, "post", wording.post, family)
+        if post in self._idioms:  # 冠脉钙化积分 says the part too
+            post = canonical(wording.post).text
         position = self._position(chance, wording)
         way = forms.pick(chance, "way", wording.way, family)
         sub = forms.pick(chance, "subitem", wording.subitem, family)
@@ -78,6 +81,8 @@ class ExamWriter:
         part, scan, position = self._damage.words(chance, part, scan, position)
         if wording.part in self._segments and chance.random() < self._shapes.segment.share:
             part += chance.choice(self._shapes.segment.words)
+        elif part and wording.family in ("CT", "MR", "XR"):
+            part = self._levels(chance, wording.part, part)
         if part and chance.random() < shares.pinyin:
             part = self._damage.pinyin(part)
         implied = self._implied(scan, post, position, way, sub)
@@ -87,6 +92,9 @@ class ExamWriter:
         """A word of the modality; "" where the scan itself is the word (彩超, 钼靶, 造影)."""
         if wording.style == "US":
             return ""
+        if wording.word == "移动DR":
+            bed = self._forms.pick(chance, "modality", "移动DR", "XR")
+            return bed if chance.random() < 0.5 else chance.choice([f"{bed}DR", f"DR{bed}", f"{bed}X线", f"{bed}-DR"])
         family = {"RF": "RF", "MG": "MG"}.get(wording.style, wording.word)
         if wording.style in ("RF", "MG") and chance.random() < 0.6:
             family = "XR"
@@ -112,6 +120,16 @@ class ExamWriter:
             return part if again in part or part in again else f"{part}{chance.choice('、/及')}{again}"
         return part
 
+    def _levels(self, chance: random.Random, element: str, part: str) -> str:
+        """Now and then, levels of the spine behind the part or in its place: 颈椎(C3-7), 腰4-5椎间盘."""
+        levels = self._shapes.levels
+        share = chance.random()
+        if share < levels.behind_share and (behind := levels.behind.get(element)):
+            return part + filled(chance, chance.choice(behind), self._shapes.numbers)
+        if share > 1 - levels.instead_share and (instead := levels.instead.get(element)):
+            return filled(chance, chance.choice(instead), self._shapes.numbers)
+        return part
+
     def _listed(self, chance: random.Random, wording: Wording) -> str:
         """The members of a group, in their order: 肝、胆、胰."""
         row = wording.members
@@ -125,17 +143,13 @@ class ExamWriter:
 
     def _side(self, chance: random.Random, wording: Wording) -> str:
         side, shares = wording.side, self._shapes.share.of_one
-        if side == "双" and wording.unsided and chance.random() < 0.5:
-            return ""
-        if side == "双" and wording.part in self._shapes.both.parts and chance.random() < shares.unsaid_both:
+        if side == "双" and wording.unsided and chance.random() < shares.unsaid_both:
             return ""
         if not side:
             coded = wording.part in self._paired and wording.style in ("US", "XR", "CT", "MR") and not wording.members
             if not coded or chance.random() >= shares.side_not_coded:
                 return ""
-            side = chance.choice(["左", "右", "双"]) if wording.style == "US" else ""
-            if not side:
-                return ""
+            side = chance.choice(["左", "右", "双"])
         if chance.random() < 0.62:
             return chance.choice([side, side, f"{side}侧"])
         said = self._forms.pick(chance, "side", side, wording.family)
@@ -151,6 +165,9 @@ class ExamWriter:
             return self._ultrasound(chance, scan)
         family = "MG" if wording.style == "MG" else wording.family
         said = self._forms.pick(chance, "scan", scan, family)
+        if scan in self._shapes.with_plain.scans and chance.random() < self._shapes.with_plain.share:
+            plain = self._forms.pick(chance, "scan", "平扫", family)
+            return chance.choice(self._shapes.with_plain.orders).format(scan=said, plain=plain)
         if wording.part in self._gut or not any(word in said for word in self._shapes.gut.words):
             return said
         return scan  # no barium meal of a joint
@@ -186,7 +203,9 @@ class ExamWriter:
     def write(self, chance: random.Random, words: Words, order: str | None = None) -> str:
         """The words in an order of their style, or in the given one."""
         if order is None:
-            order = self._order(chance, words)
+            if chance.random() < self._shapes.share.of_one.spread:
+                return self._spread(chance, words)
+            order = self.order(chance, words)
         return compose(
             order,
             mod=words.mod,
@@ -197,7 +216,26 @@ class ExamWriter:
             sub=words.sub,
         )
 
-    def _order(self, chance: random.Random, words: Words) -> str:
+    def _spread(self, chance: random.Random, words: Words) -> str:
+        """Each word for itself, in an order of all, with one separator between them: 膝-左-正侧位, MR/平扫/颅脑."""
+        fields = [
+            words.mod,
+            words.way,
+            words.side,
+            words.part,
+            words.sub,
+            self.scan_text(chance, words),
+            words.position,
+        ]
+        fields = [each for each in fields if each]
+        if chance.random() < self._shapes.spread.any_order:
+            chance.shuffle(fields)
+        elif words.side and words.part and chance.random() < 0.5:  # 膝-左
+            at = fields.index(words.side)
+            fields[at], fields[at + 1] = fields[at + 1], fields[at]
+        return chance.choice(self._shapes.spread.between).join(fields)
+
+    def order(self, chance: random.Random, words: Words) -> str:
         """An order of the style that has a place for every word that must be said."""
         orders, wording = self._shapes.orders, words.wording
         style = "RF" if wording.style == "XR" and words.scan else wording.style
@@ -234,38 +272,57 @@ class ExamWriter:
             return self._shapes.orders.scan_post.pick(chance).format(scan=words.scan, post=words.post)
         return words.scan or words.post
 
-    def english(self, chance: random.Random, wording: Wording) -> str | None:
-        """The exam in English; None where the lexicon lacks a word for it."""
-        forms = self._forms
-        if wording.text or wording.members or wording.views or wording.style in ("NM", "US") or wording.post:
+    def english(self, chance: random.Random, wording: Wording, side: str | None = None) -> str | None:
+        """The exam in English; None where the lexicon lacks a word for it. `side`: "" leaves it out."""
+        if wording.text or wording.members or wording.post or wording.way or wording.subitem or wording.style == "NM":
             return None
-        if wording.word == "移动DR":
+        modality = self._shapes.english.modality
+        said = self._english_words(chance, wording)
+        if said is None or not said[0]:
             return None
-        family = "MG" if wording.style == "MG" else wording.family
-        words: dict[str, str] = {}
-        for slot, element in (("part", wording.part), ("scan", wording.scan), ("position", wording.position)):
-            said = forms.english(slot, element, family) if element else [""]
-            if slot == "scan" and wording.part not in self._gut:
-                said = [each for each in said if not any(word in each for word in self._shapes.gut.words)]
-            if element == "平扫" and chance.random() < 0.3:
-                said = [""]
-            if not said:
-                return None
-            words[slot] = chance.choice(said)
-        if not words["part"]:
+        part, scan, position = said
+        lateral = wording.side if side is None else side
+        words = chance.choice(self._forms.english("side", lateral, wording.family) or [""]) if lateral else ""
+        if lateral and not words:
             return None
-        side = chance.choice(forms.english("side", wording.side, family) or [""]) if wording.side else ""
-        if wording.side and not side:
-            return None
-        body = f"{side} {words['part']}" if chance.random() < 0.7 else f"{words['part']} {side}"
-        mod = {"CT": "CT", "MR": chance.choice(["MR", "MRI"]), "XR": chance.choice(["XR", "DR", "X-RAY", "CR"])}
         text = compose(
             self._shapes.orders.english.pick(chance),
-            mod=mod.get(wording.style, ""),
-            body=body.strip(),
-            scan=f"{words['scan']}{words['position']}",
+            mod=chance.choice(modality.get(wording.word, modality[wording.style])),
+            body=self._shapes.orders.english_side.pick(chance).format(side=words, part=part).strip(" ,_()"),
+            scan=scan,
+            position=position,
         )
         return re.sub(r"\s+", " ", text).strip(" ,_")
+
+    def _english_words(self, chance: random.Random, wording: Wording) -> tuple[str, str, str] | None:
+        """Part, scan and position in English; None where one of them has no English form."""
+        family = "MG" if wording.style == "MG" else wording.family
+        scans = self._forms.english("scan", wording.scan, family)
+        if wording.part not in self._gut:
+            scans = [each for each in scans if not any(word in each for word in self._shapes.gut.words)]
+        if wording.scan == "常规" or (wording.scan == "平扫" and chance.random() < 0.3):
+            scans = [""]
+        elif wording.scan == "平扫" and chance.random() < 0.2:
+            scans = self._shapes.english.plain
+        views = [self._forms.english("position", view, family) for view in wording.views or (wording.position,) if view]
+        parts = self._forms.english("part", wording.part, family)
+        if not parts or (wording.scan and not scans) or not all(views):
+            return None
+        joint = chance.choice(self._shapes.english.views)
+        position = joint.join(chance.choice(each) for each in views)
+        return chance.choice(parts), chance.choice(scans) if wording.scan else "", position
+
+    def bilingual(self, chance: random.Random, words: Words) -> str | None:
+        """The exam's part in English and in Chinese: Brain 颅脑平扫. None where the lexicon lacks a word."""
+        wording, family = words.wording, "MG" if words.wording.style == "MG" else words.wording.family
+        if wording.text or wording.members or not words.part or wording.word == "移动DR":
+            return None
+        parts = self._forms.english("part", wording.part, family)
+        if not parts:
+            return None
+        joint = chance.choice([" ", " ", "-", "/", "("])
+        chinese = self.write(chance, words)
+        return f"{chance.choice(parts)}{joint}{chinese}{')' if joint == '(' else ''}"
 
 
 def compose(order: str, **words: str) -> str:

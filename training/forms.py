@@ -72,7 +72,10 @@ class Forms:
             return chance.choice(said.uncertain)
         if not said.chinese:
             return chance.choice(said.english) if said.english else canonical(element).text
-        return chance.choice(said.chinese)
+        form = chance.choice(said.chinese)
+        if chance.random() < self._shares.short:  # people say the short ones oftener
+            return min(form, chance.choice(said.chinese), key=len)
+        return form
 
     def any_of(self, chance: random.Random, slot: str, elements: Iterable[str], family: str) -> str:
         """A form of one of the elements."""

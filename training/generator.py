@@ -56,16 +56,24 @@ class Generator:
         self.seed = seed
         self.shapes = shapes = shapes or load_shapes()
         one = shapes.share.of_one
-        forms = Forms(lexicon, one)
+        self._forms = forms = Forms(lexicon, one)
         self._damage = Damage(shapes.damage, one, forms)
-        self._noise = Noise(lexicon, shapes)
+        self._noise = Noise(lexicon, shapes, self._damage)
         self._wordings = Wordings(catalogue, lexicon, shapes)
         self._writer = ExamWriter(lexicon, shapes, forms, self._damage)
         self._families = Weighted([(share, family) for family, share in shapes.family.items()])
         self._drawn = self._by_family()
         self._chosen = {meaning.item.code: Weighted(meaning.wordings) for meaning in self._wordings.meanings}
         mobile = (slots.part for slots in self._wordings.slots.values() if slots.word == "移动DR")
+        self._headings: dict[tuple[str, str], list[str]] = defaultdict(list)  # what a price list files a part under
+        for row in lexicon.headings:
+            for family in row.modality.split("/"):
+                for part in row.members.split(";"):
+                    self._headings[family, part].append(row.heading)
         self._mobile = {"", *mobile, "腹部", "上腹部", "中下腹部"}
+        self._said_english = {
+            style: [word for word in words if word] for style, words in shapes.english.modality.items()
+        }
         self._open_sides = [form.surface for form in lexicon.of("side") if form.element == "?" and "/" in form.surface]
         self._open_scans = [form.surface for form in lexicon.of("scan") if form.element == "平扫|增强"]
         self._several = Several(lexicon, shapes, self._wordings, self._writer, forms, self._noise, self._draw)
@@ -102,15 +110,12 @@ class Generator:
         for meaning in self._wordings.meanings:
             slots = meaning.slots
             weight = usual.get(f"{slots.family} {slots.scan}", usual.get(f"{slots.family} {slots.position}", 1.0))
-            if slots.word == "移动DR":
-                weight = usual["XR 移动DR"]
-            grouped[slots.family, slots.part].append((weight, meaning))
+            grouped[slots.family, slots.word * (slots.word == "移动DR") + slots.part].append((weight, meaning))
         pairs: dict[str, list[tuple[float, Meaning]]] = defaultdict(list)
-        common = self.shapes.usual_parts
         for (family, part), each in sorted(grouped.items()):
             total = sum(weight for weight, _ in each)
             share = len(each) ** 0.5  # between parts alike (1) and items alike (their number)
-            share *= common.times if part in common.parts else 1.0
+            share *= self.shapes.times(part.removeprefix("移动DR"))
             pairs[family] += [(weight / total * share, meaning) for weight, meaning in each]
         return {family: Weighted(each) for family, each in pairs.items()}
 
@@ -141,26 +146,48 @@ class Generator:
         if chance.random() < one.english:
             english = self._writer.english(chance, wording)
             if english is not None:
-                family = wording.family
-                implied = frozenset({family}) if wording.style in english or wording.style == "XR" else frozenset[str]()
-                return self._finished(chance, english, (wording.code,), family, implied, "one")
+                said = wording.position or any(word in english for word in self._said_english[wording.style])
+                implied = frozenset({wording.family}) if said else frozenset[str]()
+                return self._finished(chance, english, (wording.code,), wording.family, implied, "one")
         words = self._writer.words(chance, wording)
         if chance.random() < one.open_choice:
             words = self._left_open(chance, words)
         column = self._column(chance, wording.style)
-        text = self._written(chance, words, column)
-        if chance.random() < one.includes and (groups := self._wordings.groups(wording)):
-            listed = self._writer.words(chance, replace(wording, members=chance.choice(groups), part="", text="")).part
-            text = f"{text}({chance.choice(['包括', '', '含', '包含'])}{listed})"
-        elif chance.random() < one.echo and words.part and wording.style in ("CT", "MR", "XR"):
-            text = self._echoed(chance, text, words)
-        elif chance.random() < one.other_echo and wording.style in ("CT", "MR"):
-            other = self._draw(chance, wording.family).wordings[0][1]
-            text = f"[{self._writer.words(chance, other).part}]{text}"
+        last = bool(words.side and words.part and not wording.text) and chance.random() < one.side_last
+        text = self._extended(chance, self._written(chance, words.changed(side="") if last else words, column), words)
+        if last:
+            text = self.shapes.orders.side_last.pick(chance).format(name=text, side=words.side)
         if wording.style == "XR" and wording.part not in self._mobile and chance.random() < one.bedside:
             text = chance.choice(self.shapes.bedside.words).format(name=text)
         text = self._around(chance, text, wording.family)
         return TrainingName(text, column, (wording.code,), "one")
+
+    def _extended(self, chance: random.Random, text: str, words: Words) -> str:
+        """The exam, now and then with more that is said of it: what a group holds, its part once more."""
+        one, wording = self.shapes.share.of_one, words.wording
+        if chance.random() < one.includes and (groups := self._wordings.groups(wording)):
+            listed = self._writer.words(chance, replace(wording, members=chance.choice(groups), part="", text="")).part
+            return f"{text}({chance.choice(['包括', '', '含', '包含'])}{listed})"
+        if (wording.family, wording.part) in self._headings and chance.random() < one.heading:
+            heading = self._forms.pick(
+                chance, "part", chance.choice(self._headings[wording.family, wording.part]), wording.family
+            )
+            place = chance.choice(self.shapes.headings) if wording.style == "US" else "[{heading}]{name}"
+            return place.format(heading=heading, name=text)
+        if wording.style not in ("CT", "MR", "XR"):
+            return text
+        if chance.random() < one.bilingual and (again := self._writer.bilingual(chance, words)) is not None:
+            return again
+        if words.part and chance.random() < one.bracket_part:  # [胸部]CT其它平扫: the bracket says the part
+            order = chance.choice(["{mod}{body}{scan}{position}", "{body}{mod}{scan}{position}"])
+            rest = self._writer.write(chance, words.changed(part=chance.choice(["", "其它", "其他"]), side=""), order)
+            return f"[{words.side}{words.part}]{rest}"
+        if words.part and chance.random() < one.echo:
+            return self._echoed(chance, text, words)
+        if wording.style != "XR" and words.part and chance.random() < one.other_echo:
+            other = self._draw(chance, wording.family).wordings[0][1]
+            return f"[{self._writer.words(chance, other).part}]{text}"
+        return text
 
     def _plain_and_contrast(self, chance: random.Random) -> TrainingName:
         """Two lines of one part, plain and contrast, which are the item of both: 胸部增强扫描(医保),胸部平扫."""
@@ -199,13 +226,14 @@ class Generator:
         known = len(words.implied) == 1 or (column != "" and column not in self.shapes.column.departments)
         style = words.wording.style
         unsaid = self.shapes.share.of_one.unsaid_modality if style in ("CT", "MR") else 0.6
-        if style == "NM" or words.wording.word == "移动DR":
+        if (style == "NM" and words.wording.word != "SPECT") or words.wording.word == "移动DR":
             known = False
         if known and chance.random() < unsaid:
             words = words.changed(mod="")
         elif not words.mod and not known and family not in ("US",):
             words = words.changed(mod={"XR": "DR"}.get(family, family))
-        return self._writer.write(chance, words)
+        text = self._writer.write(chance, words)
+        return text or self._writer.write(chance, words.changed(mod={"XR": "DR"}.get(family, words.wording.word)))
 
     def _echoed(self, chance: random.Random, text: str, words: Words) -> str:
         """A bracket that says the part, and perhaps the modality, once more."""

@@ -38,9 +38,18 @@ class Answer:
         self.node = node if node.children else None
 
     def allowed(self, tree: AnswerTree) -> list[int]:
-        """The tokens that may follow."""
+        """The tokens that may follow; none that leads only to exams already given."""
         assert self.node is not None
-        return [tree.end] if self.node is tree.more and len(self.codes) >= MOST_EXAMS else list(self.node.children)
+        if self.node is tree.more and len(self.codes) >= MOST_EXAMS:
+            return [tree.end]
+        return [token for token, child in self.node.children.items() if _leads_on(child, self.codes)]
+
+
+def _leads_on(node: Node, given: Sequence[str]) -> bool:
+    """Whether behind a node there is an exam that is not among the given ones, or the end of the answer."""
+    if node.code:
+        return node.code not in given
+    return not node.children or any(_leads_on(child, given) for child in node.children.values())
 
 
 def answers(model: Decoder, tree: AnswerTree, questions: Sequence[Sequence[int]]) -> list[Answer]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import re
 
 from standard.lexicon import Lexicon
-from training.damage import strange
-from training.shapes import Shapes, Weighted
+from training.damage import Damage
+from training.shapes import Shapes, Weighted, filled
 
-_NUMBER = re.compile(r"\{([a-z]+)\}")
+LONGEST = 3  # characters of a part in a history
 
 
 class _Kind:
@@ -22,8 +21,15 @@ class _Kind:
 class Noise:
     """Compiled once. The lexicon's noise of each kind, less what means something, and the shapes' own."""
 
-    def __init__(self, lexicon: Lexicon, shapes: Shapes) -> None:
-        self._numbers, self._cut = shapes.numbers, shapes.share.of_one.cut * 3
+    def __init__(self, lexicon: Lexicon, shapes: Shapes, damage: Damage) -> None:
+        self._damage = damage
+        parts = {
+            form.surface
+            for form in lexicon.of("part")
+            if len(form.surface) <= LONGEST and not form.surface.isascii() and tuple(form.modality) != ("NM",)
+        }
+        self._numbers = shapes.numbers | {"part": sorted(parts)}  # {part}癌术后
+        self._cut = shapes.share.of_one.cut * 3
         meaning = {form.surface for form in lexicon.forms if form.slot not in ("noise", "separator", "modality")}
         pairs = []
         for shape in shapes.noise:
@@ -50,18 +56,14 @@ class Noise:
             return name
         pools = [pool for pool in (kind.words, kind.words, kind.also) if pool]
         if pools:
-            word = self.filled(chance, chance.choice(chance.choice(pools)))
+            word = filled(chance, chance.choice(chance.choice(pools)), self._numbers)
         else:
-            word = "".join(chance.choice(strange()) for _ in range(chance.randint(2, 4)))
+            word = self._damage.nothing(chance)
         place = kind.places.pick(chance)
         placed = self._placed(place, name, word)
         if place.startswith("{name}") and chance.random() < self._cut:  # cut at a length: noise loses its end
             placed = placed[: len(placed) - chance.randint(1, max(1, len(word)))]
         return placed
-
-    def filled(self, chance: random.Random, word: str) -> str:
-        """A piece with its numbers drawn: {slices}排 is 64排."""
-        return _NUMBER.sub(lambda match: chance.choice(self._numbers[match[1]]), word) if "{" in word else word
 
     @staticmethod
     def _placed(place: str, name: str, word: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from standard import Catalogue
 from standard.lexicon import Lexicon
@@ -37,12 +38,14 @@ class Refuser:
         self._words = [*refusals.words, *(form.surface for form in lexicon.of("noise") if form.element == "nonexam")]
         self._services = [form.surface for form in lexicon.of("noise") if form.element == "service"]
         self._fees = refusals.fees
-        self._sided = sided_only(wordings.sides, shapes.both.parts)
+        self._sided = sided_only(wordings.sides, shapes.both)
         self._by_part: dict[tuple[str, str], list[Meaning]] = {}
         for meaning in wordings.meanings:
             key = (wordings.style(meaning.item), meaning.slots.part)
             self._by_part.setdefault(key, []).append(meaning)
         self._lacking = self._uncatalogued_parts(lexicon)
+        self._headings = self._bare_headings(lexicon)
+        self._scans = [each for each in forms.elements("scan", "US") if each != "常规"]
 
     def make(self, chance: random.Random) -> Refused:
         """A name whose answer is the refusal."""
@@ -70,8 +73,33 @@ class Refuser:
     def _missing_side(self, chance: random.Random) -> Refused:
         style, part = chance.choice(self._sided)
         meaning = chance.choice([each for each in self._by_part[style, part] if each.slots.side in ("左", "右")])
-        words = self._writer.words(chance, meaning.wordings[0][1], side="")
-        return self._writer.write(chance, words), words.wording.family
+        wording = meaning.wordings[0][1]
+        if chance.random() < self._refusals.english and (text := self._writer.english(chance, wording, side="")):
+            return text, wording.family
+        if wording.position and chance.random() < 0.5:  # neither side nor view
+            wording = replace(wording, position="", views=())
+        words = self._writer.words(chance, wording, side="")
+        return self._writer.write(chance, words.changed(mod=words.mod or wording.word)), words.wording.family
+
+    def _heading(self, chance: random.Random) -> Refused:
+        """A region of which the edition has organs only, none of them said: 浅表淋巴结彩超."""
+        style, part = chance.choice(self._headings)
+        wording = Wording("", style, style, style, "", part, "常规" if style == "US" else "平扫")
+        return self._writer.write(chance, self._writer.words(chance, wording, side="")), style
+
+    def _cancelled(self, chance: random.Random) -> Refused:
+        """An exam that is not to be done, or what is paid on top of it: 胸部CT平扫(作废), 头颅MRI增强加收."""
+        meaning = self._draw(chance, "")
+        text = self._writer.write(chance, self._writer.words(chance, meaning.wordings[0][1]))
+        word = chance.choice(self._refusals.cancelled)
+        return chance.choice(self._refusals.cancelled_places).format(name=text, word=word), meaning.slots.family
+
+    def _two_modalities(self, chance: random.Random) -> Refused:
+        """腰椎MR/DR: which of two is not said."""
+        one, other = chance.sample(["CT", "MR", "DR", "彩超"], 2)
+        words = self._writer.words(chance, self._draw(chance, "XR").wordings[0][1])
+        joint = chance.choice(["/", "或", "/", "和/或"])
+        return f"{words.side}{words.part}{one}{joint}{other}", ""
 
     def _uncatalogued(self, chance: random.Random) -> Refused:
         if chance.random() < 0.3:
@@ -96,7 +124,13 @@ class Refuser:
         return chance.choice(self._words), ""
 
     def _no_part(self, chance: random.Random) -> Refused:
-        family = chance.choice(["US", "US", "NM", "MR", "CT"])
+        family = chance.choice(["US", "US", "US", "NM", "MR", "CT"])
+        if family == "US" and chance.random() < 0.6:  # 床旁彩超, 彩色多普勒超声常规检查(每部位)
+            price = chance.choice(self._shapes.orders.US_price).format(body=chance.choice(["", "", "每部位", "单脏器"]))
+            scan = self._forms.pick(chance, "scan", chance.choice(self._scans), "US")
+            return chance.choice(
+                [price.replace("()", "").strip(":-"), f"{scan}彩超", f"{scan}超声", f"超声{scan}"]
+            ), "US"
         word = self._forms.pick(chance, "modality", family, family)
         tail = {"CT": ["检查", "扫描", "引导", "多部位"], "MR": ["检查", "特殊检查", "多部位"]}
         return f"{word}{chance.choice(tail.get(family, ['检查', '常规检查', '会诊', '', '复查']))}", family
@@ -112,6 +146,21 @@ class Refuser:
         text = self._writer.write(chance, words.changed(side=words.wording.side))
         echo = f"{other}{words.part}"
         return (f"[{echo}]{text}" if chance.random() < 0.6 else f"{text}({other})"), words.wording.family
+
+    def _bare_headings(self, lexicon: Lexicon) -> list[tuple[str, str]]:
+        """(style, heading) that no item and no fallback answers."""
+        fallen = {(family, row.part) for row in lexicon.fallbacks for family in row.modality.split("/")}
+        return sorted(
+            {
+                (family, row.heading)
+                for row in lexicon.headings
+                for family in row.modality.split("/")
+                if family in ("CT", "MR", "US")
+                and (family, row.heading) not in fallen
+                and (family, row.heading) not in self._by_part
+                and self._forms.has("part", row.heading, family)
+            }
+        )
 
     def _uncatalogued_parts(self, lexicon: Lexicon) -> list[tuple[str, str]]:
         """(style, part) that the lexicon has words for and the edition no item, and that nothing falls back from."""

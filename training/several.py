@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from standard.item_slots import ItemSlots
 from standard.lexicon import Lexicon
 from training.exam import OTHER_PARTS, ExamWriter, Words, compose
 from training.forms import Forms
+from training.joined import CLEAR_ORDERS, Made, by_part, joint_of
 from training.noise import Noise
+from training.part_scans import PartScans
+from training.part_views import PartViews
 from training.shapes import Shapes, Weighted
-from training.wordings import UNSPECIFIED, Meaning, Wording, Wordings, views_of
+from training.wordings import UNSPECIFIED, Meaning, Wording, Wordings
 
-Made = tuple[str, tuple[str, ...], str, frozenset[str]]  # text, codes, family ("" for several), families implied
 PARTS_ORDERS = Weighted(
     [
         (30.0, "{bodies}{mod}{scan}{position}"),
@@ -29,25 +31,6 @@ PARTS_ORDERS = Weighted(
         (5.0, "{mod}{scan}{position}:{bodies}"),
         (5.0, "{bodies}({mod}{scan}{position})"),
         (4.0, "{mod}-{bodies}-{scan}{position}"),
-    ]
-)
-CLEAR_ORDERS = Weighted(
-    [
-        (30.0, "{body}{mod}{scan}"),
-        (20.0, "{mod}{body}{scan}"),
-        (8.0, "{mod}{body}({scan})"),
-        (8.0, "{body}{mod}({scan})"),
-    ]
-)
-SCANS_ORDERS = Weighted(
-    [
-        (30.0, "{body}{mod}{scans}"),
-        (22.0, "{mod}{body}{scans}"),
-        (10.0, "{body}{scans}{mod}"),
-        (8.0, "{mod}{body}({scans})"),
-        (6.0, "{body}({mod}{scans})"),
-        (5.0, "{mod}{scans}({body})"),
-        (4.0, "{body}:{mod}{scans}"),
     ]
 )
 
@@ -66,13 +49,14 @@ class Several:
         draw: Callable[[random.Random, str], Meaning],
     ) -> None:
         self._shapes, self._wordings, self._writer, self._draw = shapes, wordings, writer, draw
-        self._lexicon, self._noise = lexicon, noise
+        self._noise = noise
         self._near: dict[tuple[str, str], set[str]] = defaultdict(set)
         for row in lexicon.groups:
             everything = {*row.members.split(";"), row.element}
             for family in row.modality.split("/"):
                 for part in everything:
                     self._near[family, part] |= everything
+        self._headed: dict[tuple[str, str], set[str]] = defaultdict(set)  # a heading and the parts under it
         for containment in lexicon.containments:
             for family in containment.modality.split("/"):
                 for part in containment.members.split(";"):
@@ -81,24 +65,18 @@ class Several:
         for heading in lexicon.headings:
             for family in heading.modality.split("/"):
                 for part in heading.members.split(";"):
-                    self._near[family, part].add(heading.heading)
-                    self._near[family, heading.heading].add(part)
+                    self._headed[family, part].add(heading.heading)
+                    self._headed[family, heading.heading].add(part)
         self._vessel_parts = {row.element for row in lexicon.vessels}
-        by_part: dict[tuple[str, str, str], list[Meaning]] = defaultdict(list)
-        for meaning in wordings.meanings:
-            slots = meaning.slots
-            by_part[wordings.style(meaning.item), slots.side, slots.part].append(meaning)
-        self._by_part = by_part
+        self._by_part = by_part(wordings)
         self._joint_parts = [
             (family, element)
             for family in ("CT", "MR", "XR", "US")
             for element in forms.elements("part", family)
             if ";" in element
         ]
-        self._many = {
-            style: [each for key, each in sorted(by_part.items()) if key[0] == style and len(each) > 2]
-            for style in ("MR", "CT", "XR")
-        }
+        self._scans = PartScans(lexicon, shapes, wordings, writer, self._by_part).make
+        self._views = PartViews(lexicon, shapes, writer, forms, self._by_part).make
 
     def make(self, chance: random.Random) -> Made | None:
         """A name of several exams; None where the drawn ones do not go together."""
@@ -113,7 +91,7 @@ class Several:
         meanings = self._drawn(chance, count, chance.random() >= self._shapes.several.other_family)
         if meanings is None:
             return None
-        drawn = [self._writer.words(chance, self._plain(chance, each)) for each in meanings]
+        drawn = [self._writer.words(chance, self._plain(chance, each, idioms=True)) for each in meanings]
         families = {words.wording.family for words in drawn}
         if len(families) > 1:
             drawn = [words if words.wording.family in ("US", "NM") else _with_mod(words) for words in drawn]
@@ -134,7 +112,7 @@ class Several:
             place = chance.choice(OTHER_PARTS)
             last = drawn[-1].changed(part=place, side="")
             texts[-1], codes[-1] = self._writer.write(chance, last, self._clear_order(chance, last)), other
-        joint = self._joint(chance, texts)
+        joint = joint_of(chance, self._shapes, texts)
         family = next(iter(families)) if len(families) == 1 else ""
         implied = frozenset.union(*(words.implied for words in drawn)) if family else frozenset({family})
         if family and not any(words.mod for words in drawn):
@@ -182,7 +160,9 @@ class Several:
         bodies = [self._writer.body(chance, each) for each in words]
         if factored:
             bodies = [f"{words[0].side or shared_side}{words[0].part}", *(each.part for each in words[1:])]
-        joint = self._shapes.orders.members.pick(chance) or "、"
+        joint = self._shapes.orders.members.pick(chance)
+        if not joint and any(each[:1].isascii() or each[-1:].isascii() for each in bodies):
+            joint = "、"
         lead = words[0]
         scan = self._writer.scan_text(chance, lead)
         mod = lead.mod if chance.random() < 0.7 else ""
@@ -190,74 +170,6 @@ class Several:
         text = compose(order, bodies=joint.join(bodies), mod=mod, scan=scan, position=lead.position)
         said = frozenset({slots.family}) if mod else lead.implied
         return text, tuple(each.item.code for each in meanings), slots.family, said
-
-    def _scans(self, chance: random.Random) -> Made | None:
-        """Several scans of one part: 头颅MRI平扫+DWI+MRA."""
-        style = "MR" if chance.random() < 0.8 else "CT"
-        group = chance.choice(self._many[style])
-        count = self._shapes.several.exams.pick(chance)
-        # one scan at most of those that are said with or without contrast: 平扫 and 增强 are one exam
-        base = [each for each in group if each.slots.scan in ("平扫", "增强", "平扫+增强")]
-        extra = [each for each in group if each not in base and not each.slots.post and each.slots.scan]
-        vessel = self._vessel_of(group[0]) if style == "MR" else []
-        chosen = [chance.choice(base)] if base and chance.random() < 0.85 else []
-        together = {frozenset((row.scan, row.other)) for row in self._lexicon.pairs if row.modality == style}
-        if chosen and chosen[0].slots.post:
-            return None
-        pool = extra + vessel
-        chance.shuffle(pool)
-        for each in pool:
-            if len(chosen) < count and not any(
-                frozenset((each.slots.scan, other.slots.scan)) in together or "平扫+" in each.slots.scan
-                for other in chosen
-            ):
-                chosen.append(each)
-        vessels = [each for each in chosen if each in vessel]
-        if len(chosen) < 2 or len(vessels) > 1 or group[0].slots.part == UNSPECIFIED:
-            return None
-        if not vessel and group[0].slots.part in self._vessel_parts:
-            return None
-        drawn = [self._writer.words(chance, each.wordings[0][1]) for each in chosen]
-        scans = [words.scan for words in drawn]
-        if not all(scans[1:]) or (not scans[0] and len(scans) < 3 and chosen[0] not in base):
-            return None
-        joint = self._joint(chance, scans)
-        if not scans[0]:
-            scans = scans[1:]
-        lead = next((words for words, each in zip(drawn, chosen, strict=True) if each not in vessels), None)
-        if lead is None:
-            return None
-        mod = lead.mod if chance.random() < 0.75 else ""
-        order = SCANS_ORDERS.pick(chance)
-        if len(scans) < len(drawn) and "{scans}{mod}" in order:
-            return None
-        text = compose(order, body=self._writer.body(chance, lead), mod=mod, scans=joint.join(scans))
-        implied = frozenset.intersection(*(words.implied for words in drawn))
-        if len(scans) < len(drawn):  # 头颅MRI+MRA: the plain scan is meant by the part and the modality alone
-            if not mod:
-                return None
-            text = f"{self._writer.body(chance, lead)}{mod}{joint or '+'}{joint.join(scans)}"
-        return text, tuple(each.item.code for each in chosen), style, frozenset({style}) if mod else implied
-
-    def _views(self, chance: random.Random) -> Made | None:
-        """Several views of one part that no joint item holds: 颈椎正侧位+开口位."""
-        group = chance.choice(self._many["XR"])
-        chosen = chance.sample(group, 2)
-        views = [set(views_of(each.slots.position, self._lexicon)) for each in chosen]
-        if not all(each.slots.position for each in chosen) or views[0] & views[1]:
-            return None
-        joined = views[0] | views[1]
-        if any(set(views_of(each.slots.position, self._lexicon)) == joined for each in group):
-            return None
-        if any("站立" in each or "负重" in each for each in views):  # said of both
-            return None
-        drawn = [self._writer.words(chance, each.wordings[0][1]) for each in chosen]
-        joint = self._joint(chance, [words.position for words in drawn])
-        position = joint.join(words.position for words in drawn)
-        lead = drawn[0].changed(position=position)
-        if chance.random() < 0.45:
-            lead = lead.changed(mod="")
-        return self._writer.write(chance, lead), tuple(each.item.code for each in chosen), "XR", frozenset({"XR"})
 
     def _joined(self, chance: random.Random) -> Made | None:
         """A word for several parts: 颈胸腰椎CT平扫."""
@@ -288,15 +200,15 @@ class Several:
                 meanings.append(other)
         return None
 
-    def _clear_order(self, chance: random.Random, words: Words) -> str | None:
-        """An order in which the words of one exam stay together beside another one; None: any."""
+    def _clear_order(self, chance: random.Random, words: Words) -> str:
+        """An order in which the words of one exam stay together beside another one."""
         if words.wording.style not in ("CT", "MR") or chance.random() < 0.06:
-            return None
+            return self._writer.order(chance, words)
         return CLEAR_ORDERS.pick(chance)
 
-    def _plain(self, chance: random.Random, meaning: Meaning) -> Wording:
-        """One of the wordings that say every element for itself."""
-        plain = [(weight, each) for weight, each in meaning.wordings if each.plain]
+    def _plain(self, chance: random.Random, meaning: Meaning, idioms: bool = False) -> Wording:
+        """One of the wordings that say every element for itself; with `idioms`, or all of them at once (胸片)."""
+        plain = [(weight, each) for weight, each in meaning.wordings if each.plain or (idioms and each.text)]
         return Weighted(plain).pick(chance) if len(plain) > 1 else plain[0][1]
 
     def _apart(self, one: Meaning, other: Meaning) -> bool:
@@ -310,7 +222,11 @@ class Several:
             return True
         if first.part == second.part:
             return False
-        return second.part not in self._near[first.family, first.part]
+        if second.part in self._near[first.family, first.part]:
+            return False
+        # 骨盆正位+髋关节蛙式位: with a view each, they are two
+        clear = first.family == "XR" and first.position and second.position
+        return bool(clear) or second.part not in self._headed[first.family, first.part]
 
     def _same_scan(self, style: str, slots: ItemSlots, other: Meaning) -> Meaning | None:
         """The item of the other's part with the scan, post-processing and position of these slots."""
@@ -333,29 +249,12 @@ class Several:
                     return each
         return None
 
-    def _vessel_of(self, meaning: Meaning) -> list[Meaning]:
-        """The angiographies that are said by this part: MRA of 头颅 is 颅内动脉."""
-        found = []
-        for row in self._lexicon.vessels:
-            if row.region != meaning.slots.part or row.certainty or meaning.slots.family not in row.modality.split("/"):
-                continue
-            short = {"A": "动脉血管成像(MRA)", "V": "静脉血管成像(MRV)"}[row.kind]
-            found += [each for each in self._by_part["MR", "", row.element] if each.slots.scan == short]
-        return found
-
     def _mod_once(self, chance: random.Random, drawn: list[Words]) -> list[Words]:
         """The modality's word with each exam, or with the first or the last only."""
         if chance.random() >= self._shapes.several.same_words:
             return [words.changed(mod="") for words in drawn] if chance.random() < 0.3 else drawn
         keep = 0 if chance.random() < 0.6 else len(drawn) - 1
         return [words if at == keep else words.changed(mod="") for at, words in enumerate(drawn)]
-
-    def _joint(self, chance: random.Random, texts: Sequence[str]) -> str:
-        """What stands between; never nothing between words that would run together."""
-        joint = self._shapes.orders.joints.pick(chance)
-        if not joint and any(text[:1].isascii() or text[-1:].isascii() for text in texts):
-            return "+"
-        return joint or ("" if chance.random() < 0.4 else "+")
 
 
 def _with_mod(words: Words) -> Words:

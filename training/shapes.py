@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import tomllib
 from bisect import bisect
 from collections.abc import Sequence
@@ -33,6 +34,14 @@ class Weighted(Generic[T]):
         return self.values[min(bisect(self._sums, chance.random() * self._sums[-1]), len(self.values) - 1)]
 
 
+_NUMBER = re.compile(r"\{([a-z]+)\}")
+
+
+def filled(chance: random.Random, word: str, numbers: dict[str, list[str]]) -> str:
+    """A word with its numbers drawn: {slices}排 is 64排."""
+    return _NUMBER.sub(lambda match: chance.choice(numbers[match[1]]), word) if "{" in word else word
+
+
 def _weighted(pairs: Any) -> Any:
     """[[weight, value], …] as Weighted."""
     if isinstance(pairs, Weighted):
@@ -56,6 +65,9 @@ class OneShares(_Table):
     """How often each thing happens to a name of one exam."""
 
     english: float
+    bilingual: float
+    bracket_part: float
+    heading: float
     synonym: float
     includes: float
     side_of_view: float
@@ -70,11 +82,15 @@ class OneShares(_Table):
     cut: float
     stray: float
     uncertain: float
+    short: float
     element: float
     unsaid_scan: float
     unsaid_modality: float
     unsaid_position: float
     side_not_coded: float
+    side_last: float
+    spread: float
+    short_ending: float
     open_choice: float
     bedside: float
     noise: list[float]
@@ -120,7 +136,9 @@ class Orders(_Table):
     NM: Words
     US_price: list[str]
     side: Words
+    side_last: Words
     english: Words
+    english_side: Words
     scan_post: Words
     views: Words
     members: Words
@@ -142,6 +160,10 @@ class SeveralShapes(_Table):
     other_part: float
     other_family: float
     same_words: float
+    part_again: float
+    view_list: float
+    beside: dict[str, list[str]]
+    scans: dict[str, float]
 
 
 class Share(_Table):
@@ -164,9 +186,44 @@ class PartList(_Table):
 
 
 class Bedside(_Table):
-    """How the bed is said of an exam that is not another one for it; {name} is the exam."""
+    """The bed. `words`: how it is said of an exam that is not another one for it, {name} is the exam. Of the parts that
+    have a bedside item: `views` and `texts` (in place of the part) that its names say."""
 
     words: list[str]
+    views: dict[str, list[str]]
+    texts: dict[str, list[str]]
+
+
+class WithPlain(_Table):
+    """Scans that are said together with 平扫 and are no other for it, how often, and in which orders."""
+
+    share: float
+    scans: list[str]
+    orders: list[str]
+
+
+class Spread(_Table):
+    """Names whose words stand each for itself: what is between them, and how often their order is any."""
+
+    any_order: float
+    between: list[str]
+
+
+class Levels(_Table):
+    """Levels of the spine, by part: said behind it, or in its place. Numbers in braces are those of [numbers]."""
+
+    behind_share: float
+    behind: dict[str, list[str]]
+    instead_share: float
+    instead: dict[str, list[str]]
+
+
+class English(_Table):
+    """English names: words of the modality by style, of the plain scan, and what joins views."""
+
+    modality: dict[str, list[str]]
+    plain: list[str]
+    views: list[str]
 
 
 class Gut(_Table):
@@ -196,9 +253,10 @@ class NoiseShape(_Table):
 
 
 class DamageShapes(_Table):
-    """What is never damaged, pairs of characters that look alike, stray characters."""
+    """What is never damaged, endings that are left out, pairs of characters that look alike, stray characters."""
 
     keep: str
+    endings: list[str]
     look_alike: list[str]
     stray: list[str]
 
@@ -206,20 +264,30 @@ class DamageShapes(_Table):
 class Shapes(_Table):
     """data/shapes.toml."""
 
+    def times(self, part: str) -> float:
+        """How much oftener than others a part is drawn."""
+        return next((tier.times for tier in self.usual_parts if part in tier.parts), 1.0)
+
     share: Shares
     column: Column
     family: dict[str, float]
     usual: dict[str, float]
-    usual_parts: UsualParts
+    usual_parts: list[UsualParts]
     plain_and_contrast: Share
     orders: Orders
     several: SeveralShapes
-    both: PartList
+    both: dict[str, list[str]]
+    with_plain: WithPlain
     paired: PartList
     noise: list[NoiseShape]
     segment: Segment
     gut: Gut
     bedside: Bedside
+    levels: Levels
+    spread: Spread
+    english: English
+    counted: dict[str, list[str]]
+    headings: list[str]
     numbers: dict[str, list[str]]
     damage: DamageShapes
 
@@ -232,6 +300,9 @@ class Refusals(_Table):
     behind: list[str]
     fees: list[str]
     procedures: list[str]
+    cancelled: list[str]
+    cancelled_places: list[str]
+    english: float
 
 
 S = TypeVar("S", bound=BaseModel)

@@ -19,7 +19,8 @@ from training.shapes import Shapes
 
 UNSPECIFIED = "非指定部位"
 USUAL_VIEWS = ("正、侧位", "正、斜位", "正位")  # of a film that names none, the usual one first
-BEDSIDE_VIEWS = ("正位", "正、侧位", "后前位", "卧位", "立位", "侧位")
+RANDOM_VIEW = "随机位"
+PLAIN_OR_CONTRAST = ("平扫", "增强", "平扫+增强")
 STYLES = {"RF": "RF", "MG": "MG", "PET/CT": "NM", "PET/MR": "NM", "SPECT": "NM", "DR": "XR"}
 
 
@@ -80,6 +81,14 @@ class Wordings:
             self.sides[style, slots.part].add(slots.side)
             self.scans[style, slots.part].add(slots.scan)
             self.positions[style, slots.part].add(slots.position)
+        inherent = {row.post for row in lexicon.inherent}
+        # an analysis that has an item without any scan: said alone it is that one
+        self._nuclear = {form.element for form in lexicon.of("part") if not form.modality or "NM" in form.modality}
+        self._parts_of: dict[str, set[str]] = defaultdict(set)  # of each sub-item
+        for slots in self.slots.values():
+            self._parts_of[slots.subitem].add(slots.part)
+        self.alone = {slots.post for slots in self.slots.values() if slots.post and not slots.scan} - inherent
+        self.functional = self._functional_parts()
         self.meanings = [self._meaning(item, slots) for item, slots in known if slots is not None]
 
     def _slots(self, item: Item) -> ItemSlots | None:
@@ -122,29 +131,54 @@ class Wordings:
             slots.position,
             way=slots.way,
             subitem=slots.subitem,
-            unsided=slots.side == "双" and self.sides[style, slots.part] == {"双"},
+            unsided=slots.side == "双"
+            and (self.sides[style, slots.part] == {"双"} or slots.part in self._shapes.both.get(style, ())),
         )
         if self.codes[self._key(style, slots)] != item.code:  # told apart by an element that no word of ours says
             return Meaning(item, slots, ((10.0, replace(own, text=item.name, part="", scan="")),))
         found: list[tuple[float, Wording]] = [(10.0, own)]
+        if own.subitem and len(self._parts_of[own.subitem]) == 1:  # 残余尿测定: the part goes without saying
+            found.append((8.0, replace(own, part="", plain=False)))
+        bare = item.name.removeprefix(item.modality)
+        if style == "NM" and bare in self._nuclear:  # the lexicon's part of nuclear medicine is the whole study
+            found = [(2.0, own), (10.0, replace(own, part=bare, scan="", way="", subitem=""))]
         found += self._of_scan(own, slots)
         found += self._of_position(own, slots)
         found += self._of_vessel(own, slots)
         found += self._fallen_back(own, slots)
         if own.word == "移动DR":  # whatever the view
-            found += [
-                (2.0, replace(own, position=view)) for view in ("正位", "正、侧位", "后前位", "卧位", "立位", "侧位")
-            ]
+            found += [(3.0, replace(own, position=view)) for view in self._shapes.bedside.views.get(own.part, ())]
+            found += [(8.0, replace(own, part="", text=text)) for text in self._shapes.bedside.texts.get(own.part, ())]
+        if not own.part and own.position == RANDOM_VIEW:  # a film of whatever: the modality's word alone
+            found.append((20.0, replace(own, position="", plain=False)))
+        found += [(0.4, replace(own, part=part, plain=False)) for part in self.functional.get((style, slots.scan), ())
+                  if not own.part and not own.post]  # fmt: skip
         found += [(4.0, replace(own, members=row, plain=False)) for row in self.groups(own)]
         found += [(1.5, wording) for wording in self._idioms(own)]
         return Meaning(item, slots, tuple(found))
+
+    def _functional_parts(self) -> dict[tuple[str, str], list[str]]:
+        """Of each functional scan that the edition has of no named part too: the common parts that lack it. Said of one
+        of these it is that item (the labelling guide: 弥散, 灌注, 波谱 of a part that has none)."""
+        lexicon = self._lexicon
+        usual = [part for tier in self._shapes.usual_parts for part in tier.parts]
+        vessels = {row.element for row in lexicon.vessels}
+        known = {"", *PLAIN_OR_CONTRAST}
+        known.update(kind for row in lexicon.angiographies for kind in (row.scan, row.by_kind_A, row.by_kind_V))
+        found: dict[tuple[str, str], list[str]] = {}
+        for style in ("CT", "MR"):
+            fallen = {row.scan for row in lexicon.fallbacks if style in row.modality.split("/")}
+            offered = {part: self.scans[style, part] for part in usual if part not in vessels}
+            for scan in sorted(self.scans[style, UNSPECIFIED] - known - fallen):
+                found[style, scan] = [part for part, its in offered.items() if "平扫" in its and scan not in its]
+        return found
 
     def _of_scan(self, own: Wording, slots: ItemSlots) -> Iterator[tuple[float, Wording]]:
         """A scan or analysis that says the part by itself: MRCP, 钙化积分."""
         for row in self._lexicon.one_parts:
             if row.part == slots.part and row.element in (slots.scan, slots.post) and own.family in row.modality:
                 yield 4.0, replace(own, part="", plain=False)
-        if slots.scan == "平扫" and slots.post:  # 三维重建 alone is 平扫+三维重建
+        if slots.scan == "平扫" and slots.post and slots.post not in self.alone:  # 三维重建 alone is 平扫+三维重建
             yield 6.0, replace(own, scan="")
 
     def _of_position(self, own: Wording, slots: ItemSlots) -> Iterator[tuple[float, Wording]]:
@@ -154,6 +188,8 @@ class Wordings:
         views = views_of(slots.position, lexicon)
         if len(views) > 1 and ("、" in slots.position or slots.position == "立卧位"):
             yield 8.0, replace(own, views=tuple(f"{view}位" for view in views))
+        for counted in self._shapes.counted.get(slots.position, ()):  # 四位: the views by their number
+            yield 2.0, replace(own, position=counted, plain=True)
         offered = self.positions["XR", slots.part]
         kept = {home.position for home in lexicon.position_homes if home.part == slots.part}
         for row in lexicon.position_fallbacks:
@@ -273,10 +309,10 @@ class Wordings:
         return True
 
 
-def sided_only(sides: Mapping[tuple[str, str], set[str]], both: Sequence[str]) -> list[tuple[str, str]]:
+def sided_only(sides: Mapping[tuple[str, str], set[str]], both: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
     """The (style, part) that the edition has only with a side, and that no convention takes for both."""
     return sorted(
         key
         for key, found in sides.items()
-        if "" not in found and ("左" in found or "右" in found) and key[1] not in both
+        if "" not in found and ("左" in found or "右" in found) and key[1] not in both.get(key[0], ())
     )
