@@ -15,7 +15,7 @@ from agent.cross_section import CrossSection
 from agent.families import by_modality, family_name, family_of, modality_alone, said_modality
 from agent.group import Group, Node
 from agent.groups import Grouper
-from agent.lexer import UNEXPLAINED, Lexer, Token
+from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
 from agent.nuclear import Nuclear
 from agent.opinions import voice_rules
@@ -28,6 +28,7 @@ from agent.segments import (
     NEGATION,
     NONEXAM,
     ORDERS,
+    PART_OR_SIDE,
     SERVICE,
     Placed,
     has_slots,
@@ -47,6 +48,7 @@ FAMILY_BITS = dict.fromkeys(("PET/CT", "PET/MR", "SPECT"), MASK["NM"]) | {
 }
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
+COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
 EXPLAINED = Unexplained()
 
 
@@ -89,9 +91,8 @@ class Reader:
         """Read one name. `modality`: the text of the modality column, empty where there is none. Total."""
         text = canonical(name)
         tokens = self._tokens(text)
-        sequence = self._sequence(tokens)
         mask = self.column(modality)
-        outcome = self._outcome(sequence, mask, text.text)
+        outcome = self._outcome_of(tokens, mask, text.text)
         kept = [token for token in tokens if not self._is_noise(token)]
         spans = self._spans(name, text, tokens, outcome, mask)
         by_index = dict(zip(tokens, spans, strict=True))
@@ -105,7 +106,7 @@ class Reader:
         """The same without spans, for bulk: the outcome, and what nothing explains."""
         text = canonical(name)
         tokens = self._tokens(text)
-        outcome = self._outcome(self._sequence(tokens), self.column(modality), text.text)
+        outcome = self._outcome_of(tokens, self.column(modality), text.text)
         return outcome, self._unexplained(text.text, tokens)
 
     def _unexplained(self, text: str, tokens: list[Token]) -> Unexplained:
@@ -140,6 +141,34 @@ class Reader:
     def _sequence(self, tokens: list[Token]) -> tuple[int, ...]:
         noise = self._noise
         return tuple([token.form for token in tokens if token.form == UNEXPLAINED or not noise[token.form]])
+
+    def _outcome_of(self, tokens: list[Token], mask: int, text: str) -> Outcome:
+        """What the words say. A part that a bracket names with a complaint, 头颅CT平扫(颈部外伤), is history where the name
+        says a part without it; a person decides whether it is an exam more."""
+        sequence = self._sequence(tokens)
+        outcome = self._outcome(sequence, mask, text)
+        if len(outcome.exams) < 2 or not (told := self._histories(tokens)):
+            return outcome
+        bare = tuple(UNEXPLAINED if at in told else form for at, form in enumerate(sequence))
+        other = self._outcome(bare, mask, text)
+        if not other.exams or {exam.code for exam in other.exams} == {exam.code for exam in outcome.exams}:
+            return outcome
+        return Outcome(other.exams, (*other.issues, ("conflict_part", told, "")))
+
+    def _histories(self, tokens: list[Token]) -> tuple[int, ...]:
+        """Places, in the sequence, of the parts in brackets that a complaint stands behind."""
+        found, depth, at = [], 0, 0
+        for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+            word = None if token.form == UNEXPLAINED else self.lexer.words[token.form]
+            if word is not None:
+                depth += (word.kind == "open") - (word.kind == "close")
+            if depth > 0 and word is not None and _names_part(word) and self._complains(after):
+                found.append(at)
+            at += token.form == UNEXPLAINED or not self._noise[token.form]
+        return tuple(found)
+
+    def _complains(self, token: Token | None) -> bool:
+        return token is not None and token.form != UNEXPLAINED and self.lexer.words[token.form].noise == COMPLAINT
 
     def _outcome(self, sequence: tuple[int, ...], mask: int, text: str) -> Outcome:
         if len(text) > LONGEST:
@@ -272,7 +301,22 @@ class Reader:
             issues = [issue for issue in issues if issue[0] != "missing_part"]
         if not merged and not issues:
             issues.append(("missing_part", (), ""))
+        issues.extend(
+            ("combo_unclear", (), exam.part) for at, exam in enumerate(merged) if self._apart(exam, merged[:at])
+        )
         return Outcome(tuple(merged), tuple(dict.fromkeys(issues)))
+
+    def _apart(self, exam: Exam, before: list[Exam]) -> bool:
+        """Whether a film and one before it are views that the edition has an item for together: 颈椎正位,侧位."""
+        if exam.family != "DR" or not exam.extra or not before:
+            return False
+        stock, views = self.stock.part("DR", exam.part), self.stock.views(exam.extra)
+        offered = stock.sides.get(exam.side, {}) if stock is not None else {}
+        return any(
+            (each.family, each.part, each.side) == ("DR", exam.part, exam.side)
+            and views | self.stock.views(each.extra) in offered
+            for each in before
+        )
 
     def _joins(self, exam: Exam, merged: list[Exam]) -> bool:
         """Whether an exam is one with an exam before it, which is then changed in its place.
@@ -329,3 +373,9 @@ def _may_share(before: list[Exam], line: list[Exam]) -> bool:
         return False
     unsaid = "plain_scan_default" in before[-1].rules and not before[-1].extra
     return unsaid and ("增强" in line[0].scan or (bool(line[0].extra) and line[0].family == "CT"))
+
+
+def _names_part(word: Word) -> bool:
+    """Whether a word says a part, with or without its side, and nothing else."""
+    slots = {slot for meaning in word.meanings for slot, _ in meaning.slots}
+    return "part" in slots and slots <= PART_OR_SIDE

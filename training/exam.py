@@ -180,7 +180,7 @@ class ExamWriter:
         said = self._forms.pick(chance, "scan", scan, "US")
         if any(word in said for word in ("超", "ELASTO", "CEUS")):
             return said
-        return f"{said}{routine}" if chance.random() < 0.6 else f"{routine}{said}"
+        return self._shapes.orders.US_scan.pick(chance).format(said=said, routine=routine)
 
     def _position(self, chance: random.Random, wording: Wording) -> str:
         forms = self._forms

@@ -28,6 +28,7 @@ from training.wordings import Meaning, Wordings
 
 CHUNK = 1000
 TRIES = 50
+RAREST = 0.25  # of the mean weight of a family's items
 Kind = Literal["one", "several", "refusal"]
 
 
@@ -117,7 +118,7 @@ class Generator:
             share = len(each) ** 0.5  # between parts alike (1) and items alike (their number)
             share *= self.shapes.times(part.removeprefix("移动DR"))
             pairs[family] += [(weight / total * share, meaning) for weight, meaning in each]
-        return {family: Weighted(each) for family, each in pairs.items()}
+        return {family: Weighted(_with_floor(each)) for family, each in pairs.items()}
 
     def _draw(self, chance: random.Random, family: str) -> Meaning:
         """An item of a family, or of any."""
@@ -284,3 +285,9 @@ class Generator:
         if share < column.said + column.department and style != "US":
             return chance.choice(column.departments)
         return ""
+
+
+def _with_floor(pairs: list[tuple[float, Meaning]]) -> list[tuple[float, Meaning]]:
+    """The weights, none of them below a share of their mean: a rare item has to be learnt too."""
+    least = RAREST * sum(weight for weight, _ in pairs) / len(pairs)
+    return [(max(weight, least), meaning) for weight, meaning in pairs]

@@ -43,3 +43,12 @@ def joint_of(chance: random.Random, shapes: Shapes, texts: Sequence[str]) -> str
     if not joint and any(text[:1].isascii() or text[-1:].isascii() for text in texts):
         return "+"
     return joint or ("" if chance.random() < 0.4 else "+")
+
+
+def mixed(chance: random.Random, shapes: Shapes, joint: str, texts: Sequence[str]) -> str:
+    """The texts with what stands between them, now and then with something else at one place: 平扫+DWI及MRA."""
+    out = texts[0]
+    for at in range(1, len(texts)):
+        other = len(texts) > 2 and chance.random() < shapes.several.mixed_joints
+        out += (joint_of(chance, shapes, texts[at - 1 : at + 1]) if other else joint) + texts[at]
+    return out

@@ -43,6 +43,11 @@ class PartViews:
             return None
         if any("站立" in each or "负重" in each for each in views):  # said of both
             return None
+        return self.told(chance, chosen)
+
+    def told(self, chance: random.Random, chosen: Sequence[Meaning]) -> Made | None:
+        """A name of these views of one part; None where one of them has no word."""
+        joined = {view for each in chosen for view in views_of(each.slots.position, self._lexicon)}
         drawn = [self._writer.words(chance, each.wordings[0][1]) for each in chosen]
         said = [words.position for words in drawn]
         position = joint_of(chance, self._shapes, said).join(said)

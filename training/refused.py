@@ -12,9 +12,12 @@ from training.exam import ExamWriter
 from training.forms import Forms
 from training.noise import Noise
 from training.shapes import Refusals, Shapes, Weighted
-from training.wordings import Meaning, Wording, Wordings, sided_only
+from training.wordings import UNSPECIFIED, Meaning, Wording, Wordings, sided_only, views_of
 
 Refused = tuple[str, str]  # text, family ("" where none is said)
+
+
+ANY_PART = ("随机", "站立", "负重", "立", "卧", "仰卧")  # how the patient is: said of any part
 
 
 class Refuser:
@@ -44,6 +47,7 @@ class Refuser:
             key = (wordings.style(meaning.item), meaning.slots.part)
             self._by_part.setdefault(key, []).append(meaning)
         self._lacking = self._uncatalogued_parts(lexicon)
+        self._foreign_views = self._views_of_others(lexicon)
         self._headings = self._bare_headings(lexicon)
         self._scans = [each for each in forms.elements("scan", "US") if each != "常规"]
 
@@ -80,6 +84,37 @@ class Refuser:
             wording = replace(wording, position="", views=())
         words = self._writer.words(chance, wording, side="")
         return self._writer.write(chance, words.changed(mod=words.mod or wording.word)), words.wording.family
+
+    def _foreign_view(self, chance: random.Random) -> Refused:
+        """A view that the edition has of other parts only: 胸椎双斜位."""
+        foreign: list[str] = []
+        while not foreign:
+            meaning = self._draw(chance, "XR")
+            if meaning.slots.word == "DR" and self._wordings.style(meaning.item) == "XR":
+                foreign = self._foreign_views.get(meaning.slots.part, [])
+        wording = replace(meaning.wordings[0][1], position=chance.choice(foreign), views=())
+        return self._writer.write(chance, self._writer.words(chance, wording)), "XR"
+
+    def _views_of_others(self, lexicon: Lexicon) -> dict[str, list[str]]:
+        """Of each part of plain films: positions that share no view with its items and that nothing falls back from."""
+        fallen = {(row.part, view) for row in lexicon.position_fallbacks for view in row.position.split(";")}
+        fallen |= {(home.part, home.position) for home in lexicon.position_homes}
+        items = {position for (style, _), its in self._wordings.positions.items() if style == "XR" for position in its}
+        found = {}
+        for (style, part), its in self._wordings.positions.items():
+            if style != "XR" or part == UNSPECIFIED or not any(its):
+                continue
+            own = {view for position in its for view in views_of(position, lexicon)}
+            found[part] = sorted(
+                position
+                for position in items
+                if position
+                and not own & set(views_of(position, lexicon))
+                and not {(part, position), ("*", position)} & fallen
+                and not position.startswith(ANY_PART)
+                and not ("斜" in position and any("斜" in view for view in own))
+            )
+        return found
 
     def _heading(self, chance: random.Random) -> Refused:
         """A region of which the edition has organs only, none of them said: 浅表淋巴结彩超."""
@@ -156,6 +191,7 @@ class Refuser:
                 for row in lexicon.headings
                 for family in row.modality.split("/")
                 if family in ("CT", "MR", "US")
+                and (row.members == "*" or ";" in row.members)
                 and (family, row.heading) not in fallen
                 and (family, row.heading) not in self._by_part
                 and self._forms.has("part", row.heading, family)

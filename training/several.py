@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from standard.item_slots import ItemSlots
 from standard.lexicon import Lexicon
+from training.bundles import Bundles
 from training.exam import OTHER_PARTS, ExamWriter, Words, compose
 from training.forms import Forms
-from training.joined import CLEAR_ORDERS, Made, by_part, joint_of
+from training.joined import CLEAR_ORDERS, Made, by_part, joint_of, mixed
 from training.noise import Noise
 from training.part_scans import PartScans
 from training.part_views import PartViews
@@ -75,8 +76,10 @@ class Several:
             for element in forms.elements("part", family)
             if ";" in element
         ]
-        self._scans = PartScans(lexicon, shapes, wordings, writer, self._by_part).make
-        self._views = PartViews(lexicon, shapes, writer, forms, self._by_part).make
+        self._bundles = Bundles(self._by_part)
+        self._part_scans = PartScans(lexicon, shapes, wordings, writer, self._by_part)
+        self._part_views = PartViews(lexicon, shapes, writer, forms, self._by_part)
+        self._scans, self._views = self._part_scans.make, self._part_views.make
 
     def make(self, chance: random.Random) -> Made | None:
         """A name of several exams; None where the drawn ones do not go together."""
@@ -87,10 +90,33 @@ class Several:
     # -- modes -----------------------------------------------------------------------------------------------------
 
     def _independent(self, chance: random.Random) -> Made | None:
+        """Exams that have nothing to do with each other, each in its own words."""
         count = self._shapes.several.exams.pick(chance)
         meanings = self._drawn(chance, count, chance.random() >= self._shapes.several.other_family)
+        return None if meanings is None else self._each_in_its_words(chance, meanings)
+
+    def _bundle(self, chance: random.Random) -> Made | None:
+        """Exams that are ordered together day by day: each in its own words, or the parts of one scan."""
+        meanings = self._bundles.draw(chance)
         if meanings is None:
             return None
+        first, style = meanings[0].slots, self._wordings.style(meanings[0].item)
+        if chance.random() < 0.7:
+            places = {(each.slots.family, each.slots.side, each.slots.part) for each in meanings}
+            if style in ("CT", "MR") and self._part_scans.fits(meanings[0], meanings):
+                return self._part_scans.told(chance, style, meanings[0], meanings)
+            if style == "XR" and len(places) == 1:
+                return self._part_views.told(chance, meanings)
+        alike = all(
+            (each.slots.family, each.slots.scan, each.slots.post, each.slots.position, each.slots.subitem)
+            == (first.family, first.scan, first.post, first.position, "")
+            for each in meanings
+        )
+        if alike and chance.random() < 0.6 and not any(each.slots.part in self._vessel_parts for each in meanings):
+            return self._of_parts(chance, meanings)
+        return self._each_in_its_words(chance, meanings)
+
+    def _each_in_its_words(self, chance: random.Random, meanings: Sequence[Meaning]) -> Made:
         drawn = [self._writer.words(chance, self._plain(chance, each, idioms=True)) for each in meanings]
         families = {words.wording.family for words in drawn}
         if len(families) > 1:
@@ -118,7 +144,7 @@ class Several:
         if family and not any(words.mod for words in drawn):
             implied = frozenset.intersection(*(words.implied for words in drawn)) or implied
         said = frozenset({family}) if any(words.mod for words in drawn) and family else implied
-        return joint.join(texts), tuple(codes), family, said
+        return mixed(chance, self._shapes, joint, texts), tuple(codes), family, said
 
     def _other_part(self, words: Words, codes: list[str]) -> str:
         """The item of no named part with the scan of an exam, where it has one and is not among the codes."""
@@ -149,8 +175,11 @@ class Several:
             same = self._same_scan(style, slots, other)
             if same is not None and all(self._apart(each, same) for each in meanings):
                 meanings.append(same)
-        if len(meanings) < 2:
-            return None
+        return self._of_parts(chance, meanings) if len(meanings) > 1 else None
+
+    def _of_parts(self, chance: random.Random, meanings: Sequence[Meaning]) -> Made:
+        """The parts of one scan or view, said one after the other."""
+        slots = meanings[0].slots
         shared_side = slots.side if slots.side and all(each.slots.side == slots.side for each in meanings) else ""
         factored = bool(shared_side) and chance.random() < 0.4
         words = [

@@ -135,6 +135,7 @@ class Orders(_Table):
     US: Words
     NM: Words
     US_price: list[str]
+    US_scan: Words
     side: Words
     side_last: Words
     english: Words
@@ -161,6 +162,7 @@ class SeveralShapes(_Table):
     other_family: float
     same_words: float
     part_again: float
+    mixed_joints: float
     view_list: float
     beside: dict[str, list[str]]
     scans: dict[str, float]

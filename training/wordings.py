@@ -20,6 +20,7 @@ from training.shapes import Shapes
 UNSPECIFIED = "非指定部位"
 USUAL_VIEWS = ("正、侧位", "正、斜位", "正位")  # of a film that names none, the usual one first
 RANDOM_VIEW = "随机位"
+SHORT = 3  # characters of a part that an idiom says once more
 PLAIN_OR_CONTRAST = ("平扫", "增强", "平扫+增强")
 STYLES = {"RF": "RF", "MG": "MG", "PET/CT": "NM", "PET/MR": "NM", "SPECT": "NM", "DR": "XR"}
 
@@ -75,14 +76,20 @@ class Wordings:
         self.sides: dict[tuple[str, str], set[str]] = defaultdict(set)  # (style, part) -> sides that it has
         self.scans: dict[tuple[str, str], set[str]] = defaultdict(set)  # (style, part) -> scans
         self.positions: dict[tuple[str, str], set[str]] = defaultdict(set)  # (style, part) -> positions
+        self._offered: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)  # -> scans with post-processing
         for code, slots in self.slots.items():
             style = self.style(catalogue.items[code])
             self.codes.setdefault(self._key(style, slots), code)
             self.sides[style, slots.part].add(slots.side)
             self.scans[style, slots.part].add(slots.scan)
             self.positions[style, slots.part].add(slots.position)
+            self._offered[style, slots.part].add((slots.scan, slots.post))
         inherent = {row.post for row in lexicon.inherent}
         # an analysis that has an item without any scan: said alone it is that one
+        self._short_parts: dict[str, list[str]] = defaultdict(list)  # of films
+        for form in lexicon.of("part"):
+            if len(form.surface) <= SHORT and (not form.modality or "XR" in form.modality) and not form.certainty:
+                self._short_parts[form.element].append(form.surface)
         self._nuclear = {form.element for form in lexicon.of("part") if not form.modality or "NM" in form.modality}
         self._parts_of: dict[str, set[str]] = defaultdict(set)  # of each sub-item
         for slots in self.slots.values():
@@ -256,7 +263,7 @@ class Wordings:
                 continue
             part = slots.part if row.part == "*" else row.part
             scan = slots.scan if row.scan == "*" else row.scan
-            if scan in self.scans[own.style, part] or (part, scan) == (slots.part, slots.scan):
+            if (scan, slots.post) in self._offered[own.style, part] or (part, scan) == (slots.part, slots.scan):
                 continue
             said = "" if own.style == "US" and scan == "常规" else scan
             yield (1.0 if row.certainty else 4.0), replace(own, part=part, scan=said or slots.scan, plain=False)
@@ -280,7 +287,10 @@ class Wordings:
             if "part" not in said or not self._says(said, mine, own):
                 continue
             chest = own.style == "XR" and own.position == "正位"  # 胸片 is 胸部正位
-            yield replace(
+            texts = [row.surface]
+            if own.side and "side" in said:  # what the idiom says, said once more: 左手腕骨龄
+                texts += [f"{own.side}{part}{row.surface}" for part in self._short_parts[own.part]]
+            idiom = replace(
                 own,
                 part="",
                 side="" if "side" in said else own.side,
@@ -289,9 +299,9 @@ class Wordings:
                 position="" if "position" in said or chest else own.position,
                 way="" if "way" in said else own.way,
                 subitem="" if "subitem" in said else own.subitem,
-                text=row.surface,
                 plain=False,
             )
+            yield from (replace(idiom, text=text) for text in texts)
 
     def _says(self, said: Mapping[str, str], mine: Mapping[str, str], own: Wording) -> bool:
         for slot, element in said.items():

@@ -14,8 +14,9 @@ from standard import load_catalogue
 from standard.errors import InputError
 
 DATA = Path(__file__).parent.parent.parent / "evals" / "data"
-UNSEEN = DATA / "sixth-unseen-forms.tsv"  # no table was corrected by it: what it says is an estimate
-ROWS = read_gold(sorted(set(DATA.glob("*.tsv")) - {UNSEEN}))
+# no table was corrected by these: what they say is an estimate
+UNSEEN = [DATA / "sixth-unseen-forms.tsv", DATA / "seventh-house-styles.tsv"]
+ROWS = read_gold(sorted(set(DATA.glob("*.tsv")) - set(UNSEEN)))
 
 
 @pytest.mark.parametrize("hidden", [False, True], ids=["with modality", "modality hidden"])
@@ -41,7 +42,7 @@ def test_every_code_of_the_labels_is_an_item() -> None:
     catalogue = load_catalogue("3.8.2")
     unknown = [
         (row.id, code)
-        for row in [*ROWS, *read_gold([UNSEEN])]
+        for row in [*ROWS, *read_gold(UNSEEN)]
         for codes in row.alternatives
         for code in codes
         if code not in catalogue.items
@@ -55,7 +56,7 @@ def test_no_name_is_an_example_of_a_table() -> None:
     lexicon = load_lexicon()
     examples = {row.example for table in (lexicon.forms, lexicon.idioms, lexicon.patterns) for row in table}
     examples |= {row.example for table in (lexicon.groups, lexicon.devices) for row in table}
-    assert {row.name for row in [*ROWS, *read_gold([UNSEEN])]} & examples == set()
+    assert {row.name for row in [*ROWS, *read_gold(UNSEEN)]} & examples == set()
 
 
 @pytest.mark.parametrize(
