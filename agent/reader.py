@@ -143,8 +143,8 @@ class Reader:
         return tuple([token.form for token in tokens if token.form == UNEXPLAINED or not noise[token.form]])
 
     def _outcome_of(self, tokens: list[Token], mask: int, text: str) -> Outcome:
-        """What the words say. A part that a bracket names with a complaint, 头颅CT平扫(颈部外伤), is history where the name
-        says a part without it; a person decides whether it is an exam more."""
+        """What the words say. A part that a bracket names with a complaint, 头颅CT平扫(颈部外伤), is history where the
+        name says a part without it; a person decides whether it is an exam more."""
         sequence = self._sequence(tokens)
         outcome = self._outcome(sequence, mask, text)
         if len(outcome.exams) < 2 or not (told := self._histories(tokens)):
