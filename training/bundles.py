@@ -25,13 +25,15 @@ class Order:
     style: str
     part: str
     said: str
-    subitem: str
+    subitem: str = ""
 
     @classmethod
     def read(cls, text: str) -> Order:
         """STYLE|part|scan or position[|sub-item]. ValueError where it is none."""
-        style, part, said, *subitem = text.split("|")
-        return cls(style, part, said, *(subitem or [""]))
+        fields = text.split("|")
+        if len(fields) not in (3, 4):
+            raise ValueError(text)
+        return cls(*fields)
 
     def items(self, by_part: ByPart, scan: str) -> dict[str, Meaning]:
         """The items of this order by their side; `scan` in place of *."""
@@ -59,14 +61,18 @@ class Bundles:
         self._rows = Weighted(pairs)
 
     def _checked(self, number: int, row: Mapping[str, str]) -> tuple[Order, ...]:
+        exams = row["exams"].split(";")
         try:
-            orders = tuple(Order.read(each) for each in row["exams"].split(";"))
-            lacking = [each for each in orders if not each.items(self._by_part, PLAIN_OR_CONTRAST[0])]
-        except ValueError:
-            lacking, orders = [Order.read("|".join((row["exams"], "", "")))], ()
-        if lacking or len(orders) < 2:
-            each = lacking[0] if lacking else row["exams"]
-            problem = (f"标准中没有 {each}", f"the edition has no {each}")
+            orders = tuple(map(Order.read, exams))
+        except ValueError as error:
+            problem = ("一项应写作 类别|部位|扫描或体位", "an exam is written STYLE|part|scan or position")
+            raise DataError(FILE.name, number, "exams", row["exams"], problem) from error
+        for said, order in zip(exams, orders, strict=True):
+            if not order.items(self._by_part, PLAIN_OR_CONTRAST[0]):
+                problem = (f"标准中没有 {said}", f"the edition has no {said}")
+                raise DataError(FILE.name, number, "exams", row["exams"], problem)
+        if len(orders) < 2:
+            problem = ("至少要有两项", "it takes two exams at least")
             raise DataError(FILE.name, number, "exams", row["exams"], problem)
         return orders
 
