@@ -74,10 +74,11 @@ def _finish(model: Decoder, tree: AnswerTree, questions: Sequence[Sequence[int]]
         logprobs = torch.log_softmax(model.logits(states), -1)
         for at, row in zip(open_ones, logprobs, strict=True):
             answer = found[at]
+            assert answer.node is not None
             allowed = answer.allowed(tree)
             values = row[allowed]
             best = int(values.argmax())
-            if len(allowed) > 1:  # what cannot be otherwise is no choice
+            if len(answer.node.children) > 1:  # where the tree goes on in one way only, there is no choice
                 answer.logprob += float(values[best])
             answer.take(allowed[best], tree)
     assert all(math.isfinite(each.logprob) for each in found)

@@ -64,13 +64,12 @@ def test_killed_and_resumed_is_the_same_and_llama_cpp_answers_as_pytorch(tmp_pat
     names = 60_000
     command = [sys.executable, str(Path(__file__).with_name("tiny.py")), str(tmp_path / "killed"), str(names)]
     run = {"cwd": ROOT, "env": {"PYTHONPATH": str(ROOT), "PATH": ""}, "text": True, "stdout": subprocess.PIPE}
-    killed = subprocess.Popen([*command, str(tmp_path / "a.pt")], **run)  # type: ignore[call-overload]
-    for line in killed.stdout:
-        learnt, saved = map(int, line.split())
-        if saved > names // 4 and learnt > saved:
-            break
-    killed.kill()
-    killed.wait()
+    with subprocess.Popen([*command, str(tmp_path / "a.pt")], **run) as killed:  # type: ignore[call-overload]
+        for line in killed.stdout:
+            learnt, saved = map(int, line.split())
+            if saved > names // 4 and learnt > saved:
+                break
+        killed.kill()
     assert not (tmp_path / "a.pt").exists()
     subprocess.run([*command, str(tmp_path / "a.pt")], check=True, **run)
     trainer = tiny.tiny_trainer(tmp_path / "whole", names, checkpoint=1e9)
@@ -123,7 +122,7 @@ def _same_in_llama_cpp(trainer: Any, folder: Path) -> None:
     torch_answers = answers(model, maker.tree, [maker.question(name.name, name.modality) for name in asked])
     equal = 0
     for name, answer in zip(asked, torch_answers, strict=True):
-        walk = walked.walk(name.name, name.modality)
+        walk = walked.walk(name.name, name.modality, runner_up=False)  # with it, the likelier of the two as a whole
         if list(walk.tokens) == answer.tokens:
             equal += 1
             assert abs(walk.logprob - answer.logprob) < 0.05

@@ -75,9 +75,9 @@ def test_steps_are_the_same_from_any_place(maker: RowMaker) -> None:
 
 
 def test_rows_of_a_step_are_about_equally_long(maker: RowMaker) -> None:
-    names = Generator(load_catalogue(), load_lexicon(), 0).names(2000)
+    names = Generator(load_catalogue(), load_lexicon(), 0).names(8000)
     steps = cut((maker.row(name) for name in names), 100)
-    assert sum(map(len, steps)) == 2000
+    assert sum(map(len, steps)) == 8000
     lengths = [[len(row.tokens) for row in step] for step in steps]
     assert max(lengths[0]) <= min(lengths[1])
     assert sum(max(each) * len(each) for each in lengths) < 1.1 * sum(map(sum, lengths))
