@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from sqlalchemy.engine import URL
 
 from agent.store import Store, open_url
 from tests.store.postgres import Server, binaries, running
-from tests.store.world import World
+from tests.store.world import World, clean
 
 
 @pytest.fixture(scope="session")
@@ -25,25 +24,24 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def ready_postgresql(server: Server) -> str:
-    """A database at the newest schema, to copy."""
-    url = server.create()
-    open_url(url).close()
-    assert url.database is not None
-    return url.database
+def on_postgresql(server: Server) -> Iterator[Store]:
+    """A store that the tests share, each of which finds it empty: what is compiled stays compiled."""
+    store = open_url(server.create())
+    yield store
+    store.close()
 
 
 @pytest.fixture(scope="session")
-def ready_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same as a file."""
-    path = tmp_path_factory.mktemp("ready") / "yingma.db"
-    open_url(URL.create("sqlite", database=str(path))).close()
-    return path
+def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """The same in a file."""
+    store = open_url(URL.create("sqlite", database=str(tmp_path_factory.mktemp("shared") / "yingma.db")))
+    yield store
+    store.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
-    """Where a database without tables is."""
+    """Where a database of the test's own is, without tables."""
     if request.param == "sqlite":
         yield URL.create("sqlite", database=str(tmp_path / "yingma.db"))
         return
@@ -54,25 +52,11 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
-    """Where a database with tables and no rows is."""
-    if request.param == "sqlite":
-        path = tmp_path / "yingma.db"
-        shutil.copy(request.getfixturevalue("ready_sqlite"), path)
-        yield URL.create("sqlite", database=str(path))
-        return
-    server: Server = request.getfixturevalue("server")
-    url = server.create(request.getfixturevalue("ready_postgresql"))
-    yield url
-    server.drop(url)
-
-
-@pytest.fixture
-def store(url: URL) -> Iterator[Store]:
-    """An open store."""
-    found = open_url(url)
-    yield found
-    found.close()
+def store(request: pytest.FixtureRequest) -> Store:
+    """A store without rows."""
+    found: Store = request.getfixturevalue(f"on_{request.param}")
+    clean(found)
+    return found
 
 
 @pytest.fixture

@@ -13,10 +13,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
 
 from agent.store import Entry, Order, Rules, Store, decide, open_job, open_url, put
 from tests.store.world import CHEST, START, answer
@@ -34,35 +38,37 @@ class Fuse:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def armed(url: str, moments: int) -> tuple[Store, Fuse]:
-    store = open_url(make_url(url))
-    fuse = Fuse(moments)
-    event.listen(store.engine, "after_cursor_execute", fuse.touch)
-    event.listen(store.engine, "commit", fuse.touch)
-    return store, fuse
+def warm(store: Store, work: Any) -> None:
+    """Do the work once and take it back, so that the processes to come find its statements compiled."""
+
+    def undone(session: Any) -> None:
+        work(session)
+        raise ZeroDivisionError
+
+    with suppress(ZeroDivisionError):
+        store.write(undone)
+    store.close()
 
 
-def settle(store: Store, user: int, cluster: int) -> str:
+def settle(session: Session, user: int, cluster: int) -> str:
     order = Order(cluster, 1, "settle", f"key-{cluster}", (CHEST,))
-    rules = Rules(lambda code: True)
-    return store.write(lambda session: decide(session, rules, user, order, START)).result
+    return decide(session, Rules(lambda code: True), user, order, START).result
 
 
-def put_in(store: Store, names: list[str]) -> None:
-    def operation(session: Any) -> None:
-        job = open_job(session, "job", START)
-        put(session, job.id or 0, [Entry(answer(name), 3) for name in names], START)
-
-    store.write(operation)
+def put_in(session: Session, names: list[str]) -> None:
+    job = open_job(session, "job", START)
+    put(session, job.id or 0, [Entry(answer(name), 3) for name in names], START)
 
 
-def attempt(url: str, moments: int, work: Any) -> tuple[bool, bool]:
+def attempt(store: Store, moments: int, work: Any) -> tuple[bool, bool]:
     """Whether a process that dies at a moment lived, and whether it said that its work was done."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        store, fuse = armed(url, moments)
-        work(store)
+        fuse = Fuse(moments)
+        event.listen(store.engine, "after_cursor_execute", fuse.touch)
+        event.listen(store.engine, "commit", fuse.touch)
+        store.write(work)
         fuse.touch()
         os.write(writing, b"ok")
         store.close()
@@ -76,26 +82,26 @@ def attempt(url: str, moments: int, work: Any) -> tuple[bool, bool]:
 
 
 def main(url: str, user: int, kind: str, *rest: str) -> None:
-    if kind == "each":
-        for moments, cluster in enumerate(map(int, rest), 1):
-            lived, said = attempt(url, moments, lambda store, number=cluster: settle(store, user, number))
-            print(moments, cluster, "lived" if lived else "died", "ok" if said else "-", flush=True)
-            if lived:
-                return
-        raise AssertionError("too few clusters")
-    if kind == "put":
-        step, names = int(rest[0]), list(rest[1:])
-        answer(names[0])  # what is slow to load is loaded before the first process
-        moments, lived = 1, False
-        while not lived:
-            lived, said = attempt(url, moments, lambda store: put_in(store, names))
-            print(moments, "-", "lived" if lived else "died", "ok" if said else "-", flush=True)
-            moments += step
-        return
     store = open_url(make_url(url))
-    for cluster in map(int, rest):
-        assert settle(store, user, cluster) == "ok"
-        print("ok", cluster, flush=True)
+    if kind == "many":
+        for cluster in map(int, rest):
+            assert store.write(lambda session, number=cluster: settle(session, user, number)) == "ok"
+            print("ok", cluster, flush=True)
+        return
+    works: Iterator[tuple[int, str, Any]]
+    if kind == "each":
+        works = ((at, each, lambda s, number=int(each): settle(s, user, number)) for at, each in enumerate(rest, 1))
+        warm(store, lambda session: settle(session, user, int(rest[0])))
+    else:
+        step, names = int(rest[0]), list(rest[1:])
+        works = ((at, "-", lambda session: put_in(session, names)) for at in count(1, step))
+        warm(store, lambda session: put_in(session, names))
+    for moments, cluster, work in works:
+        lived, said = attempt(store, moments, work)
+        print(moments, cluster, "lived" if lived else "died", "ok" if said else "-", flush=True)
+        if lived:
+            return
+    raise AssertionError("too few clusters")
 
 
 if __name__ == "__main__":

@@ -36,11 +36,11 @@ class Server:
         """Where a database is."""
         return URL.create("postgresql+psycopg", OWNER, database=database, query={"host": str(self.folder)})
 
-    def create(self, template: str | None = None) -> URL:
-        """A new database, empty or a copy."""
+    def create(self) -> URL:
+        """A new database."""
         self._made += 1
         name = f"yingma_{self._made}"
-        self._run(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+        self._run(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def drop(self, url: URL) -> None:

@@ -23,7 +23,7 @@ def started(world: World, *words: object) -> subprocess.Popen[str]:
 
 
 def finished(process: subprocess.Popen[str]) -> list[list[str]]:
-    out, err = process.communicate()
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     return [line.split() for line in out.splitlines()]
 
@@ -81,7 +81,7 @@ def test_a_writer_that_is_killed_from_outside(world: World) -> None:
     assert process.stdout is not None
     said = [int(process.stdout.readline().split()[1]) for _ in range(MANY // 4)]
     process.kill()
-    out, _ = process.communicate()
+    out, _ = process.communicate(timeout=120)
     said += [int(line.split()[1]) for line in out.splitlines()]
     there = settled(world)
     assert set(said) <= there

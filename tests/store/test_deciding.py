@@ -67,7 +67,7 @@ def test_two_at_once_on_one_cluster(world: World) -> None:
     world.put(ANKLE)
     seen = world.cluster()
     people = [world.person("reviewer") for _ in range(4)]
-    met = threading.Barrier(len(people))
+    met = threading.Barrier(len(people), timeout=60)
     results: list[str] = []
 
     def work(user: int) -> None:
@@ -85,7 +85,7 @@ def test_two_at_once_on_one_cluster(world: World) -> None:
 
 def test_one_order_sent_twice_at_once(world: World) -> None:
     world.put(ANKLE)
-    li, seen, met = world.person("reviewer"), world.cluster(), threading.Barrier(3)
+    li, seen, met = world.person("reviewer"), world.cluster(), threading.Barrier(3, timeout=60)
     results: list[str] = []
 
     def work() -> None:

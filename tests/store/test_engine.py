@@ -77,13 +77,13 @@ def test_what_cannot_be_opened_is_told_in_a_sentence(make: object, tmp_path: Pat
     assert "\n" not in caught.value.en
 
 
-def test_a_newer_database_is_left_alone(url: URL) -> None:
-    store = open_url(url)
+def test_a_newer_database_is_left_alone(empty: URL) -> None:
+    store = open_url(empty)
     with store.writing() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     store.close()
     with pytest.raises(StoreError) as caught:
-        open_url(url)
+        open_url(empty)
     assert "9999" in caught.value.en
     assert head() in caught.value.zh
     assert "更新版本" in caught.value.zh
@@ -122,7 +122,7 @@ def test_two_that_wait_for_each_other_both_come_through(store: Store) -> None:
     """On PostgreSQL one of them is broken off, and runs anew; on SQLite they queue from the start."""
     with store.writing() as session:
         session.add_all([Institution(key=key, name="") for key in "ab"])
-    met = threading.Barrier(2)
+    met = threading.Barrier(2, timeout=60)
     runs: list[str] = []
 
     def change(first: str, second: str) -> None:

@@ -164,8 +164,8 @@ def test_rows_of_the_first_schema_come_through(empty: URL) -> None:
     store.close()
 
 
-def test_what_a_database_has_is_what_the_models_say(url: URL) -> None:
-    store = open_url(url)
+def test_what_a_database_has_is_what_the_models_say(empty: URL) -> None:
+    store = open_url(empty)
     with store.reading() as session:
         options = {"compare_type": True, "include_object": lambda *what: what[2] != "index"}
         context = MigrationContext.configure(session.connection(), opts=options)
@@ -175,7 +175,7 @@ def test_what_a_database_has_is_what_the_models_say(url: URL) -> None:
     with store.writer.begin() as connection:  # made anew from the models
         for table in (*reversed(Base.metadata.sorted_tables), "alembic_version"):
             connection.execute(
-                text(f"DROP TABLE {table} CASCADE" if "postgres" in url.drivername else f"DROP TABLE {table}")
+                text(f"DROP TABLE {table} CASCADE" if "postgres" in empty.drivername else f"DROP TABLE {table}")
             )
         Base.metadata.create_all(connection)
     with store.reading() as session:
@@ -205,7 +205,7 @@ def test_steps_are_one_line_and_none_leads_back() -> None:
 
 
 def test_two_that_open_an_empty_database_at_once(empty: URL) -> None:
-    met = threading.Barrier(3)
+    met = threading.Barrier(3, timeout=60)
     stores: list[Store] = []
 
     def open_it() -> None:

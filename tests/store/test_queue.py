@@ -8,16 +8,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
-from agent.store import Filter, card, names_of, peek, release, renew
+from agent.store import Entry, Filter, card, names_of, peek, release, renew
 from agent.store.queue import LEASE, _filtered
 from agent.store.schema import Cluster
-from tests.store.world import ANKLE, CONFLICT, SURE, World, distinct
+from tests.store.world import ANKLE, CONFLICT, SURE, World, answer, distinct
 
 
 def filled(world: World, number: int = 6) -> list[int]:
     """Clusters with 1, 2, 3, … exams; their ids, the most exams first."""
-    for exams, name in enumerate(distinct(number), 1):
-        world.put(name, exams=exams)
+    world.put_entries([Entry(answer(name), exams) for exams, name in enumerate(distinct(number), 1)])
     found = sorted((each for each in world.clusters() if each.status == "open"), key=lambda each: -each.priority)
     assert len(found) == number
     return [each.id or 0 for each in found]
@@ -69,7 +68,7 @@ def test_a_lease_does_not_keep_another_from_deciding(world: World) -> None:
 def test_eight_tabs_at_once_get_no_cluster_twice(world: World) -> None:
     ids = filled(world, 10)
     people = [world.person("reviewer") for _ in range(8)]
-    met = threading.Barrier(8)
+    met = threading.Barrier(8, timeout=60)
     got: list[int] = []
 
     def work(user: int) -> None:

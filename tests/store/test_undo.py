@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlalchemy.engine import URL
 
 from agent.answer import Query
-from agent.store import Store, card, influence, open_url, recall, undo_batch
-from tests.store.world import ANKLE, ANKLE_NOISY, CHEST, CONFLICT, CONTRAST, HEAD, SURE, World, sure
+from agent.store import Store, card, influence, recall, undo_batch
+from tests.store.world import ANKLE, ANKLE_NOISY, CHEST, CONFLICT, CONTRAST, HEAD, SURE, World, clean, sure
 
 
 def test_one_decision_is_undone_later_and_alone(world: World) -> None:
@@ -147,16 +144,11 @@ ACTIONS = ("settle", "settle", "reject", "not_in_standard", "flag", "ask", "wide
 class Anything(RuleBasedStateMachine):
     """People do anything in any order; what must hold always holds."""
 
-    folder: Path
-    ready: Path
+    store: Store
 
     def __init__(self) -> None:
         super().__init__()
-        path = self.folder / "anything.db"
-        for each in self.folder.glob("anything.db*"):
-            each.unlink()
-        shutil.copy(self.ready, path)
-        self.store: Store = open_url(URL.create("sqlite", database=str(path)))
+        clean(self.store)
         self.world = World(self.store, share=0.3)
         self.decisions = 0
 
@@ -190,16 +182,13 @@ class Anything(RuleBasedStateMachine):
     def holds(self) -> None:
         self.world.check()
 
-    def teardown(self) -> None:
-        self.store.close()
 
-
-def test_anything_in_any_order(ready_sqlite: Path, tmp_path: Path) -> None:
-    machine = type("Here", (Anything,), {"folder": tmp_path, "ready": ready_sqlite})
+def test_anything_in_any_order(on_sqlite: Store) -> None:
+    machine = type("Here", (Anything,), {"store": on_sqlite})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=30,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,

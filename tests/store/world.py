@@ -9,7 +9,7 @@ from functools import cache
 from itertools import count, pairwise
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlmodel import col
 
 from agent.answer import Query, Suggestion
@@ -70,6 +70,23 @@ def distinct(number: int) -> tuple[str, ...]:
     raise AssertionError("too few characters")
 
 
+def clean(store: Store) -> None:
+    """Take every row out, past the triggers that forbid it; numbers begin at 1 again."""
+    tables = [table.name for table in reversed(Base.metadata.sorted_tables)]
+    with store.writer.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            connection.execute(text(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE"))
+            return
+        triggers = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")).all()
+        for name, _ in triggers:
+            connection.execute(text(f"DROP TRIGGER {name}"))
+        for table in (*tables, "sqlite_sequence"):
+            connection.execute(text(f"DELETE FROM {table}"))
+        for _, statement in triggers:
+            connection.execute(text(statement))
+
+
 def valid(code: str) -> bool:
     """Whether a code is an item's."""
     return not validate(pipeline().catalogue, code)
@@ -105,12 +122,16 @@ class World:
     def put(self, *names: str | Suggestion, job: str = "job", exams: int = 1, modality: str = "", at: str = "") -> Put:
         """Names as the pipeline answers them, at an institution, or answers."""
         given = [each if isinstance(each, Suggestion) else answer(each, modality, at) for each in names]
+        return self.put_entries([Entry(each, exams) for each in given], job)
+
+    def put_entries(self, entries: Sequence[Entry], job: str = "job") -> Put:
+        """Answers, each on so many exams."""
 
         def operation(session: Any) -> Put:
             moment = self.at()
             run = open_job(session, job, moment)
             assert run.id is not None
-            return put(session, run.id, [Entry(each, exams) for each in given], moment)
+            return put(session, run.id, entries, moment)
 
         return self.store.write(operation)
 
