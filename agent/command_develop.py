@@ -86,6 +86,7 @@ def data_files_hold() -> bool:
     from agent.columns import known_headers
     from agent.model import outcomes
     from agent.reasons import conventions, evidence_rows, reasons
+    from agent.store import states
     from prompts import load_prompt, prompt_names
     from standard import catalogue_ids, edition_ids, load_catalogue, load_edition
     from standard.lexicon import load_lexicon
@@ -100,6 +101,8 @@ def data_files_hold() -> bool:
     evidence_rows()
     known_headers()
     outcomes()
+    states.table()
+    states.words()
     for name in prompt_names():
         load_prompt(name)
     return True

@@ -26,6 +26,7 @@ def pages() -> dict[str, str]:
         "docs/settings.md": settings_page(),
         "docs/reasons.md": reasons_page(),
         "docs/slots.md": slots_page(),
+        "docs/store.md": store_page(),
     }
 
 
@@ -152,6 +153,13 @@ def slots_page() -> str:
             heads = ("characters", "slot", "中文", "English", "within", "where nothing is meant")
             parts += [*markdown(heads, rows), ""]
     return "\n".join(parts)
+
+
+def store_page() -> str:
+    """The tables of the database and the states of a cluster."""
+    from agent.store import page
+
+    return page.store_page(MADE)
 
 
 def markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

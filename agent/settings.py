@@ -21,6 +21,9 @@ from standard.errors import InputError, Lang
 PREFIX = "YINGMA_"
 FILE_NAME = "settings.toml"
 
+POSTGRESQL = ("postgresql://", "postgresql+psycopg://", "postgres://")
+SECRET = ("model_key", "database_url")
+
 Dialect = Literal["auto", "json_schema", "json_object", "json_plain"]
 
 
@@ -70,6 +73,21 @@ class Settings(BaseSettings):
     )
     lang: Lang = Field(default="zh", description="Language of messages: zh or en.")
 
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description=(
+            "PostgreSQL instead of the SQLite file in the home folder: postgresql://user:password@host/database. "
+            "Better in the environment than in the file."
+        ),
+    )
+    second_look_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description=(
+            "Share of the clusters whose first decision goes blind to a second person; 0 where one person reviews."
+        ),
+    )
     device_codes: bool = Field(
         default=False,
         description=(
@@ -160,6 +178,14 @@ class Settings(BaseSettings):
         default=0, ge=0, description="Most tokens, sent and received, in one run; 0 is no limit."
     )
 
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value().strip()
+        if url and not url.startswith(POSTGRESQL):
+            raise ValueError("postgresql://user:password@host/database, or nothing for SQLite")
+        return SecretStr(url)
+
     @field_validator("model")
     @classmethod
     def _known_model(cls, value: str) -> str:
@@ -219,7 +245,7 @@ def load_settings(**overrides: Any) -> Settings:
             if fault["type"] == "extra_forbidden":
                 faults.append((f"{name}：没有这个设置", f"{name}: there is no such setting"))
                 continue
-            secret = name == "model_key"
+            secret = name in SECRET
             value = "***" if secret else repr(fault["input"])
             where = PREFIX + name.upper()
             faults.append((f"{where}={value}：{fault['msg']}", f"{where}={value}: {fault['msg']}"))

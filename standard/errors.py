@@ -6,6 +6,7 @@
     ├── CodeError      slots or a code that the edition does not have
     ├── IndexError_    the retrieval index cannot be built or read
     ├── ModelError     the language model failed; the name goes to review, the run goes on
+    ├── StoreError     the database cannot be opened, is too new, or is busy for too long; nothing was written
     └── StoppedError   a person stopped a long run; the sentence says how it goes on
 
 Each carries one sentence in Chinese and one in English; `sentence(lang)` picks one. A bug in the program is never a
@@ -56,6 +57,10 @@ class IndexError_(YingmaError):  # noqa: N801, N818 (IndexError is Python's own)
 
 class ModelError(YingmaError):
     """A language model could not be loaded or asked."""
+
+
+class StoreError(YingmaError):
+    """The database cannot be opened, or was made by a newer version, or stays locked."""
 
 
 class StoppedError(YingmaError):

@@ -1,0 +1,75 @@
+"""The store: the database under review, memory, chat and jobs. docs/store.md shows tables and states.
+
+    open_store ──▶ Store ──▶ a session ──▶ put, next_clusters, decide, undo, recall, progress, …
+
+Every operation is a function that takes a session; what it writes is written when the transaction is committed, whole
+or not at all. Times are given in, so that nothing depends on the clock.
+"""
+
+from agent.store.columns import now
+from agent.store.deciding import Order, Outcome, Rules, Told, decide, rules_of
+from agent.store.engine import Store, open_store, open_url
+from agent.store.intake import Entry, Put, put
+from agent.store.jobs import end_job, jobs, open_job
+from agent.store.memory import Remembered, recall
+from agent.store.people import (
+    add_token,
+    add_user,
+    check_password,
+    check_token,
+    find_user,
+    revoke_token,
+    set_active,
+    set_password,
+    set_role,
+    users,
+)
+from agent.store.progress import Count, Progress, progress
+from agent.store.queue import Card, Filter, card, names_of, next_clusters, peek, release, renew
+from agent.store.undoing import Influence, influence, undo, undo_batch
+
+__all__ = [
+    "Card",
+    "Count",
+    "Entry",
+    "Filter",
+    "Influence",
+    "Order",
+    "Outcome",
+    "Progress",
+    "Put",
+    "Remembered",
+    "Rules",
+    "Store",
+    "Told",
+    "add_token",
+    "add_user",
+    "card",
+    "check_password",
+    "check_token",
+    "decide",
+    "end_job",
+    "find_user",
+    "influence",
+    "jobs",
+    "names_of",
+    "next_clusters",
+    "now",
+    "open_job",
+    "open_store",
+    "open_url",
+    "peek",
+    "progress",
+    "put",
+    "recall",
+    "release",
+    "renew",
+    "revoke_token",
+    "rules_of",
+    "set_active",
+    "set_password",
+    "set_role",
+    "undo",
+    "undo_batch",
+    "users",
+]

@@ -1,0 +1,1 @@
+"""One module a step, in order; none is changed once it has shipped."""

@@ -1,0 +1,179 @@
+"""The queue: the next clusters for a browser tab, by exams x doubt or by age, leased so that nobody gets them twice.
+
+A lease is of a tab, not of a person: the same person in two tabs gets different clusters. It runs out by itself; while
+the tab shows the cluster it renews it. A lease keeps others from being handed the cluster, never from deciding.
+What waits for a second person is never handed to who decided on it before, and is shown without what was decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Select, literal, or_, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from agent.store.deciding import acting
+from agent.store.keys import short
+from agent.store.ledger import decisions_of
+from agent.store.replay import standing
+from agent.store.schema import Cluster, Institution, Name, Suggestion
+from agent.store.schema_acts import Decision
+from agent.store.states import BLIND, SECOND, WAITING
+
+LEASE = timedelta(seconds=120)
+
+Sorting = Literal["priority", "oldest"]
+
+
+class Filter(NamedTuple):
+    """What of the queue is wanted. Empty: all of it."""
+
+    status: str = "open"
+    order: Sorting = "priority"
+    institution_id: int | None = None
+    reason: str | None = None
+    modality: str | None = None
+
+
+ALL = Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A cluster for the screen: its shown suggestion, its first names, and what was decided, as far as it may be seen.
+
+    `blind`: decisions are kept from this person, so that he decides for himself."""
+
+    cluster: Cluster
+    institution: str
+    suggestion: Suggestion | None
+    names: tuple[Name, ...]
+    decisions: tuple[Decision, ...]
+    blind: bool
+
+
+def next_clusters(
+    session: Session,
+    user_id: int,
+    tab: str,
+    count: int,
+    at: datetime,
+    wanted: Filter = ALL,
+    skip: Collection[int] = (),
+) -> list[Cluster]:
+    """The next clusters for a tab, leased to it; those that it has leased already come again unless skipped.
+
+    Empty for a status that nobody waits for, and for an account that may not act.
+    """
+    if wanted.status not in WAITING or acting(session, user_id) is None:
+        return []
+    statement = _filtered(select(Cluster), wanted).where(
+        or_(col(Cluster.lease_until).is_(None), col(Cluster.lease_until) < at, col(Cluster.lease_by) == short(tab))
+    )
+    if skip:
+        statement = statement.where(col(Cluster.id).not_in(skip))
+    if wanted.status in SECOND:
+        statement = statement.where(~_decided_by(user_id))
+    statement = statement.limit(count).with_for_update(skip_locked=True)
+    found = list(session.scalars(statement.execution_options(populate_existing=True)))
+    for cluster in found:
+        cluster.lease_by, cluster.lease_user_id, cluster.lease_until = short(tab), user_id, at + LEASE
+    session.flush()
+    return found
+
+
+def peek(session: Session, wanted: Filter, after: Cluster | None = None, count: int = 50) -> list[Cluster]:
+    """A page of the queue for looking at, nothing leased: the first, or those after a cluster of the page before."""
+    statement = _filtered(select(Cluster), wanted)
+    if after is not None:
+        number, priority = col(Cluster.id), col(Cluster.priority)
+        behind = number > after.id
+        if wanted.order == "priority":
+            behind = or_(priority < after.priority, (priority == after.priority) & behind)
+        statement = statement.where(behind)
+    return list(session.scalars(statement.limit(count)))
+
+
+def renew(session: Session, tab: str, cluster_ids: Collection[int], at: datetime) -> int:
+    """Keep clusters for the tab that has them, from now on. How many it still had."""
+    return _change_lease(session, tab, cluster_ids, {"lease_until": at + LEASE})
+
+
+def release(session: Session, tab: str, cluster_ids: Collection[int]) -> int:
+    """Give clusters back: skipped, or the tab was closed. How many it had."""
+    return _change_lease(session, tab, cluster_ids, {"lease_by": None, "lease_user_id": None, "lease_until": None})
+
+
+def card(session: Session, user_id: int, cluster_id: int, names: int = 20) -> Card | None:
+    """All that the screen shows of a cluster to a person; None where there is none."""
+    cluster = session.get(Cluster, cluster_id)
+    if cluster is None:
+        return None
+    suggestion = None if cluster.suggestion_id is None else session.get(Suggestion, cluster.suggestion_id)
+    decisions = decisions_of(session, cluster_id)
+    blind = cluster.status in BLIND and not any(each.user_id == user_id for each in standing(decisions))
+    return Card(
+        cluster,
+        session.get_one(Institution, cluster.institution_id).name,
+        suggestion,
+        tuple(names_of(session, cluster_id, count=names)),
+        () if blind else tuple(decisions),
+        blind,
+    )
+
+
+def names_of(session: Session, cluster_id: int, after: int = 0, count: int = 100) -> Sequence[Name]:
+    """The names of a cluster, a page at a time: those whose id comes after."""
+    found = select(Name).where(col(Name.cluster_id) == cluster_id, col(Name.id) > after)
+    return session.scalars(found.order_by(col(Name.id)).limit(count)).all()
+
+
+def _filtered(statement: Select[Any], wanted: Filter) -> Select[Any]:
+    """Filter and order; the status stands in the text of the query, so that the partial indexes serve it."""
+    statement = statement.where(col(Cluster.status) == literal(wanted.status, literal_execute=True))
+    if wanted.status != "open":
+        statement = statement.where(col(Cluster.status) != literal("open", literal_execute=True))
+    for column, value in (
+        (col(Cluster.institution_id), wanted.institution_id),
+        (col(Cluster.reason), wanted.reason),
+        (col(Cluster.modality), wanted.modality),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
+    if wanted.order == "oldest":
+        return statement.order_by(col(Cluster.id))
+    return statement.order_by(col(Cluster.priority).desc(), col(Cluster.id))
+
+
+def _decided_by(user_id: int) -> Any:
+    """Whether a person has a decision on the cluster that was not undone."""
+    undone = select(col(Decision.undoes_id)).where(
+        col(Decision.undoes_id).is_not(None), col(Decision.cluster_id) == col(Cluster.id)
+    )
+    return (
+        select(literal(1))
+        .select_from(Decision)
+        .where(
+            col(Decision.cluster_id) == col(Cluster.id),
+            col(Decision.user_id) == user_id,
+            col(Decision.undoes_id).is_(None),
+            col(Decision.id).not_in(undone.correlate(Cluster)),
+        )
+        .correlate(Cluster)
+        .exists()
+    )
+
+
+def _change_lease(session: Session, tab: str, cluster_ids: Collection[int], values: dict[str, Any]) -> int:
+    done = session.execute(
+        update(Cluster)
+        .where(col(Cluster.id).in_(cluster_ids), col(Cluster.lease_by) == short(tab))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+        .returning(col(Cluster.id))
+    )
+    return len(done.all())

@@ -1,0 +1,197 @@
+"""Undo: one decision alone, now or later; a bulk action; retracting what memory passed on; anything in any order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from agent.answer import Query
+from agent.store import Store, card, influence, recall, undo_batch
+from tests.store.world import ANKLE, ANKLE_NOISY, CHEST, CONFLICT, CONTRAST, HEAD, SURE, World, clean, sure
+
+
+def test_one_decision_is_undone_later_and_alone(world: World) -> None:
+    world.put(ANKLE, CONFLICT)
+    li = world.person("reviewer", "李")
+    first = world.decide(li, world.cluster())
+    other = world.decide(li, world.cluster(CONFLICT), "reject")
+    shown = world.cluster().suggestion_id
+    done = world.undo(li, first.decision_id)
+    assert (done.result, done.status) == ("ok", "open")
+    assert world.cluster(CONFLICT).decision_id == other.decision_id
+    with world.store.reading() as session:
+        found = card(session, li, world.cluster().id or 0)
+        assert found is not None
+        assert found.suggestion is not None
+        assert found.suggestion.id == shown
+        assert found.suggestion.content["evidence"]
+        assert [each.action for each in found.decisions] == ["settle", "undo"]
+    assert world.decide(li, world.cluster(), codes=[HEAD]).status == "settled"
+    world.check()
+
+
+def test_an_undo_is_sent_twice_or_made_by_two(world: World) -> None:
+    world.put(ANKLE)
+    li, lead = world.person("reviewer", "李"), world.person("lead", "赵")
+    done = world.decide(li, world.cluster())
+    assert world.undo(li, done.decision_id, "k").result == "ok"
+    assert world.undo(li, done.decision_id, "k").result == "again"
+    late = world.undo(lead, done.decision_id)
+    assert late.result == "conflict"
+    assert late.told is not None
+    assert (late.told.by, late.told.action) == ("李", "undo")
+    assert world.undo(li, (done.decision_id or 0) + 1).refusal == "not_undoable"
+    assert world.undo(li, 999).refusal == "no_decision"
+    world.check()
+
+
+def test_who_may_take_back_whose(world: World) -> None:
+    world.put(ANKLE)
+    li, wang, lead = world.person("reviewer"), world.person("reviewer"), world.person("lead")
+    done = world.decide(li, world.cluster())
+    assert world.undo(wang, done.decision_id).refusal == "not_allowed"
+    assert world.undo(lead, done.decision_id, why=" ").refusal == "no_comment"
+    assert world.undo(lead, done.decision_id, why="左右弄反").status == "open"
+    assert [row[1:3] for row in world.trail()] == [("settle", li), ("retract", lead)]
+
+
+@pytest.mark.parametrize(
+    ("undone", "status", "standing"),
+    [
+        (0, "settled", 1),  # the second look is now the only look; the adjudicator's has no place any more
+        (1, "adjudication", None),  # the third says otherwise than the first
+        (2, "adjudication", None),
+    ],
+)
+def test_one_of_three_is_undone_and_the_others_count_as_without_it(
+    world: World, undone: int, status: str, standing: int | None
+) -> None:
+    """One says chest, the second look says head, and the adjudicator something else."""
+    world = World(world.store, share=1.0)
+    world.put(ANKLE)
+    answers = ([CHEST], [HEAD], [CONTRAST])
+    ids = [world.decide(world.person("lead"), world.cluster(), codes=codes).decision_id for codes in answers]
+    assert world.undo(world.person("lead"), ids[undone]).status == status
+    assert world.cluster().decision_id == (None if standing is None else ids[standing])
+    world.check()
+
+
+def test_a_bulk_action_is_undone_as_one(world: World) -> None:
+    world.put(ANKLE, CONFLICT, "肘关节三维重建术")
+    li = world.person("reviewer")
+    for name in (ANKLE, CONFLICT):
+        world.decide(li, world.cluster(name), batch="b")
+    alone = world.decide(li, world.cluster("肘关节三维重建术"))
+
+    def operation(session: Any) -> list[str]:
+        return [each.result for each in undo_batch(session, li, "b", "key", world.at())]
+
+    assert world.store.write(operation) == ["ok", "ok"]
+    assert world.store.write(operation) == []
+    assert world.cluster(CONFLICT).status == world.cluster().status == "open"
+    assert world.cluster("肘关节三维重建术").decision_id == alone.decision_id
+    world.check()
+
+
+def test_retracting_lists_and_requeues_what_was_influenced(world: World) -> None:
+    world.put(ANKLE, exams=5, job="january", at="甲医院")
+    lead = world.person("lead")
+    done = world.decide(lead, world.cluster())
+    world.decide(lead, world.cluster(), "widen")
+    world.put(ANKLE, exams=7, job="february", at="乙医院")
+    world.put(ANKLE_NOISY, exams=2, job="february", at="甲医院")
+    borrowed = world.cluster(institution="乙医院")
+    assert (borrowed.status, borrowed.borrowed_id) == ("settled", done.decision_id)
+    with world.store.reading() as session:
+        found = influence(session, done.decision_id or 0)
+    assert [(each.names, each.exams, each.borrowed) for each in found.clusters] == [(2, 7, False), (1, 7, True)]
+    assert [tuple(each) for each in found.jobs] == [("february", 2, 9)]
+    outcome = world.undo(world.person("lead"), done.decision_id)
+    assert outcome.requeued == (borrowed.id,)
+    assert {cluster.status for cluster in world.clusters()} == {"open"}
+    with world.store.reading() as session:
+        assert recall(session, [Query(ANKLE, "", "甲医院"), Query(ANKLE, "", "乙医院")]) == [None, None]
+    world.check()
+
+
+def test_what_was_borrowed_stays_while_the_decision_is_only_in_question(world: World) -> None:
+    world.put(ANKLE, at="甲医院")
+    lead = world.person("lead")
+    world.decide(lead, world.cluster())
+    world.decide(lead, world.cluster(), "widen")
+    world.put(ANKLE, at="乙医院")
+    there = world.cluster(institution="甲医院")
+    world.decide(world.person("clerk"), there, "flag")
+    assert world.cluster(institution="乙医院").status == "settled"
+    confirmed = world.decide(world.person("reviewer"), world.cluster(institution="甲医院"), codes=[CHEST])
+    assert confirmed.requeued == ()
+    world.decide(world.person("clerk"), world.cluster(institution="甲医院"), "flag")
+    changed = world.decide(world.person("reviewer"), world.cluster(institution="甲医院"), codes=[HEAD])
+    assert changed.requeued == (world.cluster(institution="乙医院").id,)
+    assert world.cluster(institution="乙医院").status == "open"
+    world.check()
+
+
+NAMES = (ANKLE, ANKLE_NOISY, CONFLICT, SURE)
+PLACES = ("甲医院", "乙医院", "")
+ACTIONS = ("settle", "settle", "reject", "not_in_standard", "flag", "ask", "widen", "reopen")
+
+
+class Anything(RuleBasedStateMachine):
+    """People do anything in any order; what must hold always holds."""
+
+    store: Store
+
+    def __init__(self) -> None:
+        super().__init__()
+        clean(self.store)
+        self.world = World(self.store, share=0.3)
+        self.decisions = 0
+
+    @initialize()
+    def people(self) -> None:
+        roles = ("clerk", "reviewer", "adjudicator", "lead", "lead")
+        self.people_ids = [self.world.person(role) for role in roles]
+
+    @rule(name=st.sampled_from(NAMES), place=st.sampled_from(PLACES), job=st.sampled_from("ab"), n=st.integers(1, 3))
+    def put(self, name: str, place: str, job: str, n: int) -> None:
+        self.world.put(name, at=place, job=job, exams=n)
+
+    @rule(name=st.sampled_from(NAMES), place=st.sampled_from(PLACES), code=st.sampled_from([CHEST, HEAD]))
+    def put_newer(self, name: str, place: str, code: str) -> None:
+        self.world.put(sure(name, [code], institution=place, version=code), job="newer")
+
+    @rule(data=st.data(), who=st.integers(0, 4), action=st.sampled_from(ACTIONS), code=st.sampled_from([CHEST, HEAD]))
+    def decide(self, data: Any, who: int, action: str, code: str) -> None:
+        clusters = self.world.clusters()
+        if clusters:
+            cluster = data.draw(st.sampled_from(clusters))
+            outcome = self.world.decide(self.people_ids[who], cluster, action, [code] if action == "settle" else None)
+            self.decisions = max(self.decisions, outcome.decision_id or 0)
+
+    @rule(data=st.data(), who=st.integers(0, 4))
+    def undo(self, data: Any, who: int) -> None:
+        if self.decisions:
+            self.world.undo(self.people_ids[who], data.draw(st.integers(1, self.decisions)))
+
+    @invariant()
+    def holds(self) -> None:
+        self.world.check()
+
+
+def test_anything_in_any_order(on_sqlite: Store) -> None:
+    machine = type("Here", (Anything,), {"store": on_sqlite})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=30,
+            stateful_step_count=20,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
