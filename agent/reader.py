@@ -143,8 +143,8 @@ class Reader:
         return tuple([token.form for token in tokens if token.form == UNEXPLAINED or not noise[token.form]])
 
     def _outcome_of(self, tokens: list[Token], mask: int, text: str) -> Outcome:
-        """What the words say. A part that a bracket names with a complaint, 头颅CT平扫(颈部外伤), is history where the
-        name says a part without it; a person decides whether it is an exam more."""
+        """What the words say. A part that a bracket names alone and with a complaint, 头颅CT平扫(颈部外伤), is history
+        where a part is said outside; a person decides whether it is an exam more."""
         sequence = self._sequence(tokens)
         outcome = self._outcome(sequence, mask, text)
         if len(outcome.exams) < 2 or not (told := self._histories(tokens)):
@@ -156,16 +156,25 @@ class Reader:
         return Outcome(other.exams, (*other.issues, ("conflict_part", told, "")))
 
     def _histories(self, tokens: list[Token]) -> tuple[int, ...]:
-        """Places, in the sequence, of the parts in brackets that a complaint stands behind."""
-        found, depth, at = [], 0, 0
+        """Places, in the sequence, of the parts that a bracket names alone and with a complaint behind, where a part is
+        said outside brackets."""
+        told: list[int] = []
+        inside: list[tuple[int, bool]] = []  # of the bracket that is open: its parts, and whether one is complained of
+        depth, at, outside = 0, 0, False
         for token, after in zip(tokens, [*tokens[1:], None], strict=True):
             word = None if token.form == UNEXPLAINED else self.lexer.words[token.form]
-            if word is not None:
-                depth += (word.kind == "open") - (word.kind == "close")
-            if depth > 0 and word is not None and _names_part(word) and self._complains(after):
-                found.append(at)
+            if word is not None and word.kind == "open":
+                depth, inside = depth + 1, [] if depth == 0 else inside
+            elif word is not None and word.kind == "close":
+                depth = max(0, depth - 1)
+                told += [place for place, complained in inside if complained and len(inside) == 1]
+                inside = []
+            elif word is not None and _names_part(word):
+                outside = outside or depth == 0
+                inside += [(at, self._complains(after))] if depth else []
             at += token.form == UNEXPLAINED or not self._noise[token.form]
-        return tuple(found)
+        told += [place for place, complained in inside if complained and len(inside) == 1]  # a bracket left open
+        return tuple(told) if outside else ()
 
     def _complains(self, token: Token | None) -> bool:
         return token is not None and token.form != UNEXPLAINED and self.lexer.words[token.form].noise == COMPLAINT

@@ -111,6 +111,8 @@ def _fold(char: str) -> str:
         return " "
     if unicodedata.category(char) in ("Cc", "Cf"):
         return ""
+    if unicodedata.category(char) == "Cs":  # half a pair, as JSON may bring it: no text, and nothing can encode it
+        return "\ufffd"
     text = char.translate(PUNCTUATION)
     text = unicodedata.normalize("NFKC", text).upper().translate(PUNCTUATION)
     if "\u3400" <= text <= "\u9fff":

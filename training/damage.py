@@ -62,9 +62,14 @@ class Damage:
         if chance.random() < self._shares.short_ending:
             for ending in self._endings:
                 short = word.removesuffix(ending)
-                if short and short != word and self._means_the_same(word, short):
+                if short and short != word and self._stays(word, short):
                     return short
         return word
+
+    def _stays(self, word: str, short: str) -> bool:
+        """Whether a shortened word is no word of its own, or one of the same element: 胸椎 is never 胸."""
+        known = self._forms.elements_of
+        return short not in known or bool(known[short] & known.get(word, set()))
 
     def pinyin(self, word: str) -> str:
         """The word in pinyin, where every character has one."""

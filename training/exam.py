@@ -285,8 +285,11 @@ class ExamWriter:
         words = chance.choice(self._forms.english("side", lateral, wording.family) or [""]) if lateral else ""
         if lateral and not words:
             return None
+        order = self._shapes.orders.english.pick(chance)
+        while wording.word == "移动DR" and "{mod}" not in order:  # nothing else says the bed
+            order = self._shapes.orders.english.pick(chance)
         text = compose(
-            self._shapes.orders.english.pick(chance),
+            order,
             mod=chance.choice(modality.get(wording.word, modality[wording.style])),
             body=self._shapes.orders.english_side.pick(chance).format(side=words, part=part).strip(" ,_()"),
             scan=scan,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from standard.lexicon import MODALITIES, Lexicon
@@ -76,7 +75,3 @@ class Forms:
         if chance.random() < self._shares.short:  # people say the short ones oftener
             return min(form, chance.choice(said.chinese), key=len)
         return form
-
-    def any_of(self, chance: random.Random, slot: str, elements: Iterable[str], family: str) -> str:
-        """A form of one of the elements."""
-        return self.pick(chance, slot, chance.choice(list(elements)), family)

@@ -79,7 +79,6 @@ class Generator:
         self._open_scans = [form.surface for form in lexicon.of("scan") if form.element == "平扫|增强"]
         self._several = Several(lexicon, shapes, self._wordings, self._writer, forms, self._noise, self._draw)
         self._refuser = Refuser(
-            catalogue,
             lexicon,
             shapes,
             refusals or load_refusals(),
@@ -160,7 +159,7 @@ class Generator:
             text = self.shapes.orders.side_last.pick(chance).format(name=text, side=words.side)
         if wording.style == "XR" and wording.part not in self._mobile and chance.random() < one.bedside:
             text = chance.choice(self.shapes.bedside.words).format(name=text)
-        text = self._around(chance, text, wording.family)
+        text = self._around(chance, text, wording.family, bool(words.part or wording.text))
         return TrainingName(text, column, (wording.code,), "one")
 
     def _extended(self, chance: random.Random, text: str, words: Words) -> str:
@@ -242,9 +241,9 @@ class Generator:
         echo = f"{again.side}{again.part}{words.mod if chance.random() < 0.4 else ''}"
         return f"[{echo}]{text}" if chance.random() < 0.6 else f"{text}({echo})"
 
-    def _around(self, chance: random.Random, text: str, family: str) -> str:
+    def _around(self, chance: random.Random, text: str, family: str, part: bool = True) -> str:
         one = self.shapes.share.of_one
-        text = self._noise.around(chance, text, family)
+        text = self._noise.around(chance, text, family, part)
         if chance.random() < one.stray:
             text = self._damage.stray(chance, text)
         if text.endswith((")", "]")) and chance.random() < 4 * one.cut:
@@ -274,7 +273,7 @@ class Generator:
         else:
             column = "" if chance.random() < 0.5 else self._column(chance, self._families.pick(chance))
         if chance.random() < 0.5:
-            text = self._around(chance, text, family)
+            text = self._around(chance, text, family, part=False)
         return TrainingName(text, column, (), "refusal")
 
     def _column(self, chance: random.Random, style: str) -> str:

@@ -8,6 +8,7 @@ from standard.lexicon import Lexicon
 from training.damage import Damage
 from training.shapes import Shapes, Weighted, filled
 
+PART = "{part}"
 LONGEST = 3  # characters of a part in a history
 
 
@@ -16,6 +17,7 @@ class _Kind:
 
     def __init__(self, words: list[str], also: list[str], places: Weighted[str], families: list[str]) -> None:
         self.words, self.also, self.places, self.families = words, also, places, families
+        self.history = any(PART in word for word in also)
 
 
 class Noise:
@@ -43,16 +45,16 @@ class Noise:
         self._kinds = Weighted(pairs)
         self._counts = Weighted([(share, count) for count, share in enumerate(shapes.share.of_one.noise)])
 
-    def around(self, chance: random.Random, name: str, family: str) -> str:
-        """The name with no, one or several pieces of noise around it."""
+    def around(self, chance: random.Random, name: str, family: str, part: bool = True) -> str:
+        """The name with no, one or several pieces of noise around it. `part`: it says one."""
         for _ in range(self._counts.pick(chance)):
-            name = self.one(chance, name, family)
+            name = self.one(chance, name, family, part)
         return name
 
-    def one(self, chance: random.Random, name: str, family: str) -> str:
-        """The name with one piece of noise."""
+    def one(self, chance: random.Random, name: str, family: str, part: bool = True) -> str:
+        """The name with one piece of noise. The part of a history would be that of a name that says none."""
         kind = self._kinds.pick(chance)
-        if kind.families and family not in kind.families:
+        if (kind.families and family not in kind.families) or (kind.history and not part):
             return name
         pools = [pool for pool in (kind.words, kind.words, kind.also) if pool]
         if pools:

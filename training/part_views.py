@@ -1,4 +1,4 @@
-"""Several views of one part in one name that no joint item holds: 颈椎正侧位+开口位, 骨盆出入口位."""
+"""Several views of one part in one name that no joint item holds: 骨盆正位+出入口位."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PartViews:
         self._lists = self._lists_of(elements)
 
     def make(self, chance: random.Random) -> Made | None:
-        """Several views of one part that no joint item holds: 颈椎正侧位+开口位."""
+        """Several views of one part that no joint item holds: 骨盆正位+出入口位."""
         if chance.random() < self._shapes.several.view_list:
             return self._list(chance)
         group = self._groups.pick(chance)

@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from standard import Catalogue
 from standard.lexicon import Lexicon
 from training.exam import ExamWriter
 from training.forms import Forms
@@ -25,7 +24,6 @@ class Refuser:
 
     def __init__(
         self,
-        catalogue: Catalogue,
         lexicon: Lexicon,
         shapes: Shapes,
         refusals: Refusals,

@@ -71,7 +71,6 @@ class Wordings:
         self._lexicon, self._shapes = lexicon, shapes
         known = [(item, self._slots(item)) for item in catalogue.items.values()]
         self.slots = {item.code: slots for item, slots in known if slots is not None}
-        self.items = catalogue.items
         self.codes: dict[tuple[str, str, str, str, str, str, str, str], str] = {}
         self.sides: dict[tuple[str, str], set[str]] = defaultdict(set)  # (style, part) -> sides that it has
         self.scans: dict[tuple[str, str], set[str]] = defaultdict(set)  # (style, part) -> scans

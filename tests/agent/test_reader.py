@@ -198,6 +198,12 @@ def test_an_exam_with_hostile_text_is_for_a_person(pipeline: Pipeline, name: str
     assert "20010100110000" not in answer.codes
 
 
+def test_half_a_pair_of_surrogates_is_read(pipeline: Pipeline) -> None:
+    """As JSON may bring it; nothing can encode it."""
+    answer = pipeline.answer([Query("胸部CT\ud83d平扫", "CT")])[0]
+    assert (answer.route, answer.names) == ("review", ("CT胸部(平扫)",))
+
+
 def test_control_characters_inside_a_name_are_no_part_of_it(pipeline: Pipeline) -> None:
     answer = pipeline.answer([Query("胸部\u202eCT\x00平扫", "CT")])[0]
     assert answer.names == ("CT胸部(平扫)",)

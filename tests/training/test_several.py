@@ -89,3 +89,15 @@ def test_words_that_mean_nothing_hold_no_form() -> None:
         assert word
         found = {word[a:b] for a in range(len(word)) for b in range(a + 1, len(word) + 1)}
         assert not found & forms.elements_of.keys(), word
+
+
+def test_a_word_is_never_cut_short_into_another_word() -> None:
+    """胸椎 without 椎 would be 胸, which is another part."""
+    shapes, lexicon = load_shapes(), load_lexicon()
+    shares = shapes.share.of_one.model_copy(
+        update={"short_ending": 1.0, "typing": 0, "look_alike": 0, "dropped": 0, "doubled": 0}
+    )
+    damage, chance = Damage(shapes.damage, shares, Forms(lexicon, shares)), random.Random(3)
+    kept = ["胸椎", "胸骨", "颈椎"]
+    assert damage.words(chance, *kept) == kept
+    assert damage.words(chance, "膝关节", "平扫") == ["膝", "平"]
