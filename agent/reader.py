@@ -8,7 +8,7 @@ are not noise (`Outcome`), and kept: the answer depends on the words only, never
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 
 from agent.cross_section import CrossSection
@@ -158,23 +158,21 @@ class Reader:
     def _histories(self, tokens: list[Token]) -> tuple[int, ...]:
         """Places, in the sequence, of the parts that a bracket names alone and with a complaint behind, where a part is
         said outside brackets."""
-        told: list[int] = []
-        inside: list[tuple[int, bool]] = []  # of the bracket that is open: its parts, and whether one is complained of
-        depth, at, outside = 0, 0, False
+        brackets: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)  # parts: place, complained of or not
+        number, depth, at, outside = 0, 0, 0, False
         for token, after in zip(tokens, [*tokens[1:], None], strict=True):
             word = None if token.form == UNEXPLAINED else self.lexer.words[token.form]
             if word is not None and word.kind == "open":
-                depth, inside = depth + 1, [] if depth == 0 else inside
+                number, depth = number + (depth == 0), depth + 1
             elif word is not None and word.kind == "close":
-                depth = max(0, depth - 1)
-                told += [place for place, complained in inside if complained and len(inside) == 1]
-                inside = []
+                number, depth = number + 1, max(0, depth - 1)
             elif word is not None and _names_part(word):
-                outside = outside or depth == 0
-                inside += [(at, self._complains(after))] if depth else []
-            at += token.form == UNEXPLAINED or not self._noise[token.form]
-        told += [place for place, complained in inside if complained and len(inside) == 1]  # a bracket left open
-        return tuple(told) if outside else ()
+                if depth:
+                    brackets[number].append((at, self._complains(after)))
+                outside = outside or not depth
+            at += not self._is_noise(token)
+        alone = [parts[0] for parts in brackets.values() if len(parts) == 1]
+        return tuple(place for place, complained in alone if complained) if outside else ()
 
     def _complains(self, token: Token | None) -> bool:
         return token is not None and token.form != UNEXPLAINED and self.lexer.words[token.form].noise == COMPLAINT

@@ -109,9 +109,10 @@ def _fold(char: str) -> str:
         return "|"
     if char == "\t":
         return " "
-    if unicodedata.category(char) in ("Cc", "Cf"):
+    category = unicodedata.category(char)
+    if category in ("Cc", "Cf"):
         return ""
-    if unicodedata.category(char) == "Cs":  # half a pair, as JSON may bring it: no text, and nothing can encode it
+    if category == "Cs":  # half a pair, as JSON may bring it: no text, and nothing can encode it
         return "\ufffd"
     text = char.translate(PUNCTUATION)
     text = unicodedata.normalize("NFKC", text).upper().translate(PUNCTUATION)

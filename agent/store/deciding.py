@@ -22,6 +22,7 @@ from sqlmodel import col
 
 from agent.store.keys import digest, short
 from agent.store.ledger import Tally, decisions_of, described, follow, move, next_decision_id, record, start_of
+from agent.store.people import acting
 from agent.store.replay import circumstance, replay, standing
 from agent.store.schema import Cluster
 from agent.store.schema_acts import Decision, User
@@ -116,12 +117,6 @@ def sent_before(session: Session, user_id: int, key: str) -> Decision | None:
     return session.scalars(found).one_or_none()
 
 
-def acting(session: Session, user_id: int) -> User | None:
-    """The account, if it may act."""
-    user = session.get(User, user_id, populate_existing=True)
-    return user if user is not None and user.active else None
-
-
 def drawn(cluster: Cluster, share: float) -> bool:
     """Whether the first decision on a cluster goes to a second person: always the same for the same cluster."""
     return int(digest("second look", cluster.key)[:13], 16) / 16**13 < share
@@ -138,7 +133,7 @@ def decide(session: Session, rules: Rules, user_id: int, order: Order, at: datet
     before = sent_before(session, user_id, order.key)
     if before is not None:
         same = (before.cluster_id, before.action, tuple(before.codes)) == (cluster.id, order.action, order.codes)
-        return _answer("again", cluster, before.id) if same else refused(cluster, "key_used")
+        return answer("again", cluster, before.id) if same else refused(cluster, "key_used")
     decisions = decisions_of(session, order.cluster_id)
     if cluster.revision != order.revision:
         return conflict(session, cluster)
@@ -195,7 +190,7 @@ def write(session: Session, cluster: Cluster, decisions: list[Decision], at: dat
     requeued = follow(session, cluster, decisions, tally, at)
     session.flush()
     tally.write(session)
-    return _answer("ok", cluster, decision.id, requeued)
+    return answer("ok", cluster, decision.id, requeued)
 
 
 def refused(cluster: Cluster, refusal: str) -> Outcome:
@@ -218,10 +213,14 @@ def told(session: Session, cluster: Cluster) -> Told | None:
         return None
     if cluster.status in BLIND:
         return Told(None, "", None, "", (), hidden=True)
-    newest = found[-1]
-    user = session.get(User, newest.user_id) if newest.user_id is not None else None
+    return told_of(session, found[-1])
+
+
+def told_of(session: Session, decision: Decision) -> Told:
+    """One decision: who and what."""
+    user = session.get(User, decision.user_id) if decision.user_id is not None else None
     by = user.name if user is not None else "影码"
-    return Told(newest.id, by, newest.at, newest.action, tuple(newest.codes))
+    return Told(decision.id, by, decision.at, decision.action, tuple(decision.codes))
 
 
 def _fault(rules: Rules, order: Order) -> str:
@@ -238,6 +237,7 @@ def _fault(rules: Rules, order: Order) -> str:
     return ""
 
 
-def _answer(result: Result, cluster: Cluster, decision_id: int | None, requeued: list[int] | None = None) -> Outcome:
+def answer(result: Result, cluster: Cluster, decision_id: int | None, requeued: list[int] | None = None) -> Outcome:
+    """What came of an order, with the cluster as it is now."""
     assert cluster.id is not None
     return Outcome(result, cluster.id, cluster.revision, cluster.status, decision_id, requeued=tuple(requeued or ()))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from agent.reference import markdown
 from agent.store import schema, schema_acts
 from agent.store.schema import Base
 from agent.store.states import ACTIONS, PERSONS, STATUSES, StateRow, table, word
@@ -54,7 +55,7 @@ def store_page(made: str) -> str:
     for model in TABLES:
         doc = " ".join((model.__doc__ or "").split())
         parts += [f"### `{model.__tablename__}`", "", doc, ""]
-        parts += [*_markdown(("column", "what it holds"), list(_columns(model))), ""]
+        parts += [*markdown(("column", "what it holds"), list(_columns(model))), ""]
     return "\n".join(parts)
 
 
@@ -65,7 +66,7 @@ def states_table() -> list[str]:
         cells = [_cell(row, role) for role in (*PERSONS, "system")]
         if any(each != "-" for each in cells):
             rows.append((f"`{row.status}`", f"*{row.action}*", row.circumstance, *cells))
-    return _markdown(("status", "action", "circumstance", *PERSONS, "Yingma"), rows)
+    return markdown(("status", "action", "circumstance", *PERSONS, "Yingma"), rows)
 
 
 def _cell(row: StateRow, role: str) -> str:
@@ -76,8 +77,3 @@ def _columns(model: type[Base]) -> Iterator[tuple[str, str]]:
     for name, each in model.model_fields.items():
         if name != "id":
             yield f"`{name}`", each.description or ""
-
-
-def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = ["| " + " | ".join(headings) + " |", "| " + " | ".join("---" for _ in headings) + " |"]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]

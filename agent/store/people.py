@@ -67,6 +67,12 @@ def find_user(session: Session, name: str) -> User | None:
     return session.scalars(select(User).where(col(User.key) == key)).one_or_none()
 
 
+def acting(session: Session, user_id: int) -> User | None:
+    """The account as it is now, if it may act."""
+    user = session.get(User, user_id, populate_existing=True)
+    return user if user is not None and user.active else None
+
+
 def users(session: Session) -> Sequence[User]:
     """All accounts by name."""
     return session.scalars(select(User).order_by(col(User.key))).all()
@@ -131,8 +137,7 @@ def check_token(session: Session, secret: str, at: datetime) -> User | None:
     found = session.scalars(select(Token).where(col(Token.digest) == _digest(secret))).one_or_none()
     if found is None or found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= at):
         return None
-    user = session.get(User, found.user_id, populate_existing=True)
-    return user if user is not None and user.active else None
+    return acting(session, found.user_id)
 
 
 def revoke_token(session: Session, token_id: int, at: datetime, by: int | None = None) -> None:

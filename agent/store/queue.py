@@ -16,9 +16,9 @@ from sqlalchemy import Select, literal, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from agent.store.deciding import acting
 from agent.store.keys import short
 from agent.store.ledger import decisions_of
+from agent.store.people import acting
 from agent.store.replay import standing
 from agent.store.schema import Cluster, Institution, Name, Suggestion
 from agent.store.schema_acts import Decision

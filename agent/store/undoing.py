@@ -14,11 +14,12 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from agent.store.deciding import Outcome, Told, acting, locked, refused, sent_before, write
+from agent.store.deciding import Outcome, answer, locked, refused, sent_before, told_of, write
 from agent.store.keys import digest, short
 from agent.store.ledger import decisions_of, described
+from agent.store.people import acting
 from agent.store.schema import Cluster, Job, Sighting
-from agent.store.schema_acts import Decision, User
+from agent.store.schema_acts import Decision
 from agent.store.states import Action, Step, cell
 
 
@@ -38,11 +39,11 @@ def undo(session: Session, user_id: int, decision_id: int, key: str, at: datetim
     if before is not None:
         if before.undoes_id != decision_id:
             return refused(cluster, "key_used")
-        return Outcome("again", target.cluster_id, cluster.revision, cluster.status, before.id)
+        return answer("again", cluster, before.id)
     decisions = decisions_of(session, target.cluster_id)
     earlier = next((each for each in decisions if each.undoes_id == decision_id), None)
     if earlier is not None:
-        return Outcome("conflict", target.cluster_id, cluster.revision, cluster.status, told=_told(session, earlier))
+        return Outcome("conflict", target.cluster_id, cluster.revision, cluster.status, told=told_of(session, earlier))
     action: Action = "undo" if target.user_id == user_id else "retract"
     fault = ""
     if cell(Step(cluster.status, action), user.role) != "back":
@@ -131,9 +132,3 @@ def influence(session: Session, decision_id: int) -> Influence:
         ),
         tuple(InfluencedJob(name, int(names), int(exams)) for name, names, exams in jobs),
     )
-
-
-def _told(session: Session, decision: Decision) -> Told:
-    """Who took a decision back."""
-    user = session.get(User, decision.user_id) if decision.user_id is not None else None
-    return Told(decision.id, user.name if user is not None else "", decision.at, decision.action, ())
