@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
 
 from standard.errors import DataError
+from standard.lexicon import Row, read_rows
 from training.joined import ByPart
 from training.shapes import DATA, Weighted
 from training.wordings import PLAIN_OR_CONTRAST, Meaning
@@ -16,6 +18,14 @@ FILE = DATA / "bundles.tsv"
 ANY_SCAN = "*"  # one scan for all exams of a bundle that say so: plain mostly
 SCANS = Weighted(list(zip((6.0, 2.0, 2.0), PLAIN_OR_CONTRAST, strict=True)))
 SIDES = ("左", "右", "双")
+
+
+class BundleRow(Row):
+    """A line of bundles.tsv: how often, the exams with `;` between, and what they are ordered for (a remark)."""
+
+    weight: Annotated[float, BeforeValidator(float), Field(gt=0)]
+    exams: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +64,24 @@ class Bundles:
 
     def __init__(self, by_part: ByPart) -> None:
         self._by_part = by_part
-        pairs: list[tuple[float, tuple[Order, ...]]] = []
-        with FILE.open(encoding="utf-8", newline="") as file:
-            for number, row in enumerate(csv.DictReader(file, delimiter="\t"), start=2):
-                pairs.append((float(row["weight"]), self._checked(number, row)))
-        self._rows = Weighted(pairs)
+        self._rows = Weighted(
+            [(row.weight, self._orders(number, row.exams)) for number, row in read_rows(FILE, BundleRow)]
+        )
 
-    def _checked(self, number: int, row: Mapping[str, str]) -> tuple[Order, ...]:
-        exams = row["exams"].split(";")
+    def _orders(self, number: int, exams: str) -> tuple[Order, ...]:
         try:
-            orders = tuple(map(Order.read, exams))
+            orders = {said: Order.read(said) for said in exams.split(";")}
         except ValueError as error:
             problem = ("一项应写作 类别|部位|扫描或体位", "an exam is written STYLE|part|scan or position")
-            raise DataError(FILE.name, number, "exams", row["exams"], problem) from error
-        for said, order in zip(exams, orders, strict=True):
-            if not order.items(self._by_part, PLAIN_OR_CONTRAST[0]):
-                problem = (f"标准中没有 {said}", f"the edition has no {said}")
-                raise DataError(FILE.name, number, "exams", row["exams"], problem)
-        if len(orders) < 2:
-            problem = ("至少要有两项", "it takes two exams at least")
-            raise DataError(FILE.name, number, "exams", row["exams"], problem)
-        return orders
+            raise DataError(FILE.name, number, "exams", exams, problem) from error
+        lacking = next((said for said, each in orders.items() if not each.items(self._by_part, SCANS.values[0])), None)
+        if lacking is not None:
+            problem = (f"标准中没有 {lacking}", f"the edition has no {lacking}")
+        elif len(orders) < 2:
+            problem = ("至少要有不同的两项", "it takes two different exams at least")
+        else:
+            return tuple(orders.values())
+        raise DataError(FILE.name, number, "exams", exams, problem)
 
     def draw(self, chance: random.Random) -> list[Meaning] | None:
         """The items of a bundle, of one side where they have sides; None where they do not go together."""

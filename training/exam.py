@@ -67,7 +67,7 @@ class ExamWriter:
     def words(self, chance: random.Random, wording: Wording, side: str | None = None) -> Words:
         """The words of a wording in Chinese. `side`: what to say instead of a drawn form of its side."""
         forms, shares = self._forms, self._shapes.share.of_one
-        family = "MG" if wording.style == "MG" else wording.family
+        family = wording.words_of
         part = self._part(chance, wording)
         said_side = self._side(chance, wording) if side is None else side
         scan = self._scan(chance, wording)
@@ -113,7 +113,7 @@ class ExamWriter:
             return self._listed(chance, wording)
         if not wording.part:
             return ""
-        family = "MG" if wording.style == "MG" else wording.family
+        family = wording.words_of
         part = self._forms.pick(chance, "part", wording.part, family)
         if chance.random() < self._shapes.share.of_one.synonym:
             again = self._forms.pick(chance, "part", wording.part, family)
@@ -163,7 +163,7 @@ class ExamWriter:
                 return ""
         if wording.style == "US":
             return self._ultrasound(chance, scan)
-        family = "MG" if wording.style == "MG" else wording.family
+        family = wording.words_of
         said = self._forms.pick(chance, "scan", scan, family)
         if scan in self._shapes.with_plain.scans and chance.random() < self._shapes.with_plain.share:
             plain = self._forms.pick(chance, "scan", "平扫", family)
@@ -190,7 +190,7 @@ class ExamWriter:
         share = self._shapes.share.of_one.side_of_view
         if wording.position == "侧位" and not wording.side and chance.random() < share:
             return chance.choice(["左侧位", "右侧位"])
-        return forms.pick(chance, "position", wording.position, "MG" if wording.style == "MG" else "XR")
+        return forms.pick(chance, "position", wording.position, wording.words_of)
 
     def _implied(self, *said: str) -> frozenset[str]:
         families = self._any
@@ -299,7 +299,7 @@ class ExamWriter:
 
     def _english_words(self, chance: random.Random, wording: Wording) -> tuple[str, str, str] | None:
         """Part, scan and position in English; None where one of them has no English form."""
-        family = "MG" if wording.style == "MG" else wording.family
+        family = wording.words_of
         scans = self._forms.english("scan", wording.scan, family)
         if wording.part not in self._gut:
             scans = [each for each in scans if not any(word in each for word in self._shapes.gut.words)]
@@ -317,10 +317,10 @@ class ExamWriter:
 
     def bilingual(self, chance: random.Random, words: Words) -> str | None:
         """The exam's part in English and in Chinese: Brain 颅脑平扫. None where the lexicon lacks a word."""
-        wording, family = words.wording, "MG" if words.wording.style == "MG" else words.wording.family
+        wording = words.wording
         if wording.text or wording.members or not words.part or wording.word == "移动DR":
             return None
-        parts = self._forms.english("part", wording.part, family)
+        parts = self._forms.english("part", wording.part, wording.words_of)
         if not parts:
             return None
         joint = chance.choice([" ", " ", "-", "/", "("])

@@ -110,12 +110,13 @@ class Generator:
         for meaning in self._wordings.meanings:
             slots = meaning.slots
             weight = usual.get(f"{slots.family} {slots.scan}", usual.get(f"{slots.family} {slots.position}", 1.0))
-            grouped[slots.family, slots.word * (slots.word == "移动DR") + slots.part].append((weight, meaning))
+            bed = "移动DR" if slots.word == "移动DR" else ""  # a bedside film is a part of its own here
+            grouped[slots.family, bed + slots.part].append((weight, meaning))
         pairs: dict[str, list[tuple[float, Meaning]]] = defaultdict(list)
-        for (family, part), each in sorted(grouped.items()):
+        for (family, _), each in sorted(grouped.items()):
             total = sum(weight for weight, _ in each)
             share = len(each) ** 0.5  # between parts alike (1) and items alike (their number)
-            share *= self.shapes.times(part.removeprefix("移动DR"))
+            share *= self.shapes.times(each[0][1].slots.part)
             pairs[family] += [(weight / total * share, meaning) for weight, meaning in each]
         return {family: Weighted(_with_floor(each)) for family, each in pairs.items()}
 

@@ -48,11 +48,9 @@ class PartScans:
 
     def fits(self, region: Meaning, chosen: Sequence[Meaning]) -> bool:
         """Whether all of these are scans that are said of the region's part."""
-        beside = self._shapes.several.beside.get(region.slots.part, ())
-        return all(
-            each.slots.part == region.slots.part or each.slots.part in beside or each in self._vessel_of(region)
-            for each in chosen
-        )
+        parts = {region.slots.part, *self._shapes.several.beside.get(region.slots.part, ())}
+        vessel = self._vessel_of(region)
+        return all(each.slots.part in parts or each in vessel for each in chosen)
 
     def told(self, chance: random.Random, style: str, region: Meaning, chosen: Sequence[Meaning]) -> Made | None:
         """A name of these scans, which are said of the region's part; None where it would not say them all."""

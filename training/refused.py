@@ -14,8 +14,6 @@ from training.shapes import Refusals, Shapes, Weighted
 from training.wordings import UNSPECIFIED, Meaning, Wording, Wordings, sided_only, views_of
 
 Refused = tuple[str, str]  # text, family ("" where none is said)
-
-
 ANY_PART = ("随机", "站立", "负重", "立", "卧", "仰卧")  # how the patient is: said of any part
 
 
@@ -182,7 +180,7 @@ class Refuser:
 
     def _bare_headings(self, lexicon: Lexicon) -> list[tuple[str, str]]:
         """(style, heading) that no item and no fallback answers."""
-        fallen = {(family, row.part) for row in lexicon.fallbacks for family in row.modality.split("/")}
+        fallen = _fallen(lexicon)
         return sorted(
             {
                 (family, row.heading)
@@ -198,7 +196,7 @@ class Refuser:
 
     def _uncatalogued_parts(self, lexicon: Lexicon) -> list[tuple[str, str]]:
         """(style, part) that the lexicon has words for and the edition no item, and that nothing falls back from."""
-        fallen = {(family, row.part) for row in lexicon.fallbacks for family in row.modality.split("/")}
+        fallen = _fallen(lexicon)
         homes = {("XR", row.part) for row in lexicon.position_homes}
         regions = {(family, row.region) for row in lexicon.vessels for family in row.modality.split("/")}
         used = {(family, row.element) for row in lexicon.groups for family in row.modality.split("/")}
@@ -216,3 +214,8 @@ class Refuser:
             for part in self._forms.elements("part", family)
             if ";" not in part and (family, part) not in known | fallen | homes | regions | used
         ]
+
+
+def _fallen(lexicon: Lexicon) -> set[tuple[str, str]]:
+    """(family, part) that are sought elsewhere where the edition lacks them."""
+    return {(family, row.part) for row in lexicon.fallbacks for family in row.modality.split("/")}

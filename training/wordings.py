@@ -46,6 +46,11 @@ class Wording:
     unsided: bool = False  # the side need not be said: the edition has both sides only
     plain: bool = True  # every element is said for itself: fit for names of several exams
 
+    @property
+    def words_of(self) -> str:
+        """The family whose forms its words are: those of the breast are of MG."""
+        return "MG" if self.style == "MG" else self.family
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -83,8 +88,6 @@ class Wordings:
             self.scans[style, slots.part].add(slots.scan)
             self.positions[style, slots.part].add(slots.position)
             self._offered[style, slots.part].add((slots.scan, slots.post))
-        inherent = {row.post for row in lexicon.inherent}
-        # an analysis that has an item without any scan: said alone it is that one
         self._short_parts: dict[str, list[str]] = defaultdict(list)  # of films
         for form in lexicon.of("part"):
             if len(form.surface) <= SHORT and (not form.modality or "XR" in form.modality) and not form.certainty:
@@ -93,7 +96,9 @@ class Wordings:
         self._parts_of: dict[str, set[str]] = defaultdict(set)  # of each sub-item
         for slots in self.slots.values():
             self._parts_of[slots.subitem].add(slots.part)
-        self.alone = {slots.post for slots in self.slots.values() if slots.post and not slots.scan} - inherent
+        # analyses that have an item without any scan: said alone it is that one
+        self.alone = {slots.post for slots in self.slots.values() if slots.post and not slots.scan}
+        self.alone -= {row.post for row in lexicon.inherent}
         self.functional = self._functional_parts()
         self.meanings = [self._meaning(item, slots) for item, slots in known if slots is not None]
 
@@ -157,8 +162,9 @@ class Wordings:
             found += [(8.0, replace(own, part="", text=text)) for text in self._shapes.bedside.texts.get(own.part, ())]
         if not own.part and own.position == RANDOM_VIEW:  # a film of whatever: the modality's word alone
             found.append((20.0, replace(own, position="", plain=False)))
-        found += [(0.4, replace(own, part=part, plain=False)) for part in self.functional.get((style, slots.scan), ())
-                  if not own.part and not own.post]  # fmt: skip
+        if not own.part and not own.post:
+            lacking = self.functional.get((style, slots.scan), ())
+            found += [(0.4, replace(own, part=part, plain=False)) for part in lacking]
         found += [(4.0, replace(own, members=row, plain=False)) for row in self.groups(own)]
         found += [(1.5, wording) for wording in self._idioms(own)]
         return Meaning(item, slots, tuple(found))
