@@ -105,7 +105,9 @@ class Grouper:
                 group.bare = group.bare or "part"
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
-                group.bare = "modality" if _scan_after_separator(nodes, position) else ""
+                group.bare = "modality" if _scan_after_separator(nodes, position, group) else ""
+            if "part" in slots and "modality" in slots and _part_after_separator(nodes, position):
+                group.closed = True  # 胸片、腰椎正侧位: the film is whole without the views behind
             separator = ""
         if pending is not None:
             self._late_side(group, pending)
@@ -264,6 +266,10 @@ class Grouper:
             elif any(self.containment.adjoining(family, each.element, part.element) for part in group.parts):
                 continue
             elif family == "US":
+                if any(self.containment.heads(family, each.element, part.element) for part in group.parts):
+                    group.problems.append(
+                        ("combo_unclear", (group.parts[0].index, each.index))
+                    )  # 子宫附件(腹部): its way?
                 group.parts.append(each)
             else:
                 group.problems.append(("conflict_part", (group.parts[0].index, each.index)))
@@ -319,6 +325,8 @@ class Grouper:
             bare[0].review.extend(label.review)
         for side in label.sides:
             self._late_side(first, side)
+        for group in groups:  # X线摄影(床旁)胸部
+            group.modalities.extend(label.modalities)
         for slot in ("scan", "position", "post", "way", "subitem", "vessel"):
             extra = label.slot(slot)
             if not extra:
@@ -421,8 +429,23 @@ def _next_is_part(nodes: list[Node], position: int, bracketed: bool = False) -> 
     return False
 
 
-def _scan_after_separator(nodes: list[Node], position: int) -> bool:
-    if position + 1 >= len(nodes) or nodes[position].kind not in SEPARATORS - {"dash"}:
+def _scan_after_separator(nodes: list[Node], position: int, group: Group) -> bool:
+    """A scan behind a separator, of the same part: 头颅MRI+MRA, 脑部核磁和脑血管MRA."""
+    if position >= len(nodes) or nodes[position].kind not in SEPARATORS - {"dash"}:
         return False
-    after = nodes[position + 1]
-    return after.kind == "slots" and any(slot == "scan" for slot, _ in after.slots)
+    said = {part.element for part in group.parts}
+    for node in nodes[position + 1 :]:
+        slots = dict(node.slots) if node.kind == "slots" else {}
+        if "scan" in slots:
+            return True
+        if not slots or not slots.keys() <= {"part", "vessel"} or slots.get("part", "") not in {"", *said}:
+            return False
+    return False
+
+
+def _part_after_separator(nodes: list[Node], position: int) -> bool:
+    """A separator, and a part with or without its side."""
+    if position >= len(nodes) or nodes[position].kind not in SEPARATORS - {"dash"}:
+        return False
+    following = [node for node in nodes[position + 1 :] if node.kind != "slots" or "side" not in dict(node.slots)]
+    return _has_part(following[0]) if following else False

@@ -40,7 +40,7 @@ from agent.segments import (
 from agent.stock import Stock
 from agent.ultrasound import Ultrasound
 from standard import Catalogue
-from standard.lexicon import Lexicon, load_lexicon
+from standard.lexicon import Lexicon, load_lexicon, split
 from standard.text import Canonical, canonical
 
 FAMILY_BITS = dict.fromkeys(("PET/CT", "PET/MR", "SPECT"), MASK["NM"]) | {
@@ -49,6 +49,7 @@ FAMILY_BITS = dict.fromkeys(("PET/CT", "PET/MR", "SPECT"), MASK["NM"]) | {
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
 COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
+CHILD = "child"  # noise that says a child: 小儿, 新生儿
 EXPLAINED = Unexplained()
 
 
@@ -84,6 +85,7 @@ class Reader:
         self._family_of_code = {code: FAMILY_BITS.get(item.modality, XRAY) for code, item in catalogue.items.items()}
         self._catalogue = catalogue
         self._matters = voice_rules().matters
+        self._children = {(family, row.part) for row in self.lexicon.children for family in split(row.modality)}
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -147,7 +149,9 @@ class Reader:
         where a part is said outside; a person decides whether it is an exam more."""
         sequence = self._sequence(tokens)
         outcome = self._outcome(sequence, mask, text)
-        if len(outcome.exams) < 2 or not (told := self._histories(tokens)):
+        if any((exam.family, exam.part) in self._children for exam in outcome.exams) and self._child(tokens):
+            return Outcome(outcome.exams, (*outcome.issues, ("uncertain_part", (), "")))  # 髋关节彩超(小儿)
+        if not outcome.exams or not (told := self._histories(tokens)):
             return outcome
         bare = tuple(UNEXPLAINED if at in told else form for at, form in enumerate(sequence))
         other = self._outcome(bare, mask, text)
@@ -156,26 +160,40 @@ class Reader:
         return Outcome(other.exams, (*other.issues, ("conflict_part", told, "")))
 
     def _histories(self, tokens: list[Token]) -> tuple[int, ...]:
-        """Places, in the sequence, of the parts that a bracket names alone and with a complaint behind, where a part is
-        said outside brackets."""
+        """Places, in the sequence, of the parts that are named alone and with a complaint behind, where another part is
+        said: in a bracket, 头颅CT平扫(颈部外伤), or at the end, 泌尿系·肾积水随访."""
         brackets: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)  # parts: place, complained of or not
-        number, depth, at, outside = 0, 0, 0, False
-        for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        number, depth, at, outside = 0, 0, 0, 0
+        ends: list[int] = []
+        for index, token in enumerate(tokens):
             word = None if token.form == UNEXPLAINED else self.lexer.words[token.form]
             if word is not None and word.kind == "open":
                 number, depth = number + (depth == 0), depth + 1
             elif word is not None and word.kind == "close":
                 number, depth = number + 1, max(0, depth - 1)
             elif word is not None and _names_part(word):
+                complaints = self._complaints(tokens, index + 1)
                 if depth:
-                    brackets[number].append((at, self._complains(after)))
-                outside = outside or not depth
+                    brackets[number].append((at, complaints > 0))
+                elif complaints and outside and index + 1 + complaints == len(tokens):
+                    ends.append(at)
+                outside += not depth
             at += not self._is_noise(token)
         alone = [parts[0] for parts in brackets.values() if len(parts) == 1]
-        return tuple(place for place, complained in alone if complained) if outside else ()
+        bracketed = [place for place, complained in alone if complained] if outside else []
+        return tuple(sorted(bracketed + ends))
 
-    def _complains(self, token: Token | None) -> bool:
-        return token is not None and token.form != UNEXPLAINED and self.lexer.words[token.form].noise == COMPLAINT
+    def _child(self, tokens: list[Token]) -> bool:
+        return any(token.form != UNEXPLAINED and self.lexer.words[token.form].noise == CHILD for token in tokens)
+
+    def _complaints(self, tokens: list[Token], start: int) -> int:
+        """How many words of complaint follow each other from there on."""
+        count = 0
+        for token in tokens[start:]:
+            if token.form == UNEXPLAINED or self.lexer.words[token.form].noise != COMPLAINT:
+                break
+            count += 1
+        return count
 
     def _outcome(self, sequence: tuple[int, ...], mask: int, text: str) -> Outcome:
         if len(text) > LONGEST:

@@ -80,8 +80,9 @@ class Ultrasound:
             issues.append(("missing_part", where, ""))
         if parts and any(name and part.element == HEART for part, name in wanted):
             issues.append(("combo_unclear", where, HEART))
+        taken = any(part.element in self.ways.get(way, ()) for part, _ in wanted)  # 经阴道子宫附件+乳腺
         for part, subitem in wanted:
-            self._item(part, way, subitem, scans[0], exams, issues)
+            self._item(part, way, subitem, scans[0], exams, issues, taken)
         return Resolved(exams, issues)
 
     def _vessels(self, group: Group, parts: list[PartRef], issues: list[Issue]) -> list[PartRef]:
@@ -102,7 +103,10 @@ class Ultrasound:
             )
         return out
 
-    def _item(self, part: PartRef, way: str, subitem: str, scan: str, exams: list[Exam], issues: list[Issue]) -> None:
+    def _item(
+        self, part: PartRef, way: str, subitem: str, scan: str, exams: list[Exam], issues: list[Issue], taken: bool
+    ) -> None:
+        """The item of a part. `taken`: the way is that of another part of the group."""
         rules: tuple[str, ...] = ("ultrasound_routine",) if scan == ROUTINE else ()
         part, rules = self._named(part, rules)
         own_way = way if part.element in self.ways.get(way, ()) else ""
@@ -113,7 +117,7 @@ class Ultrasound:
             if issue[0] == "not_in_edition":
                 issue = ("uncatalogued", issue[1], way + part.side + part.element + subitem + scan)
             issues.append(issue)
-        if way and way != own_way and way != "经腹":
+        if way and way != own_way and way != "经腹" and not taken:
             issues.append(("uncatalogued", (part.index,), way + part.element))
         extra = "、".join(each for each in (own_way, subitem) if each)
         for side, code in found:

@@ -243,6 +243,15 @@ class UnsidedRow(Row):
     source: Source
 
 
+class ChildRow(Row):
+    """A part that the edition has for children apart: a child's word elsewhere in a name leaves open which is meant."""
+
+    modality: str
+    part: str
+    child: str
+    source: Source
+
+
 class PositionAtomsRow(Row):
     """The single views (joined by `;`) of a position whose name is not views joined by 、."""
 
@@ -322,6 +331,7 @@ class Lexicon:
     inherent: tuple[InherentRow, ...]
     one_parts: tuple[OnePartRow, ...]
     unsided: tuple[UnsidedRow, ...]
+    children: tuple[ChildRow, ...]
     position_atoms: tuple[PositionAtomsRow, ...]
     version: str
 
@@ -393,6 +403,7 @@ def read_lexicon(folder: Path = DATA) -> Lexicon:
         inherent=_rows(rules / "inherent.tsv", InherentRow),
         one_parts=_rows(rules / "one_part.tsv", OnePartRow),
         unsided=_rows(rules / "unsided.tsv", UnsidedRow),
+        children=_rows(rules / "child.tsv", ChildRow),
         position_atoms=_rows(rules / "position_atoms.tsv", PositionAtomsRow),
         version=digest.hexdigest()[:12],
     )
