@@ -51,6 +51,7 @@ class Group:
     review: list[int] = field(default_factory=list)
     scan_first: bool = False
     bare: str = ""  # before the first scan, and apart from it: `modality` (头颅MRI+MRA) or `part` (头颅+MRA)
+    joined: str = ""  # the separator before it
     closed: bool = False  # something was said after its parts: the next part opens another group
     bracketed: bool = False  # it was said in a bracket: a part behind a separator opens another group
 

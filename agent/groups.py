@@ -15,6 +15,7 @@ from agent.relations import Containment
 from agent.stock import UNSPECIFIED
 
 # Separators after a heading (腹部_胆囊), by family; elsewhere a dash alone.
+WHOLE = frozenset({"plus", "and"})  # what stands before one of these is no heading of what follows
 HEADS = {"US": frozenset({"", "dash", "under", "slash"}), "XR": frozenset({"dash", "under", "slash"})}
 
 
@@ -42,6 +43,8 @@ class Grouper:
         group = groups[number]
         if len(group.parts) != 1 or group.said() or group.problems or number + 1 == len(groups):
             return False
+        if groups[number + 1].joined in WHOLE:  # 胸部平片+肋骨前后位
+            return False
         following = groups[number + 1].parts
         return bool(following) and self.containment.heads(family, group.parts[0].element, following[0].element)
 
@@ -63,6 +66,9 @@ class Grouper:
             if node.kind != "slots":
                 continue
             if node.depth:
+                if pending is not None:  # 右(茎突)
+                    self._late_side(group, pending)
+                    pending = None
                 inside = [node]
                 while position < len(nodes) and nodes[position].depth:
                     inside.append(nodes[position])
@@ -74,7 +80,13 @@ class Grouper:
                 separator = ""
                 continue
             slots = dict(node.slots)
-            if "part" in slots and group.closed and self._repeats(group, slots["part"], pending, nodes, position):
+            only_place = not SAID & slots.keys()  # 冠状动脉CTA+冠状动脉钙化积分: the second says more than its part
+            if (
+                "part" in slots
+                and group.closed
+                and only_place
+                and self._repeats(group, slots["part"], pending, nodes, position)
+            ):
                 pending = None
                 continue
             opens = "part" in slots and (group.closed or (group.bracketed and bool(separator)))
@@ -86,7 +98,7 @@ class Grouper:
                 )
             if opens:
                 yield group
-                group = Group()
+                group = Group(joined=separator)
             if node.review:
                 group.review.append(node.at)
             if "part" in slots:
@@ -181,11 +193,13 @@ class Grouper:
 
     def _gather(self, group: Group, nodes: list[Node]) -> None:
         pending: tuple[str, int] | None = None
+        apart = True
         for node in nodes:
             slots = dict(node.slots)
             if node.kind == "or":
                 group.problems.append(("open_choice", (node.at,)))
             if node.kind != "slots":
+                apart = apart or node.kind in SEPARATORS
                 continue
             if node.review:
                 group.review.append(node.at)
@@ -194,8 +208,9 @@ class Grouper:
                     group.problems.append(("combo_unclear", (group.parts[-1].index, node.at)))
                 for element in slots["part"].split(";"):
                     side = slots.get("side", "") or (pending[0] if pending else "")
-                    group.parts.append(PartRef(element, side, node.at, node.review, "list"))
-                pending = None
+                    again = any(part.element == element for part in group.parts) and not apart  # [左足][右足]
+                    group.parts.append(PartRef(element, side, node.at, node.review, "" if again else "list"))
+                pending, apart = None, False
             elif "side" in slots:
                 pending = (slots["side"], node.at)
             self._put(group, node)

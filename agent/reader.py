@@ -19,7 +19,7 @@ from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
 from agent.nuclear import Nuclear
 from agent.opinions import voice_rules
-from agent.projection import Projection
+from agent.projection import MOBILE, Projection
 from agent.reading import Exam, Problem, Reading, Span, Unexplained
 from agent.relations import Containment
 from agent.resolve import Issue, Resolver, Shared
@@ -121,16 +121,23 @@ class Reader:
         """The families that the text of a modality column allows; all where it says nothing."""
         known = self._columns.get(modality)
         if known is None:
-            known = ALL
-            for token in self.lexer.tokens(canonical(modality).text):
-                if token.form != UNEXPLAINED:
-                    for meaning in self.lexer.words[token.form].meanings:
-                        for slot, element in meaning.slots:
-                            if slot == "modality":
-                                known &= FAMILY_OF[element]
-            known = known or ALL
-            self._columns[modality] = known
+            known = self._columns[modality] = self._said_families(canonical(modality).text)
         return known
+
+    def _said_families(self, text: str) -> int:
+        """The families of all the words of a text; the bed is a film's only where nothing else is said (床旁超声)."""
+        said = [
+            element
+            for token in self.lexer.tokens(text)
+            if token.form != UNEXPLAINED
+            for meaning in self.lexer.words[token.form].meanings
+            for slot, element in meaning.slots
+            if slot == "modality"
+        ]
+        known = ALL
+        for element in [each for each in said if each != MOBILE] or said:
+            known &= FAMILY_OF[element]
+        return known or ALL
 
     def _tokens(self, text: Canonical) -> list[Token]:
         if len(text.text) > LONGEST:
@@ -161,10 +168,10 @@ class Reader:
 
     def _histories(self, tokens: list[Token]) -> tuple[int, ...]:
         """Places, in the sequence, of the parts that are named alone and with a complaint behind, where another part is
-        said: in a bracket, 头颅CT平扫(颈部外伤), or at the end, 泌尿系·肾积水随访."""
+        said: in a bracket, 头颅CT平扫(颈部外伤), at the end, 泌尿系·肾积水随访, or before all, 左膝痛,右膝正侧位."""
         brackets: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)  # parts: place, complained of or not
-        number, depth, at, outside = 0, 0, 0, 0
-        ends: list[int] = []
+        number, depth, at, parts = 0, 0, 0, 0
+        told: list[int] = []
         for index, token in enumerate(tokens):
             word = None if token.form == UNEXPLAINED else self.lexer.words[token.form]
             if word is not None and word.kind == "open":
@@ -175,16 +182,22 @@ class Reader:
                 complaints = self._complaints(tokens, index + 1)
                 if depth:
                     brackets[number].append((at, complaints > 0))
-                elif complaints and outside and index + 1 + complaints == len(tokens):
-                    ends.append(at)
-                outside += not depth
+                elif complaints and self._ends(tokens, index + 1 + complaints, parts > 0):
+                    told.append(at)
+                parts += 1
             at += not self._is_noise(token)
-        alone = [parts[0] for parts in brackets.values() if len(parts) == 1]
-        bracketed = [place for place, complained in alone if complained] if outside else []
-        return tuple(sorted(bracketed + ends))
+        told += [only[0][0] for only in brackets.values() if len(only) == 1 and only[0][1]]
+        return tuple(sorted(told)) if len(told) < parts else ()
 
     def _child(self, tokens: list[Token]) -> bool:
         return any(token.form != UNEXPLAINED and self.lexer.words[token.form].noise == CHILD for token in tokens)
+
+    def _ends(self, tokens: list[Token], index: int, last: bool) -> bool:
+        """Whether a complaint is over there: at the end behind another part, or, before all, at a comma or a dash."""
+        if index == len(tokens):
+            return last
+        form = tokens[index].form
+        return not last and form != UNEXPLAINED and self.lexer.words[form].kind in ("comma", "dash", "under")
 
     def _complaints(self, tokens: list[Token], start: int) -> int:
         """How many words of complaint follow each other from there on."""

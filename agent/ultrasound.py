@@ -43,6 +43,8 @@ class Ultrasound:
         scans = list(dict.fromkeys(scan for scan, _ in group.scans if scan != ROUTINE)) or [ROUTINE]
         if len(scans) > 1:
             issues.append(("combo_unclear", where, "+".join(scans)))
+        if scans != [ROUTINE] and _spread(group):
+            issues.append(("combo_unclear", where, scans[0]))
         ways = list(dict.fromkeys(way for way, _ in group.ways))
         subitems = list(dict.fromkeys(group.subitems))
         if len(ways) > 1:
@@ -149,3 +151,12 @@ class Ultrasound:
         name = next(iter(names))
         found, issue, rule = self.shared.sides("US", part, (way, name, scan))
         return name, (found, issue, rule)
+
+
+def _spread(group: Group) -> bool:
+    """Whether it is open which of several parts a scan that is no routine is of: 三维彩超阑尾区、常规(颈部淋巴结)."""
+    parts = [part.index for part in group.parts]
+    if len({part.element for part in group.parts}) < 2:
+        return False
+    said = [index for _, index in group.scans]
+    return sum(scan == ROUTINE for scan, _ in group.scans) > 1 or any(min(parts) < at < max(parts) for at in said)

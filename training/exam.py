@@ -83,8 +83,8 @@ class ExamWriter:
             part += chance.choice(self._shapes.segment.words)
         elif part and wording.family in ("CT", "MR", "XR"):
             part = self._levels(chance, wording.part, part)
-        if part and chance.random() < shares.pinyin:
-            part = self._damage.pinyin(part)
+        if part and chance.random() < shares.foreign_part:
+            part = self._foreign(chance, wording, part) or part
         implied = self._implied(scan, post, position, way, sub)
         return Words(wording, mod, said_side, part, scan, post, position, way, sub, implied)
 
@@ -316,16 +316,29 @@ class ExamWriter:
         return chance.choice(parts), chance.choice(scans) if wording.scan else "", position
 
     def bilingual(self, chance: random.Random, words: Words) -> str | None:
-        """The exam's part in English and in Chinese: Brain 颅脑平扫. None where the lexicon lacks a word."""
+        """The exam's part in English or pinyin beside the Chinese: Brain 颅脑平扫, MR_yaozhui_腰椎平扫. None where the
+        lexicon lacks a word."""
         wording = words.wording
-        if wording.text or wording.members or not words.part or wording.word == "移动DR":
+        foreign = self._foreign(chance, wording, words.part)
+        if not foreign or wording.word == "移动DR":
             return None
-        parts = self._forms.english("part", wording.part, wording.words_of)
-        if not parts:
-            return None
-        joint = chance.choice([" ", " ", "-", "/", "("])
-        chinese = self.write(chance, words)
-        return f"{chance.choice(parts)}{joint}{chinese}{')' if joint == '(' else ''}"
+        share = chance.random()
+        if share < 0.3:
+            return self.write(chance, words.changed(part=f"{words.part}({foreign})"))
+        if share < 0.5 and words.mod:
+            return f"{words.mod}_{foreign}_{self.write(chance, words.changed(mod=''))}"
+        joint = chance.choice([" ", " ", "-", "/", "_", "("])
+        return f"{foreign}{joint}{self.write(chance, words)}{')' if joint == '(' else ''}"
+
+    def _foreign(self, chance: random.Random, wording: Wording, part: str) -> str:
+        """A word of the part in English, or the given one in pinyin; "" where there is none."""
+        if wording.text or wording.members or not part or part.isascii():
+            return ""
+        english = self._forms.english("part", wording.part, wording.words_of)
+        pinyin = self._damage.pinyin(part)
+        if pinyin != part and (not english or chance.random() < 0.35):
+            return pinyin
+        return chance.choice(english) if english else ""
 
 
 def compose(order: str, **words: str) -> str:

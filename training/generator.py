@@ -175,10 +175,10 @@ class Generator:
             )
             place = chance.choice(self.shapes.headings) if wording.style == "US" else "[{heading}]{name}"
             return place.format(heading=heading, name=text)
-        if wording.style not in ("CT", "MR", "XR"):
-            return text
         if chance.random() < one.bilingual and (again := self._writer.bilingual(chance, words)) is not None:
             return again
+        if wording.style not in ("CT", "MR", "XR"):
+            return text
         if words.part and chance.random() < one.bracket_part:  # [胸部]CT其它平扫: the bracket says the part
             order = chance.choice(["{mod}{body}{scan}{position}", "{body}{mod}{scan}{position}"])
             rest = self._writer.write(chance, words.changed(part=chance.choice(["", "其它", "其他"]), side=""), order)

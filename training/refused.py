@@ -178,6 +178,20 @@ class Refuser:
         echo = f"{other}{words.part}"
         return (f"[{echo}]{text}" if chance.random() < 0.6 else f"{text}({other})"), words.wording.family
 
+    def _other_side(self, chance: random.Random) -> Refused:
+        """The side of the exam is not that of the complaint: 右肩CT(左肩痛)."""
+        for _ in range(20):
+            style, part = chance.choice([key for key in self._sided if key[0] in ("CT", "MR", "XR")])
+            sided = [each for each in self._by_part[style, part] if each.slots.side in ("左", "右")]
+            complaint = chance.choice(self._refusals.complaints)
+            if sided:
+                words = self._writer.words(chance, chance.choice(sided).wordings[0][1])
+                other = {"左": "右", "右": "左"}[words.wording.side]
+                text = self._writer.write(chance, words.changed(side=words.wording.side))
+                told = f"{other}{chance.choice(['', '侧'])}{words.part}{complaint}"
+                return chance.choice(self._refusals.complaint_places).format(name=text, told=told), style
+        return self._missing_side(chance)
+
     def _bare_headings(self, lexicon: Lexicon) -> list[tuple[str, str]]:
         """(style, heading) that no item and no fallback answers."""
         fallen = _fallen(lexicon)

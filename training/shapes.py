@@ -66,6 +66,7 @@ class OneShares(_Table):
 
     english: float
     bilingual: float
+    foreign_part: float
     bracket_part: float
     heading: float
     synonym: float
@@ -78,7 +79,6 @@ class OneShares(_Table):
     look_alike: float
     dropped: float
     doubled: float
-    pinyin: float
     cut: float
     stray: float
     uncertain: float
@@ -302,6 +302,8 @@ class Refusals(_Table):
     behind: list[str]
     fees: list[str]
     procedures: list[str]
+    complaints: list[str]
+    complaint_places: list[str]
     cancelled: list[str]
     cancelled_places: list[str]
     english: float

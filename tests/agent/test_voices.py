@@ -60,7 +60,7 @@ def test_the_model_is_asked_where_it_can_change_the_route() -> None:
     ("name", "matters"),
     [
         ("胸部CT平扫(布病)", False),
-        ("胸部CT平扫(勿用)", True),
+        ("胸部CT平扫(勿字)", True),
         ("右踝踝穴位", True),
         ("口腔CBCT", True),
         ("胸部CT平扫", False),
