@@ -79,6 +79,8 @@ class Reader:
             "NM": Nuclear(catalogue, shared),
         }
         self._noise = [word.kind == "noise" and word.noise not in DECISIVE for word in self.lexer.words]
+        self._complaints_of = self._forms_of(COMPLAINT)
+        self._children_of = self._forms_of(CHILD)
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
         self._columns: dict[str, int] = {}
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
@@ -144,6 +146,10 @@ class Reader:
             return [Token(0, len(text.text), UNEXPLAINED)]  # and `_outcome` says too_long
         return self.lexer.tokens(text.text)
 
+    def _forms_of(self, noise: str) -> frozenset[int]:
+        """The words of one kind of noise."""
+        return frozenset(at for at, word in enumerate(self.lexer.words) if word.noise == noise)
+
     def _is_noise(self, token: Token) -> bool:
         return token.form != UNEXPLAINED and self._noise[token.form]
 
@@ -156,9 +162,12 @@ class Reader:
         where a part is said outside; a person decides whether it is an exam more."""
         sequence = self._sequence(tokens)
         outcome = self._outcome(sequence, mask, text)
-        if any((exam.family, exam.part) in self._children for exam in outcome.exams) and self._child(tokens):
+        said = {token.form for token in tokens}
+        if not said.isdisjoint(self._children_of) and any(
+            (exam.family, exam.part) in self._children for exam in outcome.exams
+        ):
             return Outcome(outcome.exams, (*outcome.issues, ("uncertain_part", (), "")))  # 髋关节彩超(小儿)
-        if not outcome.exams or not (told := self._histories(tokens)):
+        if not outcome.exams or said.isdisjoint(self._complaints_of) or not (told := self._histories(tokens)):
             return outcome
         bare = tuple(UNEXPLAINED if at in told else form for at, form in enumerate(sequence))
         other = self._outcome(bare, mask, text)
@@ -189,9 +198,6 @@ class Reader:
         told += [only[0][0] for only in brackets.values() if len(only) == 1 and only[0][1]]
         return tuple(sorted(told)) if len(told) < parts else ()
 
-    def _child(self, tokens: list[Token]) -> bool:
-        return any(token.form != UNEXPLAINED and self.lexer.words[token.form].noise == CHILD for token in tokens)
-
     def _ends(self, tokens: list[Token], index: int, last: bool) -> bool:
         """Whether a complaint is over there: at the end behind another part, or, before all, at a comma or a dash."""
         if index == len(tokens):
@@ -203,7 +209,7 @@ class Reader:
         """How many words of complaint follow each other from there on."""
         count = 0
         for token in tokens[start:]:
-            if token.form == UNEXPLAINED or self.lexer.words[token.form].noise != COMPLAINT:
+            if token.form not in self._complaints_of:
                 break
             count += 1
         return count
