@@ -70,7 +70,7 @@ def mount(app: FastAPI, context: Context) -> FastAPI:
             return None
 
     app.add_middleware(Head, context=context)
-    return gr.mount_gradio_app(
+    mounted: FastAPI = gr.mount_gradio_app(
         app,
         blocks,
         path="/ui",
@@ -87,12 +87,14 @@ def mount(app: FastAPI, context: Context) -> FastAPI:
         max_file_size=LARGEST_UPLOAD,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
+    return mounted
 
 
 def build(context: Context, texts: Words) -> gradio.Blocks:
     """All tabs."""
     import gradio as gr
 
+    blocks: gradio.Blocks
     with gr.Blocks(title="影码 Yingma", analytics_enabled=False, delete_cache=(3600, 86400)) as blocks:
         gr.HTML('<div id="bar"></div>', apply_default_css=False, elem_id="bar-frame")
         with gr.Tabs(elem_id="pages"):
