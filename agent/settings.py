@@ -88,6 +88,10 @@ class Settings(BaseSettings):
             "Share of the clusters whose first decision goes blind to a second person; 0 where one person reviews."
         ),
     )
+    memory: bool = Field(
+        default=True,
+        description="What people decided answers the same names in the same context; false leaves it out.",
+    )
     device_codes: bool = Field(
         default=False,
         description=(
