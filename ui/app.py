@@ -1,6 +1,6 @@
 """The whole application: the pages mounted on the API's.
 
-A page is a module with `page(context, texts)`, which builds one tab, and a line in PAGES.
+A page is a module with `page(context, texts)`, which builds one tab, and a line in pages.py.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse
@@ -19,6 +19,7 @@ from agent.api.context import Context
 from agent.api.person import person_in
 from ui.files import Files
 from ui.head import Head
+from ui.pages import PAGES
 from ui.words import Words, words
 
 if TYPE_CHECKING:
@@ -35,23 +36,6 @@ CALM = {
 FONTS = ["Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif"]
 MONO = ["Noto Sans Mono CJK SC", "Menlo", "Consolas", "monospace"]
 LARGEST_UPLOAD = "500mb"
-
-
-class Page(NamedTuple):
-    """A tab: its id, its module, the lowest role that sees it."""
-
-    id: str
-    module: str
-    role: str
-
-
-PAGES = (
-    Page("review", "ui.page_review", "clerk"),
-    Page("chat", "ui.page_chat", "viewer"),
-    Page("bulk", "ui.page_bulk", "clerk"),
-    Page("standard", "ui.page_standard", "viewer"),
-    Page("overview", "ui.page_overview", "viewer"),
-)
 
 
 def make_app(context: Context) -> FastAPI:
