@@ -40,6 +40,7 @@ def run(host: str | None, port: int | None, local: bool, make: Callable[[Context
     context = Context(settings, local)
     try:
         store = context.store
+        context.pipeline  # noqa: B018 (a model that cannot be opened is told now, not to the first who asks)
         app = make(context)
         address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         if local:

@@ -41,7 +41,8 @@ LARGEST_UPLOAD = "500mb"
 def make_app(context: Context) -> FastAPI:
     """The whole application: the API, with the pages under /ui/ and what they load under /static/."""
     os.environ.update(CALM)  # before gradio is imported: nothing leaves the server
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(context.settings.home / "uploads"))
+    uploads = Path(os.environ.setdefault("GRADIO_TEMP_DIR", str(context.settings.home / "uploads")))
+    uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
     import gradio as gr
 
     texts = words()
