@@ -16,6 +16,7 @@ from agent.answer import Query
 from agent.console import emit_json, language, note, say
 from agent.memory import memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
+from standard.errors import Lang
 
 
 class Options(NamedTuple):
@@ -136,30 +137,34 @@ def _join(
         for query in bulk.queries_of(table, chosen):
             while query not in known:
                 name, answer = next(answered)
-                known[name] = (_cells(answer), (answer[0], answer[4]))
+                known[name] = (cells_of(answer, language()), (answer[0], answer[4]))
             cells, reason = known[query]
             reasons[reason] += 1
             yield cells
 
 
-def _cells(answer: bulk.Answer) -> tuple[str, ...]:
+def cells_of(answer: bulk.Answer, lang: Lang) -> tuple[str, ...]:
     """The new columns of one answer, in the order of columns.OUTPUT."""
     route, codes, names, score, reason, edition, detail = answer
-    return route, codes, names, score, reason_cell(reason, detail), edition
+    return route, codes, names, score, reason_cell(reason, detail, lang), edition
 
 
-def reason_cell(reason: str, detail: str) -> str:
-    """`id: sentence (detail)` in the language of this run."""
-    sentence = reason_sentence(reason)
+def reason_cell(reason: str, detail: str, lang: Lang) -> str:
+    """`id: sentence (detail)`."""
+    sentence = _sentence(reason, lang)
     return f"{reason}: {sentence}" + (f" ({detail})" if detail else "")
 
 
-@cache
 def reason_sentence(reason: str) -> str:
     """The sentence of a reason in the language of this run."""
+    return _sentence(reason, language())
+
+
+@cache
+def _sentence(reason: str, lang: Lang) -> str:
     from agent.reasons import sentence
 
-    return sentence(reason, language())
+    return sentence(reason, lang)
 
 
 @contextmanager
