@@ -63,7 +63,8 @@ def run(
         str, typer.Option("--id", metavar="NAME", help=say("任务名；默认取时间。", "The job's name; else the time."))
     ] = "",
     engine: Annotated[
-        Engine, typer.Option("--engine", help=say("运行方式；目前只有 local。", "What it runs on; local only, for now."))
+        Engine,
+        typer.Option("--engine", help=say("运行方式；目前只有 local。", "What it runs on; local only, for now.")),
     ] = Engine.local,
     name_column: NameColumn = None,
     modality_column: ModalityColumn = None,
@@ -102,7 +103,9 @@ def list_jobs(as_json: Json = False) -> None:
     run_list(as_json)
 
 
-@app.command(help=say("显示一个任务：状态、进度、版本、失败的名称。", "Show a job: state, progress, versions, failures."))
+@app.command(
+    help=say("显示一个任务：状态、进度、版本、失败的名称。", "Show a job: state, progress, versions, failures.")
+)
 def show(name: NameArgument, as_json: Json = False) -> None:
     """Show a job."""
     from agent.command_job import run_show

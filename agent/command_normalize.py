@@ -16,6 +16,7 @@ from agent.answer import Query
 from agent.console import emit_json, language, note, say
 from agent.memory import memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
+from agent.pool import Answer
 from standard.errors import Lang
 
 
@@ -125,7 +126,7 @@ def normalize(options: Options) -> Outcome:
 def _join(
     opened: Sequence[tables.Table],
     chosen: columns.Columns,
-    answered: Iterator[tuple[Query, bulk.Answer]],
+    answered: Iterator[tuple[Query, Answer]],
     reasons: Counter[tuple[str, str]],
 ) -> Iterator[Sequence[str]]:
     """The new cells of each row, written while later answers are still being worked out.
@@ -143,7 +144,7 @@ def _join(
             yield cells
 
 
-def cells_of(answer: bulk.Answer, lang: Lang) -> tuple[str, ...]:
+def cells_of(answer: Answer, lang: Lang) -> tuple[str, ...]:
     """The new columns of one answer, in the order of columns.OUTPUT."""
     route, codes, names, score, reason, edition, detail = answer
     return route, codes, names, score, reason_cell(reason, detail, lang), edition

@@ -1,7 +1,7 @@
 """Worker processes that answer names, and what happens when one dies or a name makes it fail.
 
     tasks ──▶ one pipe a worker ──▶ answers, as they come
-              a worker dies: its piece is given out again; dies again: name by name, and the name that kills twice failed
+              a worker dies: its piece is given out again; again: name by name, and what kills twice has failed
 
 ProcessPoolExecutor gives up all work when one worker dies and does not say at which piece; so the pipes are our own.
 """
@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -165,10 +166,8 @@ class Pool:
 
     def _give(self, hand: _Hand, task: Task) -> None:
         hand.tasks.append(task)
-        try:
+        with suppress(OSError):  # it died; reading from it says so
             hand.pipe.send((task, None if self._forks else self._queries[task.start : task.end]))
-        except OSError:
-            pass  # it died; reading from it says so
 
     def _dead(self, hand: _Hand) -> list[Task]:
         """What a dead worker had in hand, to be given out again: the first piece is under suspicion, no other one."""
@@ -177,7 +176,9 @@ class Pool:
         hand.process.join()
         self._deaths += 1
         tasks = list(hand.tasks)
-        if hand.process.exitcode == 0 or self._deaths > 20 + 2 * sum(len(t.skip) for t in tasks) + 2 * len(self._blamed):
+        if hand.process.exitcode == 0 or self._deaths > 20 + 2 * sum(len(t.skip) for t in tasks) + 2 * len(
+            self._blamed
+        ):
             raise YingmaError(
                 "工作进程一再被系统终止（多半是内存不足）；已完成的部分保留，请加 --workers 1 重试。",
                 "Worker processes were killed by the system again and again, probably for memory; what is done is "
@@ -236,9 +237,13 @@ def _work(pipe: Connection, opening: tuple[Opening, Memory | None] | None) -> No
     except (EOFError, BrokenPipeError):
         return
     except Exception as error:
-        known = error if isinstance(error, YingmaError) else YingmaError(
-            f"处理名称的步骤出错：{told(error)}；已完成的部分保留，改正后可继续。",
-            f"A step failed at every name: {told(error)}; what is done is kept, mend it and go on.",
+        known = (
+            error
+            if isinstance(error, YingmaError)
+            else YingmaError(
+                f"处理名称的步骤出错：{told(error)}；已完成的部分保留，改正后可继续。",
+                f"A step failed at every name: {told(error)}; what is done is kept, mend it and go on.",
+            )
         )
         pipe.send(("error", _portable(known)))
 

@@ -61,7 +61,9 @@ def retry_failed(folder: Folder) -> int:
     """Forget the pieces with names that failed, so that the next run works them out again; how many names failed."""
     with folder.held() as mine:
         if not mine:
-            raise InputError(f"任务 {folder.id} 正在运行；请先停止。", f"The job {folder.id} is running; stop it first.")
+            raise InputError(
+                f"任务 {folder.id} 正在运行；请先停止。", f"The job {folder.id} is running; stop it first."
+            )
         count = 0
         for path in sorted(folder.answers.glob("*.json")):
             failed = folder.read(f"answers/{path.name}")[2]

@@ -305,9 +305,7 @@ class _Run:
         return None
 
 
-def _add(
-    totals: Counter[str], answers: Sequence[Sequence[str]], counts: Sequence[int], failed: dict[int, str]
-) -> None:
+def _add(totals: Counter[str], answers: Sequence[Sequence[str]], counts: Sequence[int], failed: dict[int, str]) -> None:
     """Count answers: names and exams by route, what memory answered, what failed."""
     for answer, exams in zip(answers, counts, strict=True):
         totals[answer[0]] += 1
