@@ -141,3 +141,39 @@ def retry(name: NameArgument, as_json: Json = False) -> None:
     from agent.command_job import run_retry
 
     run_retry(name, as_json)
+
+
+@app.command(
+    help=say(
+        "看一个文件的前几行，以及会用哪些列。", "Look at the first rows of a file, and which columns would be used."
+    )
+)
+def look(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=say("文件。", "The file."))],
+    sheet: SheetOption = None,
+    rows: Annotated[int, typer.Option(min=0, metavar="N", help=say("行数。", "How many rows."))] = 8,
+    as_json: Json = False,
+) -> None:
+    """Look at a file."""
+    from agent.command_job_files import run_look
+
+    run_look(file, sheet, rows, as_json)
+
+
+@app.command(
+    help=say(
+        "任务的结果，供人打开：像公式的单元格前加撇号。",
+        "The output of a job for people: cells that look like formulas get an apostrophe.",
+    )
+)
+def export(
+    name: NameArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help=say("写到哪里；默认标准输出。", "Where to; else stdout.")),
+    ] = None,
+) -> None:
+    """The output of a job, for people."""
+    from agent.command_job_files import run_export
+
+    run_export(name, output)
