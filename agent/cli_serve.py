@@ -37,9 +37,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Run the server."""
         from agent.command_serve import run
-        from ui.app import mount
+        from ui.app import make_app
 
-        run(host, port, local, mount)
+        run(host, port, local, make_app)
 
     app.add_typer(_user_commands(), name="user")
     app.add_typer(_token_commands(), name="token")
