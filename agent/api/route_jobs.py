@@ -51,13 +51,12 @@ class Look(BaseModel):
 
 
 class Start(BaseModel):
-    """A job of an uploaded file. Columns by name; the file ending of the result."""
+    """A job of an uploaded file: which column is which, by index, and the ending of the result."""
 
     upload: str
-    name_column: str
-    modality_column: str | None = None
-    institution_column: str | None = None
-    sheet: str | None = None
+    name: int = Field(ge=0)
+    modality: int | None = Field(default=None, ge=0)
+    institution: int | None = Field(default=None, ge=0)
     ending: Literal["csv", "tsv", "xlsx", "parquet"] = "csv"
     edition: str | None = Field(default=None, max_length=100)
     feed: Literal["none", "review", "all"] | None = None
@@ -147,6 +146,7 @@ def _looked(settings: Settings, folder: Path, sheet: str | None) -> dict[str, An
     if "error" in told:
         path = str(_file(folder))
         raise InputError(told["error"]["zh"].replace(path, name), told["error"]["en"].replace(path, name))
+    (folder / "look.json").write_text(json.dumps({"header": told["header"], "sheet": sheet}), encoding="utf-8")
     return {**told, "upload": folder.name, "file": name, "size": _file(folder).stat().st_size}
 
 
@@ -182,9 +182,11 @@ def start(wanted: Start, request: Request, person: CurrentPerson, context: Curre
     upload = _own_upload(context, person, wanted.upload)
     source = _file(upload)
     named = json.loads((upload / "owner.json").read_text(encoding="utf-8"))["name"]
-    token = secrets.token_hex(2)
+    looked = json.loads((upload / "look.json").read_text(encoding="utf-8"))
+    chosen = [wanted.name, wanted.modality, wanted.institution]
+    names = _names(looked["header"], chosen)
     at = now()
-    name = f"{at:%Y%m%d-%H%M%S}-{token}"
+    name = f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     place = settings.home / "jobs" / name
     lang: Lang = language_of(request.headers, context.lang)
     folder = new_job(
@@ -193,10 +195,9 @@ def start(wanted: Start, request: Request, person: CurrentPerson, context: Curre
             "id": name,
             "inputs": [str(place / f"input{source.suffix}")],
             "output": str(place / f"result.{wanted.ending}"),
-            "name_column": wanted.name_column,
-            "modality_column": wanted.modality_column,
-            "institution_column": wanted.institution_column,
-            "sheet": wanted.sheet,
+            "columns": chosen,
+            **dict(zip(("name_column", "modality_column", "institution_column"), names, strict=True)),
+            "sheet": looked["sheet"],
             "edition": wanted.edition,
             "model": settings.model,
             "device_codes": settings.device_codes,
@@ -213,6 +214,17 @@ def start(wanted: Start, request: Request, person: CurrentPerson, context: Curre
     shutil.rmtree(upload, ignore_errors=True)
     start_job(folder, settings)
     return _told(folder, person)
+
+
+def _names(header: list[str], chosen: list[int | None]) -> list[str | None]:
+    """The names of columns. InputError for one that is not there, or is used twice."""
+    used = [index for index in chosen if index is not None]
+    if any(index >= len(header) for index in used) or len(set(used)) != len(used):
+        raise InputError(
+            "所选的列不存在，或同一列用作两种内容；请重新选择。",
+            "A column that was chosen is not there, or is used for two things; choose again.",
+        )
+    return [None if index is None else header[index] for index in chosen]
 
 
 @router.get("/api/jobs/{name}")

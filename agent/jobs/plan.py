@@ -39,6 +39,9 @@ def open_inputs(spec: JobSpec) -> list[tables.Table]:
 def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Columns:
     """The columns asked for, or guessed."""
     first = opened[0]
+    if spec.columns is not None:
+        columns.check_free(first.header, str(first.path))
+        return columns.Columns(*spec.columns)
     return columns.choose(
         first.header, str(first.path), spec.name_column, spec.modality_column, spec.institution_column
     )
