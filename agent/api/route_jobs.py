@@ -164,7 +164,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 @router.get("/api/jobs")
 def jobs(person: CurrentPerson, context: CurrentContext, count: int = 50) -> dict[str, Any]:
     """The newest jobs that the person may see."""
-    found = []
+    found: list[dict[str, Any]] = []
     for name in job_ids(context.settings.home):
         if len(found) >= min(count, 500):
             break

@@ -27,8 +27,8 @@ QUEUED = "reopen"  # of what a person has put in the queue, or nobody's decision
 
 
 class Held(NamedTuple):
-    """A decision that stands; or a cluster in question (`action` empty) or in the queue again (reopen). `at`: ISO, UTC. `seen`: sets of codes, joined
-    with `+` in order, that were suggested when somebody last acted."""
+    """A decision that stands; or a cluster in question (`action` empty) or in the queue again (reopen). `at`: ISO, UTC.
+    `seen`: sets of codes, joined with `+` in order, that were suggested when somebody last acted."""
 
     institution: str
     group_wide: bool

@@ -166,9 +166,14 @@ window.Bulk = (root, texts, limit) => {
     if (going && job.rate) words.push(put(t.rate, { rate: number(Math.round(job.rate)) }));
     if (going && job.left !== null && job.left !== undefined) words.push(put(t.left, { left: lasting(job.left) }));
     const cell = h("td", { className: "how" }, h("span", { className: ["failed", "interrupted"].includes(job.state) ? "problem" : "", textContent: words.join(" · ") }));
-    if (going) cell.append(h("progress", job.total ? { max: job.total, value: job.done } : {}));
+    if (going) {
+      const share = job.total ? job.done / job.total : 0;
+      const bar = h("div", { className: "share", role: "progressbar", ariaValueNow: String(Math.floor(100 * share)) }, h("div", {}));
+      bar.firstChild.style.width = `${100 * share}%`;
+      cell.append(bar);
+    }
     const sentence = job.sentence?.[window.YINGMA.lang];
-    if (sentence && !going) cell.append(h("div", { className: "dim", textContent: window.Yingma.seen(sentence) }));
+    if (sentence && ["failed", "interrupted"].includes(job.state)) cell.append(h("div", { className: "dim", textContent: window.Yingma.seen(sentence) }));
     return cell;
   }
 
