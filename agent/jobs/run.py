@@ -104,7 +104,7 @@ def _disk(folder: Folder, error: OSError) -> YingmaError:
     full = error.errno in FULL
     zh = "磁盘已满" if full else str(error.strerror or error)
     en = "the disk is full" if full else str(error.strerror or error)
-    return InputError(
+    return YingmaError(
         f"任务 {folder.id} 不能写入 {folder.path}：{zh}；已完成的部分保留，腾出空间或改正权限后用 job resume 继续。",
         f"The job {folder.id} cannot write to {folder.path}: {en}; what is done is kept, make room or mend the "
         "permissions and go on with job resume.",

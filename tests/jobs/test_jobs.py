@@ -313,16 +313,17 @@ def test_other_versions_work_all_of_it_out_anew(
     assert len(rows_of(tmp_path / "o.csv")) == 1
 
 
+@pytest.mark.parametrize(("limit", "code"), [(200_000, 1), (1_500_000, 2)])
 def test_a_full_disk_is_one_sentence_and_the_job_goes_on(
-    source: Path, wanted: bytes, tmp_path: Path, home: Path
+    limit: int, code: int, source: Path, wanted: bytes, tmp_path: Path, home: Path
 ) -> None:
-    """No file may grow beyond what the plan needs: the database, a piece or the output is cut off."""
+    """No file may grow beyond a size: what the job keeps, or its output, is cut off."""
     out = tmp_path / "out.csv"
 
     def small() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    said = finished(command("job", "run", source, "-o", out, "--id", "d", home=home, preexec_fn=small), 2)
+    said = finished(command("job", "run", source, "-o", out, "--id", "d", home=home, preexec_fn=small), code)
     assert "the disk is full" in said
     assert "Traceback" not in said
     assert find_job(home, "d").status()["state"] == "failed"

@@ -231,7 +231,7 @@ window.Bulk = (root, texts, limit) => {
       trouble.away = true;
       if (failure.status === 401) return;
     }
-    timer = setTimeout(look, going || trouble.away ? 1000 : 5000);
+    timer = setTimeout(look, going ? 500 : trouble.away ? 1000 : 5000);
   }
   const look = () => (root.isConnected && root.offsetParent !== null && !document.hidden ? refresh() : (timer = setTimeout(look, 1000)));
 
