@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 Answer = tuple[str, ...]  # route, codes, names, score, reason, edition, detail
 AHEAD = 2  # pieces in the hands of a worker, where a piece is told by its place
-UNFIT = 20  # a piece of so many names that all fail is no matter of the names
+UNFIT = 20  # so many names that all fail in a piece, or that kill, are no matter of the names
+DEATHS = 30  # workers that may die for no name's sake
 
 
 class Task(NamedTuple):
@@ -111,7 +112,7 @@ class Pool:
         self._forks = sys.platform == "linux" and single_threaded()
         self._context: Any = multiprocessing.get_context("fork" if self._forks else "spawn")
         self._blamed: Counter[int] = Counter()
-        self._deaths = 0
+        self._deaths = self._killers = 0  # of workers; names that kill
         self._workers = workers
         self._hands: dict[Connection, _Hand] = {}
         if self._forks:
@@ -176,9 +177,7 @@ class Pool:
         hand.process.join()
         self._deaths += 1
         tasks = list(hand.tasks)
-        if hand.process.exitcode == 0 or self._deaths > 20 + 2 * sum(len(t.skip) for t in tasks) + 2 * len(
-            self._blamed
-        ):
+        if hand.process.exitcode == 0 or self._killers > UNFIT or self._deaths > DEATHS + 8 * self._killers:
             raise YingmaError(
                 "工作进程一再被系统终止（多半是内存不足）；已完成的部分保留，请加 --workers 1 重试。",
                 "Worker processes were killed by the system again and again, probably for memory; what is done is "
@@ -189,8 +188,9 @@ class Pool:
         first = tasks[0]
         if first.careful and hand.at is not None:
             self._blamed[hand.at] += 1
-            skip = (*first.skip, hand.at - first.start) if self._blamed[hand.at] > 1 else first.skip
-            tasks[0] = first._replace(skip=skip)
+            if self._blamed[hand.at] > 1:
+                self._killers += 1
+                tasks[0] = first._replace(skip=(*first.skip, hand.at - first.start))
         else:
             place = -1 - first.start  # the piece itself, as one
             self._blamed[place] += 1

@@ -225,6 +225,17 @@ def test_a_name_that_fails_is_alone_and_can_be_tried_again(
     assert "No name of the job j failed" in finished(command("job", "retry-failed", "j", home=home))
 
 
+def test_a_step_that_fails_at_everything_is_no_matter_of_the_names(tmp_path: Path, home: Path) -> None:
+    source = table(tmp_path / "in.csv", ("name", "modality", "institution"), *names(400))
+    for kind, said in (("raise", "A step failed at every name"), ("kill", "killed by the system again and again")):
+        program = (str(ROOT / "tests/jobs/dying.py"), kind, "")
+        told = finished(
+            command("job", "run", source, "-o", tmp_path / "o.csv", "--id", kind, home=home, program=program), 1
+        )
+        assert (said in told, "Traceback" in told) == (True, False)
+        assert find_job(home, kind).status()["state"] == "failed"
+
+
 # -- stopping ----------------------------------------------------------------------------------------------------------
 
 
