@@ -138,7 +138,7 @@ class Pool:
                 if kind == "at":
                     hand.at = value
                 elif kind == "error":
-                    raise value
+                    raise YingmaError(*value)
                 else:
                     hand.tasks.popleft()
                     hand.at = None
@@ -245,12 +245,7 @@ def _work(pipe: Connection, opening: tuple[Opening, Memory | None] | None) -> No
                 f"A step failed at every name: {told(error)}; what is done is kept, mend it and go on.",
             )
         )
-        pipe.send(("error", _portable(known)))
-
-
-def _portable(error: YingmaError) -> YingmaError:
-    """An error that travels through a pipe whatever its class needs to be made."""
-    return YingmaError(error.zh, error.en)
+        pipe.send(("error", (known.zh, known.en)))
 
 
 def _answered(pipe: Connection, task: Task, queries: Sequence[Query] | None) -> Done:
