@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from agent import bulk, columns, tables
 from agent.answer import Query
 from agent.jobs.folder import Folder, JobSpec
+from agent.table_lines import Lines
 from standard.errors import InputError
 
 BLOCK = 1 << 20
@@ -29,6 +30,7 @@ class Plan(NamedTuple):
     queries: list[Query]
     counts: list[int]
     notes: list[list[str]]
+    lines: bool  # the inputs are plain lines, and were read as such
 
 
 def open_inputs(spec: JobSpec) -> list[tables.Table]:
@@ -47,11 +49,12 @@ def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Col
     )
 
 
-def make_plan(folder: Folder, spec: JobSpec, opened: Sequence[tables.Table]) -> Plan:
-    """Read the inputs once. `keep_plan` ends the planning."""
+def make_plan(folder: Folder, spec: JobSpec, opened: Sequence[tables.Table], lines: Lines | None) -> Plan:
+    """Read the inputs once, as lines where they are plain. `keep_plan` ends the planning."""
     chosen = choose_columns(spec, opened)
     inputs: list[list[Any]] = [[each, *fingerprint(Path(each))] for each in spec.inputs]
-    work = bulk.distinct(opened, chosen)
+    found = lines.distinct(chosen) if lines is not None else None
+    work = bulk.distinct(opened, chosen) if found is None else bulk.Work(found[0], sum(found[1]), found[1])
     for path, *before in inputs:
         if list(stamp(Path(path))) != before[:2]:
             raise changed(path)
@@ -60,7 +63,7 @@ def make_plan(folder: Folder, spec: JobSpec, opened: Sequence[tables.Table]) -> 
     parts = [each[3] for each in inputs] + [str(index) for index in chosen]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     notes = [list(note) for table in opened for note in table.notes]
-    return Plan(key, inputs, chosen, work.rows, work.queries, work.counts, notes)
+    return Plan(key, inputs, chosen, work.rows, work.queries, work.counts, notes, found is not None)
 
 
 def keep_plan(folder: Folder, plan: Plan, memory: dict[str, Any] | None) -> None:
@@ -86,6 +89,7 @@ def kept_plan(folder: Folder) -> Plan | None:
         [Query(*row[:3]) for row in names],
         [row[3] for row in names],
         kept["notes"],
+        kept["lines"],
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from typing import Any
 
 from agent import bulk, columns, tables
 from agent.answer import Query
-from agent.command_normalize import cells_of
+from agent.command_normalize import cells_of, write_lines
 from agent.jobs import feed as feeding
 from agent.jobs.folder import Folder, JobSpec
 from agent.jobs.pieces import Pieces
@@ -31,8 +32,10 @@ from agent.pipeline import Pipeline
 from agent.pool import Opening, Pool
 from agent.settings import Settings
 from agent.store import Store, end_job, now, open_store
+from agent.table_lines import Lines, open_lines
 from standard.errors import InputError, StoppedError, YingmaError
 
+SCRATCH = "scratch"
 EVERY = 0.5  # seconds between two reports
 PATIENCE = 15.0  # seconds that a job whose process was killed may be held by what is left of it
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -54,7 +57,7 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
         try:
             run.go()
         except (KeyboardInterrupt, StoppedError) as stop:
-            zh, en = f"已停止；用 job resume {spec.id} 继续。", f"Stopped; go on with: job resume {spec.id}."
+            zh, en = _stopped(spec)
             run.end("cancelled", zh, en)
             raise StoppedError(zh, en) from stop
         except YingmaError as error:
@@ -65,9 +68,17 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
             run.end("failed", known.zh, known.en)
             raise known from error
         except Exception as error:
+            if folder.has("stop"):  # the signal may have hit a library, which makes an error of its own of it
+                zh, en = _stopped(spec)
+                run.end("cancelled", zh, en)
+                raise StoppedError(zh, en) from error
             run.end("failed", f"程序出错（{type(error).__name__}）：{error}", f"{type(error).__name__}: {error}")
             raise
         return run.status
+
+
+def _stopped(spec: JobSpec) -> tuple[str, str]:
+    return f"已停止；用 job resume {spec.id} 继续。", f"Stopped; go on with: job resume {spec.id}."
 
 
 @contextmanager
@@ -139,7 +150,8 @@ class _Run:
         tables.check_output(Path(spec.output), [Path(each) for each in spec.inputs])
         opened = open_inputs(spec)
         pipeline = open_pipeline(spec.edition, spec.model, device_codes=spec.device_codes)
-        plan = kept_plan(self.folder) or make_plan(self.folder, spec, opened)
+        lines = open_lines(opened, Path(spec.output), self._scratch())
+        plan = kept_plan(self.folder) or make_plan(self.folder, spec, opened, lines)
         self.count(rows=plan.rows, names=len(plan.queries))
         self.store = open_store(self.settings)
         if not self.folder.has("plan.json"):
@@ -153,7 +165,8 @@ class _Run:
         self.status["notes"] = plan.notes
         self.row = self.store.write(lambda session: feeding.job_row(session, spec, pipeline.versions))
         self.answer(pipeline, plan, pieces)
-        self.output(opened, plan, pieces)
+        self.output(opened, lines if plan.lines else None, plan, pieces)
+        shutil.rmtree(self.folder.path / SCRATCH, ignore_errors=True)
         if spec.feed != "none":
             self.feed(pipeline, plan, pieces)
         self.end("done")
@@ -188,14 +201,20 @@ class _Run:
                 self.step(done, len(plan.queries))
         self.folder.write("failed.json", [[*plan.queries[at], failed[at]] for at in sorted(failed)])
 
-    def output(self, opened: Sequence[tables.Table], plan: Plan, pieces: Pieces) -> None:
+    def output(self, opened: Sequence[tables.Table], lines: Lines | None, plan: Plan, pieces: Pieces) -> None:
         """Every row with its answer, as a file that appears whole."""
         target = Path(self.spec.output)
         self.phase("writing", 0, plan.rows)
         if self.before_pid is not None:  # it may have been killed between the name of its output and its place
             (target.resolve().parent / f".yingma-{self.before_pid}.part").unlink(missing_ok=True)
         tables.check_output(target, [Path(each) for each in self.spec.inputs])
-        rows = tables.write_table(target, opened, columns.OUTPUT, self._cells(opened, plan, pieces))
+        if lines is None:
+            rows = tables.write_table(target, opened, columns.OUTPUT, self._cells(opened, plan, pieces))
+        else:
+            work = bulk.Work(plan.queries, plan.rows, plan.counts)
+            answers = (answer for piece in pieces.all() for answer in piece.answers)
+            lines.choose(plan.columns)
+            rows = write_lines(target, lines, work, answers, Counter(), self.spec.lang)
         if rows != plan.rows:
             raise YingmaError(
                 f"写出 {rows} 行，应为 {plan.rows} 行；请重新建立任务。",
@@ -234,6 +253,13 @@ class _Run:
             lambda done: self.step(done, len(places)),
         )
         self.count(**dict(feeding.notes(put_in)))
+
+    def _scratch(self) -> Path:
+        """A folder for what is needed on the way, empty: what another run left in it is of no use."""
+        folder = self.folder.path / SCRATCH
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        return folder
 
     def _workers(self, pipeline: Pipeline, names: int) -> int:
         """Processes; always of their own, so that a name that kills one does not kill the job."""
