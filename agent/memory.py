@@ -175,7 +175,7 @@ def open_memory(queries: Sequence[Query]) -> Memory | None:
 
     Opens no database that is not there. StoreError, with the way to go on without, where it cannot be read.
     """
-    if not _decided():
+    if not may_hold():
         return None
     from agent.settings import load_settings
     from agent.store import open_store
@@ -194,7 +194,7 @@ def read_memory(store: Store, queries: Sequence[Query]) -> Memory | None:
     return memory or None
 
 
-def _decided() -> bool:
+def may_hold() -> bool:
     """Whether there may be a decision. A SQLite file is looked into without loading what opens the store."""
     if "YINGMA_DATABASE_URL" in os.environ or settings_file().exists():
         from agent.settings import load_settings

@@ -81,7 +81,7 @@ def test_the_form_wants_our_own_page(served: Server, user: Callable[..., tuple[s
 @pytest.mark.parametrize(
     ("wanted", "given"),
     [
-        ("/ui/?page=chat", "/ui/?page=chat"),
+        ("/ui/?tab=chat", "/ui/?tab=chat"),
         ("https://evil.example/", "/ui/"),
         ("//evil.example/", "/ui/"),
         ("/\\evil.example/", "/ui/"),

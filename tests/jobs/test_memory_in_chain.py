@@ -141,6 +141,18 @@ def test_explain_says_who_and_when(yingma: Yingma, kept: World) -> None:
     assert json.loads(out)["route"] == "review"
 
 
+def test_explain_shows_decided_names_like_it(yingma: Yingma, kept: World) -> None:
+    kept.put(ANKLE, at="甲医院")
+    kept.decide(kept.person("reviewer", "李"), kept.cluster(), codes=[CHEST])
+    code, out, _ = yingma("explain", ANKLE_NOISY, "--institution", "乙医院", "--json")
+    told = json.loads(out)
+    assert (code, told["route"]) == (0, "review")  # another institution's decision is evidence, no answer
+    assert [(each["name"], each["institution"], each["codes"]) for each in told["decided"]] == [
+        (ANKLE, "甲医院", [CHEST])
+    ]
+    assert ANKLE in yingma("explain", ANKLE_NOISY)[1].split("names like it that people decided")[1]
+
+
 def test_bulk_and_single_say_the_same_and_memory_travels(kept: World) -> None:
     kept.put(ANKLE, SURE, at="甲")
     li = kept.person("reviewer")
