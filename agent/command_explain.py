@@ -52,7 +52,7 @@ def run(
         emit_json(explained(suggestion, pipeline.catalogue) | {"decided": _plain(decided)})
     else:
         tell(suggestion, pipeline.catalogue)
-        _tell_decided(decided)
+        tell_decided(decided)
 
 
 def decided_like(query: Query) -> list[Similar]:
@@ -71,7 +71,8 @@ def decided_like(query: Query) -> list[Similar]:
         store.close()
 
 
-def _tell_decided(decided: Sequence[Similar]) -> None:
+def tell_decided(decided: Sequence[Similar]) -> None:
+    """Decided names for a person, on stdout."""
     if not decided:
         return
     _section(say("相近的、已有人决定的名称", "names like it that people decided"))

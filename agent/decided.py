@@ -1,7 +1,7 @@
 """Names like this one that people decided on: evidence for who looks, never an answer by itself.
 
-The collection (retrieval/decisions.py) finds them; the store, asked again for each, says what stands. So a decision that
-was taken back is never shown, however old the collection is.
+The collection (retrieval/decisions.py) finds them; the store, asked again for each, says what stands. So a decision
+that was taken back is never shown, however old the collection is.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agent import command_explain
 from agent.answer import Query
 from agent.memory import Memory, open_memory, read_memory, remembered
 from agent.opening import open_pipeline
@@ -141,16 +142,15 @@ def test_explain_says_who_and_when(yingma: Yingma, kept: World) -> None:
     assert json.loads(out)["route"] == "review"
 
 
-def test_explain_shows_decided_names_like_it(yingma: Yingma, kept: World) -> None:
+def test_explain_shows_decided_names_like_it(kept: World, capsys: pytest.CaptureFixture[str]) -> None:
+    query = Query(ANKLE_NOISY, "", "乙医院")
+    assert command_explain.decided_like(query) == []
     kept.put(ANKLE, at="甲医院")
     kept.decide(kept.person("reviewer", "李"), kept.cluster(), codes=[CHEST])
-    code, out, _ = yingma("explain", ANKLE_NOISY, "--institution", "乙医院", "--json")
-    told = json.loads(out)
-    assert (code, told["route"]) == (0, "review")  # another institution's decision is evidence, no answer
-    assert [(each["name"], each["institution"], each["codes"]) for each in told["decided"]] == [
-        (ANKLE, "甲医院", [CHEST])
-    ]
-    assert ANKLE in yingma("explain", ANKLE_NOISY)[1].split("names like it that people decided")[1]
+    found = command_explain.decided_like(query)
+    assert [(each.name, each.institution, each.codes, each.by) for each in found] == [(ANKLE, "甲医院", (CHEST,), "李")]
+    command_explain.tell_decided(found)
+    assert ANKLE in capsys.readouterr().out.split("names like it that people decided")[1]
 
 
 def test_bulk_and_single_say_the_same_and_memory_travels(kept: World) -> None:
