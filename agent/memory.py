@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 REASONS = {"settle": "memory", "reject": "memory_no_exam", "not_in_standard": "memory_not_in_standard"}
 MEMORY = frozenset((*REASONS.values(), "memory_disagrees", "memory_in_question", "memory_not_in_edition"))
-UNDECIDED = "SELECT 1 FROM counter WHERE status NOT IN ('open', 'accepted') AND clusters > 0 LIMIT 1"
+ANY = "SELECT 1 FROM decision LIMIT 1"
 
 
 class Memory:
@@ -96,10 +96,13 @@ def answered(memory: Memory, catalogue: Catalogue, fresh: Suggestion) -> Suggest
     held = memory.find(fresh.query, fresh.reading, fresh.codes)
     if held is None:
         return fresh
-    route, reason, codes, detail = verdict(held, catalogue, fresh.route, fresh.codes)
+    said = verdict(held, catalogue, fresh.route, fresh.codes)
+    if said is None:
+        return fresh
+    route, reason, codes, detail = said
     weights = evidence_rows()
     signal = "memory" if route == "accepted" else "memory_against"
-    value = f"{held.by} {held.at} #{held.decision_id}" if held.action else ""
+    value = f"{held.by} {held.at} #{held.decision_id}" if held.decision_id else ""
     return replace(
         fresh,
         route=route,
@@ -115,13 +118,15 @@ def answered(memory: Memory, catalogue: Catalogue, fresh: Suggestion) -> Suggest
 
 def verdict(
     held: Held, catalogue: Catalogue, route: Route | str, fresh: Sequence[str]
-) -> tuple[Route, str, tuple[str, ...], str]:
-    """Route, reason, codes and detail that a decision makes of a fresh answer with its route and codes."""
-    from agent.store.held import joined
+) -> tuple[Route, str, tuple[str, ...], str] | None:
+    """Route, reason, codes and detail that memory makes of a fresh answer with its route and codes; None: nothing."""
+    from agent.store.held import QUESTION, QUEUED, joined
     from standard import validate
 
-    if not held.action:
+    if held.action == QUESTION or (held.action == QUEUED and route == "accepted"):
         return "review", "memory_in_question", tuple(fresh), ""
+    if held.action == QUEUED:
+        return None
     who = f"{held.by} {held.at[:10]}".strip()
     said = "+".join(held.codes)
     if any(validate(catalogue, code) for code in held.codes):
@@ -170,7 +175,7 @@ def open_memory(queries: Sequence[Query]) -> Memory | None:
 
     Opens no database that is not there. StoreError, with the way to go on without, where it cannot be read.
     """
-    if not _decided():
+    if not may_hold():
         return None
     from agent.settings import load_settings
     from agent.store import open_store
@@ -189,7 +194,7 @@ def read_memory(store: Store, queries: Sequence[Query]) -> Memory | None:
     return memory or None
 
 
-def _decided() -> bool:
+def may_hold() -> bool:
     """Whether there may be a decision. A SQLite file is looked into without loading what opens the store."""
     if "YINGMA_DATABASE_URL" in os.environ or settings_file().exists():
         from agent.settings import load_settings
@@ -201,7 +206,7 @@ def _decided() -> bool:
         return False
     try:
         with closing(sqlite3.connect(f"{_uri(file)}?mode=ro", uri=True, timeout=5)) as connection:
-            return connection.execute(UNDECIDED).fetchone() is not None
+            return connection.execute(ANY).fetchone() is not None
     except sqlite3.Error:
         return True  # locked, of another version, or broken: opening it says so in a sentence
 
@@ -217,9 +222,9 @@ def _chosen(rows: Sequence[Held], institution: str) -> Held | None:
     """The institution's own, else what the whole group has; None where those who decided do not agree."""
     own = [row for row in rows if row.institution == institution]
     for row in own:
-        if not row.action:
+        if row.action not in REASONS:
             return row  # in question here
-    group = [row for row in rows if row.group_wide and row.action]
+    group = [row for row in rows if row.group_wide and row.action in REASONS]
     for level in (own, group):
         if len({(row.action, tuple(sorted(row.codes))) for row in level}) > 1:
             return None

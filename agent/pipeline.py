@@ -134,7 +134,10 @@ class Pipeline:
         held = self.memory.find(query, self.reader.read(query.name, query.modality), codes)
         if held is None:
             return fresh
-        route, reason, said, detail = verdict(held, self.catalogue, fresh[0], codes)
+        found = verdict(held, self.catalogue, fresh[0], codes)
+        if found is None:
+            return fresh
+        route, reason, said, detail = found
         return (
             route,
             "+".join(said),

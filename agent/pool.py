@@ -1,7 +1,7 @@
 """Worker processes that answer names, and what happens when one dies or a name makes it fail.
 
     tasks ──▶ one pipe a worker ──▶ answers, as they come
-              a worker dies: its piece is given out again; dies again: name by name, and the name that kills twice failed
+              a worker dies: its piece is given out again; again: name by name, and what kills twice has failed
 
 ProcessPoolExecutor gives up all work when one worker dies and does not say at which piece; so the pipes are our own.
 """
@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 Answer = tuple[str, ...]  # route, codes, names, score, reason, edition, detail
 AHEAD = 2  # pieces in the hands of a worker, where a piece is told by its place
-UNFIT = 20  # a piece of so many names that all fail is no matter of the names
+UNFIT = 20  # so many names that all fail in a piece, or that kill, are no matter of the names
+DEATHS = 30  # workers that may die for no name's sake
 
 
 class Task(NamedTuple):
@@ -110,7 +112,7 @@ class Pool:
         self._forks = sys.platform == "linux" and single_threaded()
         self._context: Any = multiprocessing.get_context("fork" if self._forks else "spawn")
         self._blamed: Counter[int] = Counter()
-        self._deaths = 0
+        self._deaths = self._killers = 0  # of workers; names that kill
         self._workers = workers
         self._hands: dict[Connection, _Hand] = {}
         if self._forks:
@@ -136,7 +138,7 @@ class Pool:
                 if kind == "at":
                     hand.at = value
                 elif kind == "error":
-                    raise value
+                    raise YingmaError(*value)
                 else:
                     hand.tasks.popleft()
                     hand.at = None
@@ -165,10 +167,8 @@ class Pool:
 
     def _give(self, hand: _Hand, task: Task) -> None:
         hand.tasks.append(task)
-        try:
+        with suppress(OSError):  # it died; reading from it says so
             hand.pipe.send((task, None if self._forks else self._queries[task.start : task.end]))
-        except OSError:
-            pass  # it died; reading from it says so
 
     def _dead(self, hand: _Hand) -> list[Task]:
         """What a dead worker had in hand, to be given out again: the first piece is under suspicion, no other one."""
@@ -177,9 +177,7 @@ class Pool:
         hand.process.join()
         self._deaths += 1
         tasks = list(hand.tasks)
-        if hand.process.exitcode == 0 or self._deaths > 20 + 2 * sum(len(t.skip) for t in tasks) + 2 * len(
-            self._blamed
-        ):
+        if hand.process.exitcode == 0 or self._killers > UNFIT or self._deaths > DEATHS + 8 * self._killers:
             raise YingmaError(
                 "工作进程一再被系统终止（多半是内存不足）；已完成的部分保留，请加 --workers 1 重试。",
                 "Worker processes were killed by the system again and again, probably for memory; what is done is "
@@ -190,8 +188,9 @@ class Pool:
         first = tasks[0]
         if first.careful and hand.at is not None:
             self._blamed[hand.at] += 1
-            skip = (*first.skip, hand.at - first.start) if self._blamed[hand.at] > 1 else first.skip
-            tasks[0] = first._replace(skip=skip)
+            if self._blamed[hand.at] > 1:
+                self._killers += 1
+                tasks[0] = first._replace(skip=(*first.skip, hand.at - first.start))
         else:
             place = -1 - first.start  # the piece itself, as one
             self._blamed[place] += 1
@@ -246,12 +245,7 @@ def _work(pipe: Connection, opening: tuple[Opening, Memory | None] | None) -> No
                 f"A step failed at every name: {told(error)}; what is done is kept, mend it and go on.",
             )
         )
-        pipe.send(("error", _portable(known)))
-
-
-def _portable(error: YingmaError) -> YingmaError:
-    """An error that travels through a pipe whatever its class needs to be made."""
-    return YingmaError(error.zh, error.en)
+        pipe.send(("error", (known.zh, known.en)))
 
 
 def _answered(pipe: Connection, task: Task, queries: Sequence[Query] | None) -> Done:

@@ -93,6 +93,11 @@ class Settings(BaseSettings):
         default=True,
         description="What people decided answers the same names in the same context; false leaves it out.",
     )
+    job_feed: Literal["none", "review", "all"] = Field(
+        default="review",
+        description="Names of a job that go into the store: review, all (accepted ones too, for audits), or none.",
+    )
+    upload_limit_mb: int = Field(default=500, ge=1, description="Most megabytes of a file that is uploaded for a job.")
     host: str = Field(default="127.0.0.1", description="Address that `serve` listens on; 0.0.0.0 is every one.")
     port: int = Field(default=8450, ge=0, le=65535, description="Port that `serve` listens on; 0 takes a free one.")
     public_origin: str = Field(

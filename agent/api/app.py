@@ -18,6 +18,7 @@ ROUTERS = (  # modules with a `router`
     "agent.api.route_health",
     "agent.api.route_login",
     "agent.api.route_me",
+    "agent.api.route_jobs",
     "agent.api.route_metrics",
     "agent.api.route_names",
     "agent.api.route_overview",

@@ -22,12 +22,13 @@ from agent.store.schema import Cluster, Institution, Name, Suggestion
 from agent.store.schema_acts import Decision, User
 from agent.store.states import FINAL, SECOND
 
-QUESTION = ""  # the action of what is in question
+QUESTION = ""  # the action of what waits for a second person
+QUEUED = "reopen"  # of what a person has put in the queue, or nobody's decision answers any more
 
 
 class Held(NamedTuple):
-    """A decision that stands, or (`action` empty) a cluster in question. `at`: ISO, UTC. `seen`: sets of codes, joined
-    with `+` in order, that were suggested when somebody last acted."""
+    """A decision that stands; or a cluster in question (`action` empty) or in the queue again (reopen). `at`: ISO, UTC.
+    `seen`: sets of codes, joined with `+` in order, that were suggested when somebody last acted."""
 
     institution: str
     group_wide: bool
@@ -88,8 +89,12 @@ def _stands(base: Select[Any]) -> Select[Any]:
         base.join(Institution, col(Institution.id) == col(Cluster.institution_id))
         .outerjoin(Decision, col(Decision.id) == col(Cluster.decision_id))
         .outerjoin(User, col(User.id) == col(Decision.user_id))
-        .where(or_(*(col(Cluster.status) == status for status in sorted(FINAL | SECOND))))
-        .where(col(Cluster.status) != "open")  # said so that the index of what is not open serves
+        .where(
+            or_(
+                col(Cluster.status).in_(sorted(FINAL | SECOND)),
+                col(Cluster.status).in_(["open"]) & col(Cluster.id).in_(select(col(Decision.cluster_id))),
+            )
+        )
     )
 
 
@@ -103,6 +108,8 @@ def _found(session: Session, rows: list[Any], institutions: Collection[str]) -> 
         wide = bool(row.group_wide) or row.institution == nowhere
         if row.status in SECOND:
             found[row.key].add(Held(row.institution, wide, 0, QUESTION))
+        elif row.status == "open":
+            found[row.key].add(Held(row.institution, wide, 0, QUEUED))
         elif row.decision_id is not None:
             found[row.key].add(
                 Held(
