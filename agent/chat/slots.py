@@ -108,11 +108,6 @@ class Slots:
         tried = [(name_of(each), self.find(exam._replace(extra=name_of(each), code=""))) for each in views]
         return [(name, found) for name, found in tried if found]
 
-    def parts(self, exam: Exam) -> list[str]:
-        """The parts for which the edition has the exam's scan or position, in the catalogue's order."""
-        stems = self.stock.parts(exam.family)
-        return [stem for stem in stems if self.find(exam._replace(part=stem, side="", code=""))]
-
     # -- what was said ---------------------------------------------------------------------------------------------
 
     def said(self, text: str, family: str) -> tuple[list[Said], bool]:
