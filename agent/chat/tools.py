@@ -34,12 +34,14 @@ from agent.chat.facts import Remembered as RememberedFact
 from agent.chat.nearest import Nearest
 from agent.chat.question import Asker
 from agent.chat.slots import Slots
+from agent.chat.values import Draft
 from agent.pipeline import Pipeline
 from agent.reasons import conventions, reasons
 from agent.store import Remembered, Store, recall
 from standard import Catalogue, Edition, Item, decode, edition_ids, load_edition, search, validate
 from standard.coder import split
 from standard.errors import CodeError, InputError
+from standard.text import canonical
 
 LINES = 200  # of a pasted column that are answered at once; more is a job
 CHANGES = 8  # of each kind that are told
@@ -105,6 +107,11 @@ class Tools:
         return RememberedFact(
             action=found.action, codes=found.codes, by=found.by, at=found.at.isoformat(timespec="seconds")
         )
+
+    def codes_of(self, draft: Draft) -> tuple[str, ...]:
+        """The codes of a draft, told apart by scanner where the site asks for it and the name says which."""
+        devices = self.pipeline.devices
+        return draft.codes if devices is None else tuple(devices.applied(canonical(draft.name).text, draft.codes))
 
     def table(self, names: Sequence[str], modality: str = "", institution: str = "") -> TableFact:
         """Several names, each answered by itself; at most LINES of them."""
