@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from agent.api.meters import Meters
 from agent.opening import open_catalogue, open_pipeline
 from agent.settings import Settings
 from agent.store import Rules, Store, open_store, rules_of
-from standard.errors import Lang
+from standard import decode
+from standard.errors import CodeError, Lang
 
 if TYPE_CHECKING:
     from agent.answer import Query, Suggestion
@@ -34,6 +36,7 @@ class Context:
         self._opening = threading.RLock()
         self._answering = threading.Lock()
         self._opened: dict[str, Any] = {}
+        self.meters = Meters()
 
     @property
     def lang(self) -> Lang:
@@ -90,6 +93,16 @@ class Context:
         pipeline = self.explaining if candidates else self.pipeline
         with self._answering:
             return pipeline.explain(query)
+
+    def name_of(self, code: str) -> str:
+        """The name of a code's item, or what its fields say; empty for what is no code of these editions."""
+        item = self.catalogue.get(code)
+        if item is not None:
+            return item.name
+        try:
+            return decode(self.catalogue, code).name
+        except CodeError:
+            return ""
 
     def close(self) -> None:
         """Close what was opened."""

@@ -1,0 +1,3 @@
+"""tmp"""
+import typer
+app=typer.Typer()
