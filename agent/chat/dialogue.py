@@ -20,7 +20,7 @@ from agent.chat.question import NONE
 from agent.chat.render import Renderer, escape
 from agent.chat.saving import enqueue, save
 from agent.chat.tools import Tools
-from agent.chat.values import Answered, Draft, Open, Option, Question, Slotted, State
+from agent.chat.values import Answered, Draft, Option, Question, Slotted, State
 from agent.store import Rules, now, rules_of
 from agent.store.states import Action, Step, cell
 from standard.errors import Lang, YingmaError
@@ -184,7 +184,8 @@ class _Turn:
             if piece:
                 yield Piece(text=piece)
         fact = self.tools.name_fact(self.tools.suggest(self._query(draft)))
-        yield Card(fact=fact.model_copy(update={"items": items}))
+        answers = tuple(each.zh for each in draft.answered)
+        yield Card(fact=fact.model_copy(update={"items": items, "settled": draft.done, "answers": answers}))
         yield from self._ask(draft)
 
     # -- commands --------------------------------------------------------------------------------------------------
@@ -247,13 +248,10 @@ class _Turn:
 
     def _name(self, name: str, evidence: bool = False) -> Iterator[Event]:
         given = ResolveIn(name=name[:2000], modality=self.said.modality, institution=self.said.institution)
-        suggestion = self.tools.suggest(given)
-        fact = self.tools.name_fact(suggestion)
+        suggestion = self.tools.recalled([self.tools.suggest(given)])[0]
         draft = self.tools.asker.draft(suggestion)
-        if fact.remembered is not None:
-            draft = self._as_decided(draft, fact)
-            fact = fact.model_copy(update={"items": self.tools.items(draft.codes)})
-        if not fact.items and self._is_talk(fact):
+        fact = self.tools.name_fact(suggestion)
+        if not fact.items and not draft.decided and self._is_talk(fact):
             yield self._piece("not_understood")
         for piece in self.render.name(fact, draft):
             if piece:
@@ -262,17 +260,6 @@ class _Turn:
             yield Piece(text=self.render.evidence(fact))
         yield Card(fact=fact)
         yield from self._ask(draft, fresh=True)
-
-    def _as_decided(self, draft: Draft, fact: NameFact) -> Draft:
-        """What a person decided of the name stands, whatever a fresh reading says."""
-        assert fact.remembered is not None
-        codes = fact.remembered.codes
-        exams = tuple(
-            Slotted.of(exam) if (exam := self.tools.slots.of_code(code)) is not None else Slotted(family="", code=code)
-            for code in codes
-        )
-        opened = () if codes else (Open(reason="not_an_exam"),)
-        return draft.model_copy(update={"exams": exams, "open": opened})
 
     def _is_talk(self, fact: NameFact) -> bool:
         """More of the text is not explained than is."""
@@ -302,7 +289,7 @@ class _Turn:
         zh, en = Renderer("zh"), Renderer("en")
         names = []
         if question is None and draft.name:
-            if draft.done and self.who.may(Step("open", "settle")):
+            if draft.done and not draft.decided and self.who.may(Step("open", "settle")):
                 names.append("save")
             reasons = {each.reason for each in draft.open}
             if "not_an_exam" in reasons and self.who.may(Step("open", "reject")):
@@ -383,7 +370,7 @@ class _Turn:
         if draft is None:
             yield self._piece("saved.nothing")
             return
-        fact = self.tools.name_fact(self.tools.suggest(self._query(draft)))
+        fact = self.tools.resolve(self._query(draft))
         yield Piece(text=self.render.evidence(fact))
         if fact.candidates:
             yield Piece(text=f"{self.render.say('candidates')}\n\n{self.render.listed(fact.candidates)}\n\n")

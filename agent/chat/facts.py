@@ -108,15 +108,6 @@ class WeightFact(Fact):
     weight: float
 
 
-class Remembered(Fact):
-    """What a person decided of this name before."""
-
-    action: str
-    codes: tuple[str, ...]
-    by: str
-    at: str
-
-
 class NameFact(Fact):
     """What the pipeline says of a name."""
 
@@ -133,7 +124,9 @@ class NameFact(Fact):
     problems: tuple[Sentence, ...] = ()
     evidence: tuple[WeightFact, ...] = ()
     candidates: tuple[ItemFact, ...] = ()
-    remembered: Remembered | None = None
+    remembered: str = ""  # who decided it before, when, and the number of the decision
+    settled: bool = False  # nothing is open any more
+    answers: tuple[str, ...] = ()  # what the person said to the questions, in Chinese
     edition: str = ""
 
 
@@ -150,6 +143,7 @@ class CodeFact(Fact):
     fields: tuple[FieldFact, ...] = ()
     problems: tuple[Sentence, ...] = ()
     nearest: tuple[ItemFact, ...] = ()
+    differs: tuple[str, ...] = ()  # slots in which it is not what the nearest item is
 
 
 class SideFact(Fact):

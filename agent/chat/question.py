@@ -29,6 +29,16 @@ MOST = 9  # options of a question
 WORDS = {"左": ("左侧", "Left"), "右": ("右侧", "Right"), "双": ("双侧", "Both sides")}
 VESSELS = {"A": ("动脉", "Artery"), "V": ("静脉", "Vein"), "AV": ("动脉和静脉", "Both")}
 NONE = ("都不是", "None of these")
+MORE = frozenset(  # reasons that are not in a reading
+    {
+        "model_disagrees",
+        "voices_disagree",
+        "memory_disagrees",
+        "memory_in_question",
+        "memory_not_in_edition",
+        "failed",
+    }
+)
 Kind = Literal[
     "modality",
     "parts",
@@ -256,11 +266,19 @@ class Asker:
         return options or self._near(draft, opened)
 
     def _vessel(self, draft: Draft, opened: Open) -> list[Option]:
+        """Artery, vein or both of the region, in the place of what the reader took it for."""
         family = self._family(draft)
         said, _ = self.slots.said(draft.name, family)
+        if len(draft.exams) > 1:
+            said = [("part", opened.word)] if opened.word else []
         tried: dict[Found, str] = {}
+        taken = self.slots.exams_of(said, family, scan=["血管成像"], vessel=["A"]) if family != "US" else NOTHING
         for kind in VESSELS:
-            found = self._changed(draft, family, said, vessel=list(kind))
+            scan = {} if len(draft.exams) < 2 else {"scan": ["血管成像"]}
+            found = self.slots.exams_of(said, family, vessel=list(kind), **scan) if said else NOTHING
+            if found.exams and len(draft.exams) > 1:
+                old = next((e for e in draft.exams if e.code in {exam.code for exam in taken.exams}), None)
+                found = NOTHING if old is None else found._replace(exams=self._replaced(draft, old, found.exams))
             if found.exams:
                 tried.setdefault(found, kind)
         if len(tried) < 2:
@@ -372,6 +390,14 @@ class Asker:
             exam = self.slots.of_code(code)
             if exam is None:
                 continue
+            if (
+                len(draft.exams) == 1
+                and draft.exams[0].part == exam.part
+                and exam.side
+                and draft.exams[0].side in WORDS
+            ):
+                if exam.side != draft.exams[0].side:
+                    continue
             several = bool(lacking) and len(draft.exams) > 1
             exams = self._replaced(draft, lacking[0], [exam]) if several else (exam,)
             name = self._name(code)
@@ -382,6 +408,12 @@ class Asker:
         return Option(id="", zh=NONE[0], en=NONE[1], draft=draft.model_copy(update={"given_up": True}))
 
     def _with_parts(self, draft: Draft, family: str, parts: Sequence[str], side: Sequence[str]) -> Found:
+        if len(draft.exams) > 1:  # of several exams, the one whose part is not known
+            old = next((exam for exam in draft.exams if exam.part in ("", UNSPECIFIED)), None)
+            if old is None:
+                return NOTHING
+            exams = self.slots.find(old.exam._replace(part=parts[0], side=side[0] if side else "", code=""))
+            return Found(self._replaced(draft, old, exams)) if exams else NOTHING
         said, _ = self.slots.said(draft.name, family)
         instead = {"part": parts, **({"side": side} if side else {})}
         found = self._changed(draft, family, said, **instead)
@@ -392,7 +424,7 @@ class Asker:
         return Found(exams) if all(each.code or self.slots.sides(each) for each in exams) else NOTHING
 
     def _changed(self, draft: Draft, family: str, said: Sequence[tuple[str, str]], **instead: Sequence[str]) -> Found:
-        if not family:
+        if not family or len(draft.exams) > 1:  # the words of several exams are not one order's
             return NOTHING
         kept = [pair for pair in said if pair != ("part", UNSPECIFIED)]
         return self.slots.exams_of(kept, family, **instead)

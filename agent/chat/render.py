@@ -23,7 +23,6 @@ from agent.chat.facts import (
 from agent.chat.tools import LINES
 from agent.chat.values import Draft
 from agent.reasons import evidence_rows
-from agent.store.states import word
 from agent.texts import Texts, texts_in
 from standard.errors import Lang
 
@@ -64,16 +63,16 @@ class Renderer:
 
     def name(self, fact: NameFact, draft: Draft) -> Iterable[str]:
         """A name that was asked for: settled or not, its items, the reading, why."""
-        if draft.done:
+        if draft.done or draft.decided:
             how = self.say("settled") if draft.answered else self.say("accepted.by", score=f"{fact.score:.2f}")
             yield f"**{escape(fact.name)}**　{how}\n\n"
-            yield self.items(fact.items)
+            yield self.items(fact.items) if fact.items else f"{self.of(fact.reason)}\n\n"
         else:
             yield f"**{escape(fact.name)}**　**{self.say('open')}**　{self.reason(fact)}\n\n"
             if fact.items:
                 yield f"{self.say('so_far')}\n\n{self.listed(fact.items)}\n\n"
-        if fact.remembered is not None:
-            yield self.remembered(fact)
+        if fact.remembered:
+            yield self.say("remembered", who=escape(fact.remembered)) + "\n\n"
         yield self.reading(fact.spans)
         yield self.because(fact, draft)
 
@@ -91,13 +90,6 @@ class Renderer:
         seen = dict.fromkeys([self.of(fact.reason), *(self.of(each) for each in fact.problems)])
         detail = f"（{escape(fact.detail)}）" if fact.detail else ""
         return "；".join(seen) + detail
-
-    def remembered(self, fact: NameFact) -> str:
-        """What a person decided before."""
-        found = fact.remembered
-        assert found is not None
-        what = word("action", found.action, self.lang) + (f" {'+'.join(found.codes)}" if found.codes else "")
-        return self.say("remembered", by=escape(found.by), at=escape(found.at[:10]), what=what) + "\n\n"
 
     def reading(self, spans: Sequence[SpanFact]) -> str:
         """What each piece of the name says."""
@@ -184,6 +176,11 @@ class Renderer:
             yield self.say("code.item", edition=fact.edition) + "\n\n"
         elif fact.base is not None:
             yield self.say("code.derived", code=f"`{fact.base.code}`", item=escape(fact.base.name)) + "\n\n"
+        if fact.differs:
+            labels = {f.slot: self._label(f.zh, f.en) for f in fact.nearest[0].fields}
+            near = f"`{fact.nearest[0].code}` {escape(fact.nearest[0].name)}"
+            slots = "、".join(labels[slot] for slot in fact.differs)
+            yield self.say("code.differs", item=near, slots=slots) + "\n\n"
         if fact.nearest:
             yield f"{self.say('code.nearest')}\n\n{self.listed(fact.nearest)}\n\n"
 

@@ -5,7 +5,7 @@ What writes (queue, decision) is in saving.py, and is never given to a language 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from agent.answer import Query, Suggestion
@@ -30,14 +30,14 @@ from agent.chat.facts import (
     TableFact,
     WeightFact,
 )
-from agent.chat.facts import Remembered as RememberedFact
 from agent.chat.nearest import Nearest
 from agent.chat.question import Asker
 from agent.chat.slots import Slots
 from agent.chat.values import Draft
+from agent.memory import remembered
 from agent.pipeline import Pipeline
 from agent.reasons import conventions, reasons
-from agent.store import Remembered, Store, recall
+from agent.store import Store
 from standard import Catalogue, Edition, Item, decode, edition_ids, load_edition, search, validate
 from standard.coder import split
 from standard.errors import CodeError, InputError
@@ -51,10 +51,17 @@ NEAREST = 5
 class Tools:
     """For one pipeline; the store is asked what was decided before, where there is one."""
 
-    def __init__(self, pipeline: Pipeline, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        store: Store | None = None,
+        answer: Callable[[Sequence[Query]], list[Suggestion]] | None = None,
+    ) -> None:
+        """`answer`: how the pipeline is asked, where several threads share it."""
         self.pipeline = pipeline
         self.catalogue: Catalogue = pipeline.catalogue
         self.store = store
+        self._answer = answer or pipeline.fresh
         self.slots = Slots(pipeline)
         self.nearest = Nearest(pipeline)
         self.asker = Asker(self.slots, self.nearest)
@@ -62,12 +69,19 @@ class Tools:
     # -- a name ----------------------------------------------------------------------------------------------------
 
     def suggest(self, given: ResolveIn) -> Suggestion:
-        """The pipeline's answer, as it is."""
-        return self.pipeline.answer([Query(given.name, given.modality, given.institution)])[0]
+        """The pipeline's own answer: what the store is given."""
+        return self._answer([Query(given.name, given.modality, given.institution)])[0]
+
+    def recalled(self, fresh: Sequence[Suggestion]) -> list[Suggestion]:
+        """Answers as memory gives them: what a person decided in the same context stands."""
+        if self.store is None or not fresh:
+            return list(fresh)
+        with self.store.reading() as session:
+            return remembered(session, self.catalogue, fresh)
 
     def resolve(self, given: ResolveIn) -> NameFact:
-        """What the pipeline says of a name, and what a person decided of it."""
-        return self.name_fact(self.suggest(given))
+        """What is answered to a name."""
+        return self.name_fact(self.recalled([self.suggest(given)])[0])
 
     def name_fact(self, suggestion: Suggestion) -> NameFact:
         """A suggestion as facts."""
@@ -92,20 +106,9 @@ class Tools:
             problems=tuple(reason(each) for each in problems),
             evidence=tuple(WeightFact(signal=e.signal, value=e.value, weight=e.weight) for e in suggestion.evidence),
             candidates=self.items([code for code in near if code not in suggestion.codes][:NEAREST], fields=False),
-            remembered=self.remembered(query),
+            remembered=next((e.value for e in suggestion.evidence if e.signal.startswith("memory")), ""),
+            settled=suggestion.route == "accepted",
             edition=suggestion.edition,
-        )
-
-    def remembered(self, query: Query) -> RememberedFact | None:
-        """What a person decided of this name in its context."""
-        if self.store is None:
-            return None
-        with self.store.reading() as session:
-            found: Remembered | None = recall(session, [query])[0]
-        if found is None:
-            return None
-        return RememberedFact(
-            action=found.action, codes=found.codes, by=found.by, at=found.at.isoformat(timespec="seconds")
         )
 
     def codes_of(self, draft: Draft) -> tuple[str, ...]:
@@ -125,7 +128,7 @@ class Tools:
                 reason=reason(each.reason),
                 score=each.score,
             )
-            for each in self.pipeline.answer(asked)
+            for each in self.recalled(self._answer(asked))
         ]
         return TableFact(lines=tuple(lines), left_out=max(0, len(names) - LINES))
 
@@ -136,12 +139,22 @@ class Tools:
         code = given.code.strip()
         problems = tuple(Sentence(id=each.id, zh=each.zh, en=each.en) for each in validate(self.catalogue, code))
         fields, modality, edition = self._fields(code)
-        near = self.items(self._nearest_codes(code), fields=False) if problems else ()
+        near = self.items(self._nearest_codes(code), fields=bool(fields)) if problems else ()
+        own = {each.slot: each.characters for each in fields}
+        differs = tuple(
+            f.slot for f in (near[0].fields if near else ()) if own.get(f.slot, f.characters) != f.characters
+        )
         try:
             found = decode(self.catalogue, code)
         except CodeError:
             return CodeFact(
-                code=code, modality=modality, edition=edition, fields=fields, problems=problems, nearest=near
+                code=code,
+                modality=modality,
+                edition=edition,
+                fields=fields,
+                problems=problems,
+                nearest=near,
+                differs=differs,
             )
         base = found.base if found.base is not None and found.item is None else None
         return CodeFact(
@@ -154,6 +167,7 @@ class Tools:
             fields=fields,
             problems=problems,
             nearest=near,
+            differs=differs,
         )
 
     def _fields(self, code: str) -> tuple[tuple[FieldFact, ...], str, str]:

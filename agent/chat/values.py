@@ -58,7 +58,7 @@ class Answered(Value):
 
 
 class Draft(Value):
-    """A name under discussion. `settled`: the person chose; what is left open no longer counts."""
+    """A name under discussion. `given_up`: the person says that none of what was offered fits."""
 
     name: str
     modality: str = ""
@@ -67,6 +67,7 @@ class Draft(Value):
     open: tuple[Open, ...] = ()
     answered: tuple[Answered, ...] = ()
     given_up: bool = False
+    decided: bool = False  # a person decided it before, in this context
 
     @property
     def codes(self) -> tuple[str, ...]:
