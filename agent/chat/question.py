@@ -390,14 +390,9 @@ class Asker:
             exam = self.slots.of_code(code)
             if exam is None:
                 continue
-            if (
-                len(draft.exams) == 1
-                and draft.exams[0].part == exam.part
-                and exam.side
-                and draft.exams[0].side in WORDS
-            ):
-                if exam.side != draft.exams[0].side:
-                    continue
+            own = draft.exams[0] if len(draft.exams) == 1 else None
+            if own is not None and own.side in WORDS and own.part == exam.part and own.side != exam.side:
+                continue
             several = bool(lacking) and len(draft.exams) > 1
             exams = self._replaced(draft, lacking[0], [exam]) if several else (exam,)
             name = self._name(code)
