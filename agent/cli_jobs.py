@@ -1,5 +1,3 @@
 """tmp"""
-
 import typer
-
-app = typer.Typer()
+app=typer.Typer()
