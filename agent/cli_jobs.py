@@ -1,3 +1,5 @@
 """tmp"""
+
 import typer
-app=typer.Typer()
+
+app = typer.Typer()

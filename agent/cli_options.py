@@ -42,7 +42,8 @@ MemoryOption = Annotated[
     typer.Option(
         "--memory/--no-memory",
         help=say(
-            "人已决定的名称直接用其决定（默认用）。", "What people decided answers the same names (it does unless said)."
+            "人已决定的名称直接用其决定（默认用）。",
+            "What people decided answers the same names (it does unless said).",
         ),
     ),
 ]

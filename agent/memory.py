@@ -243,4 +243,6 @@ def _found(value: Mapping[str, Any]) -> Found:
             for key, rows in value.items()
         }
     except (IndexError, TypeError, AttributeError) as error:
-        raise InputError("任务保存的记忆已损坏；请重新运行。", "The memory kept of the job is broken; run it anew.") from error
+        raise InputError(
+            "任务保存的记忆已损坏；请重新运行。", "The memory kept of the job is broken; run it anew."
+        ) from error

@@ -177,7 +177,9 @@ class Pool:
         hand.process.join()
         self._deaths += 1
         tasks = list(hand.tasks)
-        if hand.process.exitcode == 0 or self._deaths > 20 + 2 * sum(len(t.skip) for t in tasks) + 2 * len(self._blamed):
+        if hand.process.exitcode == 0 or self._deaths > 20 + 2 * sum(len(t.skip) for t in tasks) + 2 * len(
+            self._blamed
+        ):
             raise YingmaError(
                 "工作进程一再被系统终止（多半是内存不足）；已完成的部分保留，请加 --workers 1 重试。",
                 "Worker processes were killed by the system again and again, probably for memory; what is done is "
@@ -236,9 +238,13 @@ def _work(pipe: Connection, opening: tuple[Opening, Memory | None] | None) -> No
     except (EOFError, BrokenPipeError):
         return
     except Exception as error:
-        known = error if isinstance(error, YingmaError) else YingmaError(
-            f"处理名称的步骤出错：{told(error)}；已完成的部分保留，改正后可继续。",
-            f"A step failed at every name: {told(error)}; what is done is kept, mend it and go on.",
+        known = (
+            error
+            if isinstance(error, YingmaError)
+            else YingmaError(
+                f"处理名称的步骤出错：{told(error)}；已完成的部分保留，改正后可继续。",
+                f"A step failed at every name: {told(error)}; what is done is kept, mend it and go on.",
+            )
         )
         pipe.send(("error", _portable(known)))
 

@@ -81,8 +81,7 @@ def make_app(context: Context) -> FastAPI:
         path="/ui",
         auth_dependency=user,
         theme=theme(),
-        css_paths=[STATIC / "frame.css"],
-        head='<script src="/static/frame.js"></script>',
+        head=head(),
         i18n=texts.i18n(),
         footer_links=[],
         run_history=False,
@@ -93,6 +92,14 @@ def make_app(context: Context) -> FastAPI:
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
     return mounted
+
+
+def head() -> str:
+    """The scripts and styles of the frame and of every page: static/frame.* and static/page_*."""
+    files = [*STATIC.glob("frame.*"), *sorted(STATIC.glob("page_*"))]
+    styles = [f'<link rel="stylesheet" href="/static/{each.name}">' for each in files if each.suffix == ".css"]
+    scripts = [f'<script src="/static/{each.name}"></script>' for each in files if each.suffix == ".js"]
+    return "\n".join([*styles, *scripts])
 
 
 def build(context: Context, texts: Words) -> gradio.Blocks:

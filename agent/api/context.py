@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 
 from agent.api.meters import Meters
+from agent.memory import remembered
 from agent.opening import open_catalogue, open_pipeline
 from agent.settings import Settings
 from agent.store import Rules, Store, open_store, rules_of
-from standard import decode
-from standard.errors import CodeError, Lang
+from standard.errors import Lang
 
 if TYPE_CHECKING:
     from agent.answer import Query, Suggestion
@@ -88,30 +88,34 @@ class Context:
         found: Talk = self._once("talk", partial(open_talk, self))
         return found
 
-    def answer(self, queries: Sequence[Query]) -> list[Suggestion]:
-        """The suggestions of queries, in order; several threads take turns, so that a long list stops nobody."""
+    def fresh(self, queries: Sequence[Query]) -> list[Suggestion]:
+        """The suggestions of queries, in order, as if nobody had decided anything: what the store is given.
+
+        Several threads take turns, so that a long list stops nobody.
+        """
         pipeline = self.pipeline
         found: list[Suggestion] = []
         for start in range(0, len(queries), PIECE):
             with self._answering:
-                found += pipeline.answer(queries[start : start + PIECE])
+                found += pipeline.fresh(queries[start : start + PIECE])
         return found
+
+    def answer(self, queries: Sequence[Query]) -> list[Suggestion]:
+        """The suggestions of queries, in order; what a person decided answers first."""
+        return self._remembered(self.fresh(queries))
 
     def explain(self, query: Query, candidates: bool = True) -> Suggestion:
         """One suggestion with everything that can be told."""
         pipeline = self.explaining if candidates else self.pipeline
         with self._answering:
-            return pipeline.explain(query)
+            found = pipeline.explain(query)
+        return self._remembered([found])[0]
 
-    def name_of(self, code: str) -> str:
-        """The name of a code's item, or what its fields say; empty for what is no code of these editions."""
-        item = self.catalogue.get(code)
-        if item is not None:
-            return item.name
-        try:
-            return decode(self.catalogue, code).name
-        except CodeError:
-            return ""
+    def _remembered(self, suggestions: list[Suggestion]) -> list[Suggestion]:
+        if not self.settings.memory:
+            return suggestions
+        with self.store.reading() as session:
+            return remembered(session, self.catalogue, suggestions)
 
     def close(self) -> None:
         """Close what was opened."""

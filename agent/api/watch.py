@@ -32,6 +32,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+QUIET = ("/static/{path:path}", "/assets/{path:path}")  # what a page is made of: not logged
 STRICT = "max-age=31536000"
 
 
@@ -63,6 +64,8 @@ class Watch:
                     headers.setdefault("strict-transport-security", STRICT)
                 if scope["path"].startswith("/api/"):
                     headers.setdefault("cache-control", "no-store")
+                elif scope["path"].startswith("/static/"):
+                    headers.setdefault("cache-control", "no-cache")  # asks whether it is new; the answer is short
                 message = {**message, "headers": headers.raw}
             await send(message)
 
@@ -89,4 +92,5 @@ class Watch:
             if self.context.settings.log_detail:
                 line["path"] = path
                 line["query"] = scope["query_string"].decode("latin-1")
-            logger().info("request", **line)
+            if status >= 400 or not route.endswith(QUIET):
+                logger().info("request", **line)

@@ -24,6 +24,6 @@ def chat_model(settings: Settings) -> ChatModel | None:
 def open_talk(context: Context) -> Talk:
     """The conversations of a server."""
     settings = context.settings
-    tools = Tools(context.pipeline, context.store, context.answer)
+    tools = Tools(context.pipeline, context.store, context.fresh)
     dialogue = Dialogue(tools, settings.second_look_share, chat_model(settings))
     return Talk(context.store, dialogue, settings.chat_days)
