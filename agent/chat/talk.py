@@ -7,7 +7,7 @@ An answer's buttons carry the number of the answer (`12:1`), so one under an old
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -52,7 +52,7 @@ class Turn:
         self.conversation_id = begun.conversation_id
         self.message_id = begun.message_id
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event]:
         """The answer's events but the last. Kept at the end, also when the reader goes away in the middle."""
         text: list[str] = []
         cards: list[object] = []
