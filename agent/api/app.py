@@ -21,6 +21,7 @@ ROUTERS = (  # modules with a `router`
     "agent.api.route_me",
     "agent.api.route_metrics",
     "agent.api.route_names",
+    "agent.api.route_overview",
     "agent.api.route_standard",
 )
 

@@ -17,8 +17,8 @@ window.Yingma = (() => {
   }
 
   // Draws what cannot be seen or turns the direction of writing, so that a name is shown as it is.
-  const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
-  const seen = (text) => text.replace(HIDDEN, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const HIDDEN = /[\u2400\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+  const seen = (text) => text.replace(HIDDEN, (char) => char === "\u2400" ? "\\u0000" : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
   // A name out of the data: its direction never leaks into what stands beside it.
   const name = (text, most = 300) =>
     h("bdi", { className: "name", title: text.length > most ? seen(text.slice(0, 2000)) : "" },

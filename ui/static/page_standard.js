@@ -129,7 +129,7 @@ window.Standard = (root, texts) => {
       h("div", { className: "big" }, found.fields.map((each) => h("span", { textContent: each.characters, title: `${label(each)}: ${each.name || "–"}` }))),
       h("h3", { textContent: found.name }),
       h("div", { className: "dim", textContent: [lang === "zh" ? found.edition_zh : found.edition_en, found.path.join(" › ")].filter(Boolean).join(" · ") }),
-      h("table", { className: "fields" }, h("tbody", {}, found.fields.map((each) =>
+      h("table", { className: "narrow fields" }, h("tbody", {}, found.fields.map((each) =>
         h("tr", {}, h("td", { className: "label", textContent: label(each) }), h("td", { className: "code", textContent: each.code }), h("td", { textContent: each.name || "–" }))))),
       h("h3", { textContent: t.names }), kinds, names,
     );
@@ -174,7 +174,7 @@ window.Standard = (root, texts) => {
         pages.replaceChildren(pager(at, Math.ceil(rows.length / page), show) ?? "");
       };
       result.replaceChildren(
-        h("table", { style: "width:auto" }, h("thead", {}, h("tr", {}, h("th", { textContent: t.change }), h("th", { className: "n", textContent: t.items }), modalities.map((each) => h("th", { className: "n", textContent: each })))),
+        h("table", { className: "narrow" }, h("thead", {}, h("tr", {}, h("th", { textContent: t.change }), h("th", { className: "n", textContent: t.items }), modalities.map((each) => h("th", { className: "n", textContent: each })))),
           h("tbody", {}, kinds.map((kind) => h("tr", {}, h("td", { textContent: t[kind] }), h("td", { className: "n", textContent: number(diff.counts[kind]) }),
             modalities.map((each) => h("td", { className: "n", textContent: number(diff.by_modality[kind][each] ?? 0) })))))),
         h("h3", { textContent: t.details }),
