@@ -89,7 +89,8 @@ def page(context: Context, texts: Words) -> None:
         """A button under an answer."""
         option = str(event.value)
         label = next((o["label"] for m in shown for o in m.get("options") or [] if o["value"] == option), option)
-        return [*shown, _from_person(label)], json.dumps({"text": label, "option": option})
+        text = label.partition(" ")[2] if option.partition(":")[2].isdecimal() else label  # without its number
+        return [*shown, _from_person(text)], json.dumps({"text": text, "option": option})
 
     def example(event: gr.SelectData, shown: list[Shown]) -> tuple[list[Shown], str]:
         """An example of the empty page."""
@@ -108,9 +109,7 @@ def page(context: Context, texts: Words) -> None:
         person = person_of(request)
         what = Said(given["text"], given.get("option", ""), column or "", place or "")
         try:
-            turn = context.talk.say(
-                Speaker(person.id, person.role, lang), what, _number(open_now)
-            )
+            turn = context.talk.say(Speaker(person.id, person.role, lang), what, _number(open_now))
         except YingmaError as error:
             raise told(error, lang) from error
         answer: Shown = {"role": "assistant", "content": "", "options": []}
@@ -176,7 +175,7 @@ def _answer(turn: Turn, answer: Shown, lang: Lang) -> Iterator[None]:
                 answer["content"] += event.text
                 yield
             elif isinstance(event, Choices):
-                answer["options"] = [{"value": each.id, "label": each.label} for each in event.options]
+                answer["options"] = [_button(each.id, each.label) for each in event.options]
                 yield
             elif event.fact.kind == "table":
                 answer["content"] += _link(turn.message_id, lang)
@@ -196,8 +195,14 @@ def _kept(message: Message, lang: Lang) -> Shown:
         content += _link(message.id or 0, lang)
     if not message.whole:
         content += sentences().text("stopped", lang)
-    options = [{"value": each["id"], "label": each["label"]} for each in message.options]
+    options = [_button(each["id"], each["label"]) for each in message.options]
     return {"role": "assistant", "content": content, "options": options}
+
+
+def _button(number: str, label: str) -> dict[str, str]:
+    """A button; an answer to the question shows the number that may be typed for it."""
+    option = number.partition(":")[2]
+    return {"value": number, "label": f"{option} {label}" if option.isdecimal() else label}
 
 
 def _link(message_id: int, lang: Lang) -> str:

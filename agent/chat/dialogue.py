@@ -253,7 +253,7 @@ class _Turn:
         fact = self.tools.name_fact(suggestion)
         if not fact.items and not draft.decided and self._is_talk(fact):
             yield self._piece("not_understood")
-        for piece in self.render.name(fact, draft):
+        for piece in self.render.name(fact, draft, named=self.said.text.strip() != name):
             if piece:
                 yield Piece(text=piece)
         if evidence:

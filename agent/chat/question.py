@@ -28,6 +28,7 @@ DATA = Path(__file__).parent / "data"
 MOST = 9  # options of a question
 WORDS = {"左": ("左侧", "Left"), "右": ("右侧", "Right"), "双": ("双侧", "Both sides")}
 VESSELS = {"A": ("动脉", "Artery"), "V": ("静脉", "Vein"), "AV": ("动脉和静脉", "Both")}
+UNSAID = ("没有部位", "No part")
 NONE = ("都不是", "None of these")
 MORE = frozenset(  # reasons that are not in a reading
     {
@@ -263,6 +264,9 @@ class Asker:
                 found = self._with_parts(draft, family, [row.part], [])
                 if found.exams:
                     options.append(self._option(draft, opened, (row.part, row.part), found, f"part={row.part}"))
+        if options and len(draft.exams) == 1 and draft.exams[0].code:  # the edition has the scan without a part
+            found = Found((draft.exams[0].exam,))
+            options.append(self._option(draft, opened, UNSAID, found))
         return options or self._near(draft, opened)
 
     def _vessel(self, draft: Draft, opened: Open) -> list[Option]:

@@ -61,14 +61,15 @@ class Renderer:
 
     # -- a name ----------------------------------------------------------------------------------------------------
 
-    def name(self, fact: NameFact, draft: Draft) -> Iterable[str]:
-        """A name that was asked for: settled or not, its items, the reading, why."""
+    def name(self, fact: NameFact, draft: Draft, named: bool) -> Iterable[str]:
+        """A name that was asked for: settled or not, its items, the reading, why. `named`: with the name again."""
+        head = f"**{escape(fact.name)}**　" if named else ""
         if draft.done or draft.decided:
             how = self.say("settled") if draft.answered else self.say("accepted.by", score=f"{fact.score:.2f}")
-            yield f"**{escape(fact.name)}**　{how}\n\n"
+            yield f"{head}**{how}**\n\n"
             yield self.items(fact.items) if fact.items else f"{self.of(fact.reason)}\n\n"
         else:
-            yield f"**{escape(fact.name)}**　**{self.say('open')}**　{self.reason(fact)}\n\n"
+            yield f"{head}**{self.say('open')}**　{self.reason(fact)}\n\n"
             if fact.items:
                 yield f"{self.say('so_far')}\n\n{self.listed(fact.items)}\n\n"
         if fact.remembered:
@@ -94,9 +95,7 @@ class Renderer:
     def reading(self, spans: Sequence[SpanFact]) -> str:
         """What each piece of the name says."""
         told = []
-        for span in spans:
-            if span.slot == "separator":
-                continue
+        for span in _joined(spans):
             slots = "/".join(self.slot(each) for each in span.slot.split("+"))
             element = "" if span.slot in ("noise", "unexplained") or span.element == span.text else span.element
             told.append(f"「{escape(span.text)}」{slots}" + (f" {escape(element)}" if element else ""))
@@ -262,3 +261,16 @@ class Renderer:
         if not fact.done:
             return self.say("saved.not", why=escape(told)) + "\n\n"
         return self.say("saved.enqueue" if fact.what == "enqueue" else "saved.decision", status=escape(told)) + "\n\n"
+
+
+def _joined(spans: Sequence[SpanFact]) -> list[SpanFact]:
+    """The spans that say something; what is noise, or not explained, in one piece where it stands together."""
+    out: list[SpanFact] = []
+    for span in spans:
+        if span.slot == "separator":
+            continue
+        if out and span.slot == out[-1].slot and span.slot in ("noise", "unexplained"):
+            out[-1] = SpanFact(text=out[-1].text + span.text, slot=span.slot, element="")
+        else:
+            out.append(span)
+    return out
