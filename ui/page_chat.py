@@ -15,7 +15,7 @@ import gradio as gr  # at the top: Gradio reads the annotations of events by the
 
 from agent.api.context import Context
 from agent.chat.dialogue import LONGEST, Said
-from agent.chat.events import Choices, Piece
+from agent.chat.events import Card, Choices, Piece
 from agent.chat.export import table_of
 from agent.chat.render import escape, sentences
 from agent.chat.talk import Speaker, Talk, Turn
@@ -177,7 +177,7 @@ def _answer(turn: Turn, answer: Shown, lang: Lang) -> Iterator[None]:
             elif isinstance(event, Choices):
                 answer["options"] = [_button(each.id, each.label) for each in event.options]
                 yield
-            elif event.fact.kind == "table":
+            elif isinstance(event, Card) and event.fact.kind == "table":
                 answer["content"] += _link(turn.message_id, lang)
 
 
