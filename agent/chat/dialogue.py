@@ -22,11 +22,13 @@ from agent.chat.saving import enqueue, save
 from agent.chat.tools import Tools
 from agent.chat.values import Answered, Draft, Option, Question, Slotted, State
 from agent.store import Rules, now, rules_of
+from agent.store.columns import storable
 from agent.store.states import Action, Step, cell
 from standard.errors import Lang, YingmaError
 from standard.text import canonical
 
 LONGEST = 20_000  # characters of one text
+CONTEXT = 200  # characters of modality and institution
 SAVES: dict[str, Action] = {"save": "settle", "reject": "reject", "not_in_standard": "not_in_standard"}
 NEXT_LINES = 8  # buttons under a table
 
@@ -84,7 +86,9 @@ class _Turn:
         self.tools = dialogue.tools
         self.dialogue = dialogue
         self.state = state
-        self.said = said
+        self.said = Said(
+            storable(said.text), said.option, storable(said.modality[:CONTEXT]), storable(said.institution[:CONTEXT])
+        )
         self.who = who
         self.lang = lang
         self.render = Renderer(lang)

@@ -462,6 +462,8 @@ class Asker:
                 continue  # 单侧, 平扫/增强: the word left the choice open
             elif asks not in settles and each != opened:
                 left.append(each)
+        if kind in ("confirm", "together", "nearest") and not lacking:
+            left = []  # the person chose the very items
         left += [Open(reason=reason, word=word) for reason, word in found.left]
         for exam in slotted:
             if not exam.code and not any(each.reason == "missing_side" and each.word == exam.part for each in left):

@@ -257,3 +257,7 @@ def test_hostile_text_is_text(chat: Chat) -> None:
 def test_every_reason_has_its_question() -> None:
     review = {name for name, row in reasons().items() if row.route == "review"}
     assert review <= set(questions())
+
+
+def test_half_a_surrogate_pair_and_long_context(chat: Chat) -> None:
+    assert chat.say("\ud800胸部CT\x00", modality="CT" * 500)
