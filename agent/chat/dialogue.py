@@ -338,7 +338,7 @@ class _Turn:
         elif self.tools.store is None or self.who.user_id is None:
             yield self._piece("saved.no_store")
         else:
-            suggestion = self.tools.suggest(self._query(draft))
+            suggestion = self.tools.kept(self._query(draft))
             fact = enqueue(self.tools.store, self.who.user_id, suggestion, self.who.key, self.dialogue.clock())
             yield Piece(text=self.render.saved(fact))
             yield Card(fact=fact)
@@ -354,7 +354,7 @@ class _Turn:
         else:
             codes = self.tools.codes_of(draft) if action == "settle" else ()
             why = "；".join(each.zh for each in draft.answered if each.zh != NONE[0])
-            suggestion = self.tools.suggest(self._query(draft))
+            suggestion = self.tools.kept(self._query(draft))
             fact = save(
                 self.tools.store,
                 self.dialogue.rules,

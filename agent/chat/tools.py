@@ -43,6 +43,7 @@ from standard.coder import split
 from standard.errors import CodeError, InputError
 from standard.text import canonical
 
+Answer = Callable[[Sequence[Query]], list[Suggestion]]
 LINES = 200  # of a pasted column that are answered at once; more is a job
 CHANGES = 8  # of each kind that are told
 NEAREST = 5
@@ -55,13 +56,15 @@ class Tools:
         self,
         pipeline: Pipeline,
         store: Store | None = None,
-        answer: Callable[[Sequence[Query]], list[Suggestion]] | None = None,
+        answer: Answer | None = None,
+        kept: Answer | None = None,
     ) -> None:
-        """`answer`: how the pipeline is asked, where several threads share it."""
+        """`answer`: how the pipeline is asked, where several threads share it; `kept`: what the store is given."""
         self.pipeline = pipeline
         self.catalogue: Catalogue = pipeline.catalogue
         self.store = store
         self._answer = answer or pipeline.fresh
+        self._kept = kept or self._answer
         self.slots = Slots(pipeline)
         self.nearest = Nearest(pipeline)
         self.asker = Asker(self.slots, self.nearest)
@@ -69,8 +72,12 @@ class Tools:
     # -- a name ----------------------------------------------------------------------------------------------------
 
     def suggest(self, given: ResolveIn) -> Suggestion:
-        """The pipeline's own answer: what the store is given."""
+        """The pipeline's own answer, as if nobody had decided anything."""
         return self._answer([Query(given.name, given.modality, given.institution)])[0]
+
+    def kept(self, given: ResolveIn) -> Suggestion:
+        """The answer that goes into the store: with everything that the site's settings ask for."""
+        return self._kept([Query(given.name, given.modality, given.institution)])[0]
 
     def recalled(self, fresh: Sequence[Suggestion]) -> list[Suggestion]:
         """Answers as memory gives them: what a person decided in the same context stands."""
