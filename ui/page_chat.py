@@ -20,7 +20,7 @@ from agent.chat.export import table_of
 from agent.chat.render import escape, sentences
 from agent.chat.talk import Speaker, Talk, Turn
 from agent.store.schema_chat import Message
-from standard.errors import Lang, YingmaError
+from standard.errors import InputError, Lang, YingmaError
 from ui.person import lang_of, person_of, told
 from ui.words import Words
 
@@ -33,6 +33,7 @@ EXAMPLES = (
     "3.8 到 3.8.2 改了什么",
 )
 MODALITIES = ("", "CT", "MR", "DR", "超声", "核医学")
+AT_ONCE = 16  # answers under way, of all people; one may wait for a language model
 Shown = dict[str, Any]
 
 
@@ -113,9 +114,10 @@ def page(context: Context, texts: Words) -> None:
         except YingmaError as error:
             raise told(error, lang) from error
         answer: Shown = {"role": "assistant", "content": "", "options": []}
+        number = str(turn.conversation_id)
         for _ in _answer(turn, answer, lang):
-            yield [*shown, answer], str(turn.conversation_id), gr.skip()
-        yield [*shown, answer], str(turn.conversation_id), _list(context.talk, person.id, str(turn.conversation_id))
+            yield _screen(context.talk, person.id, turn, answer, lang), number, gr.skip()
+        yield _screen(context.talk, person.id, turn, answer, lang), number, _list(context.talk, person.id, number)
 
     def load(open_now: str | None, request: gr.Request) -> Any:
         """The list of one's conversations."""
@@ -151,7 +153,7 @@ def page(context: Context, texts: Words) -> None:
     into = [saying, chatbot, current, modality, institution]
     out = [chatbot, current, history]
     running = [
-        first.then(say, into, out, **quiet)
+        first.then(say, into, out, trigger_mode="multiple", concurrency_limit=AT_ONCE, **quiet)
         for first in (
             box.submit(put, [box, chatbot], [box, chatbot, saying], queue=False, **quiet),
             chatbot.option_select(press, chatbot, [chatbot, saying], queue=False, **quiet),
@@ -179,6 +181,15 @@ def _answer(turn: Turn, answer: Shown, lang: Lang) -> Iterator[None]:
                 yield
             elif isinstance(event, Card) and event.fact.kind == "table":
                 answer["content"] += _link(turn.message_id, lang)
+
+
+def _screen(talk: Talk, user_id: int, turn: Turn, answer: Shown, lang: Lang) -> list[Shown]:
+    """The conversation as it is kept, with the answer as far as it has come: who types on meanwhile loses nothing."""
+    try:
+        kept = talk.open(user_id, turn.conversation_id)
+    except InputError:  # deleted meanwhile
+        return []
+    return [answer if each.id == turn.message_id else _kept(each, lang) for each in kept]
 
 
 def _from_person(text: str) -> Shown:

@@ -145,6 +145,25 @@ def test_the_page_goes_on_after_a_restart(browser: Any, served_sqlite: Server) -
     context.close()
 
 
+def test_who_types_on_loses_nothing(as_role: Callable[..., Any], served_sqlite: Server) -> None:
+    page = as_role("adjudicator")
+    box = open_chat(page, served_sqlite)
+    names = ["胸部CT平扫", "颅脑MR平扫", "左肩关节CT平扫", "踝关节三维重建术"]
+    say(page, names[0], "CT胸部")
+    for number, name in enumerate(names[1:], 2):
+        box.fill(name)
+        box.press("Enter")
+        page.wait_for_function("n => document.querySelectorAll('#chat-said .user-row').length >= n", arg=number)
+    page.locator("#chat-said .bot-row", has_text="「踝关节」是左、右还是双侧？").wait_for()
+    page.wait_for_function("document.querySelectorAll('#chat-said .bot-row').length == 4")
+    for code in ("20040100110000", "30010100110000", "20070301110000"):
+        page.locator("#chat-said .bot", has_text=code).first.wait_for()
+    page.reload()
+    page.get_by_role("tab", name="对话").click()
+    page.locator("#chat-history label", has_text=names[0]).first.click()
+    page.locator("#chat-said .user-row").nth(3).wait_for()
+
+
 @pytest.fixture
 def slow(tmp_path: Any) -> Iterator[tuple[Server, FakeServer]]:
     """A server whose language model never answers."""
