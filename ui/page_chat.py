@@ -171,6 +171,7 @@ def page(context: Context, texts: Words) -> None:
 
 def _answer(turn: Turn, answer: Shown, lang: Lang) -> Iterator[None]:
     """Fills the answer, and gives a sign after each piece."""
+    link = ""
     with closing(turn.events()) as events:
         for event in events:
             if isinstance(event, Piece):
@@ -180,7 +181,8 @@ def _answer(turn: Turn, answer: Shown, lang: Lang) -> Iterator[None]:
                 answer["options"] = [_button(each.id, each.label) for each in event.options]
                 yield
             elif isinstance(event, Card) and event.fact.kind == "table":
-                answer["content"] += _link(turn.message_id, lang)
+                link = _link(turn.message_id, lang)
+    answer["content"] += link
 
 
 def _screen(talk: Talk, user_id: int, turn: Turn, answer: Shown, lang: Lang) -> list[Shown]:

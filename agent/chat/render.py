@@ -28,6 +28,7 @@ from standard.errors import Lang
 
 SENTENCES = Path(__file__).parent / "data" / "sentences.tsv"
 LONGEST = 300  # characters of a text from outside that are shown
+NEAR = 3  # candidates that an answer names; the evidence names more
 _MARKS = re.compile(r"([!-/:-@\[-`{-~])")
 _DRAWN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
@@ -76,6 +77,9 @@ class Renderer:
             yield self.say("remembered", who=escape(fact.remembered)) + "\n\n"
         yield self.reading(fact.spans)
         yield self.because(fact, draft)
+        if fact.candidates and not draft.done and not draft.decided:
+            near = " · ".join(f"`{each.code}` {escape(each.name)}" for each in fact.candidates[:NEAR])
+            yield f"{self.say('candidates')}：{near}\n\n"
 
     def settled(self, name: str, items: Sequence[ItemFact], draft: Draft) -> Iterable[str]:
         """A name after an answer: its items, and what the person said."""
