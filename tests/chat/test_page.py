@@ -136,6 +136,7 @@ def test_the_page_goes_on_after_a_restart(browser: Any, served_sqlite: Server) -
     page = context.new_page()
     open_chat(page, served_sqlite)
     say(page, "踝关节三维重建术", "「踝关节」是左、右还是双侧？")
+    page.locator("#chat-history label", has_text="踝关节三维重建术").wait_for()  # the answer is kept whole by then
     served_sqlite.kill()
     served_sqlite.start()
     open_chat(page, served_sqlite)
