@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from agent import cli_develop, cli_serve
+from agent import cli_chat, cli_develop, cli_serve
 from agent.console import EXIT_STOPPED, EXIT_USAGE, report, report_error, say
 from standard.errors import YingmaError
 
@@ -379,6 +379,7 @@ def demo(as_json: Json = False) -> None:
 
 cli_develop.register(app)
 cli_serve.register(app)
+cli_chat.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     normalize_limit: int = Field(
         default=2000, ge=1, le=100000, description="Most names that one call of the API may give; more is for jobs."
     )
+    chat_days: int = Field(
+        default=180, ge=0, description="A conversation is deleted so many days after its last word; 0 keeps it."
+    )
     log: Path | None = Field(default=None, description="File that `serve` writes its log to; not set: standard error.")
     log_detail: bool = Field(
         default=False,

@@ -15,6 +15,7 @@ from agent.api.watch import Watch
 
 ROUTERS = (  # modules with a `router`
     "agent.api.route_browse",
+    "agent.api.route_chat",
     "agent.api.route_health",
     "agent.api.route_login",
     "agent.api.route_me",

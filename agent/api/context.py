@@ -22,6 +22,7 @@ from standard.errors import Lang
 
 if TYPE_CHECKING:
     from agent.answer import Query, Suggestion
+    from agent.chat.talk import Talk
     from agent.pipeline import Pipeline
     from standard.edition import Catalogue
 
@@ -78,6 +79,14 @@ class Context:
     def rules(self) -> Rules:
         """What a decision has to keep to."""
         found: Rules = self.once("rules", lambda: rules_of(self.catalogue, self.settings.second_look_share))
+        return found
+
+    @property
+    def talk(self) -> Talk:
+        """The conversations of the dialogue."""
+        from agent.chat.opening import open_talk
+
+        found: Talk = self._once("talk", partial(open_talk, self))
         return found
 
     def fresh(self, queries: Sequence[Query]) -> list[Suggestion]:

@@ -6,6 +6,18 @@ Every operation is a function that takes a session; what it writes is written wh
 or not at all. Times are given in, so that nothing depends on the clock.
 """
 
+from agent.store.chat import (
+    add_message,
+    begin_conversation,
+    conversation_of,
+    conversations,
+    delete_conversation,
+    fill_message,
+    last_answer,
+    message_of,
+    messages,
+    purge_conversations,
+)
 from agent.store.columns import now
 from agent.store.deciding import Order, Outcome, Rules, Told, decide, rules_of
 from agent.store.engine import Store, open_store, open_url
@@ -56,20 +68,29 @@ __all__ = [
     "Rules",
     "Store",
     "Told",
+    "add_message",
     "add_token",
     "add_user",
+    "begin_conversation",
     "caller",
     "card",
     "check_password",
     "check_token",
     "close_session",
+    "conversation_of",
+    "conversations",
     "decide",
+    "delete_conversation",
     "end_job",
+    "fill_message",
     "find_user",
     "forget_attempts",
     "influence",
     "jobs",
     "keep_upload",
+    "last_answer",
+    "message_of",
+    "messages",
     "names_of",
     "next_clusters",
     "now",
@@ -80,6 +101,7 @@ __all__ = [
     "owns_upload",
     "peek",
     "progress",
+    "purge_conversations",
     "put",
     "recall",
     "release",
