@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.reference import markdown
-from agent.store import schema, schema_acts, schema_review
+from agent.store import schema, schema_acts, schema_review, schema_web
 from agent.store.schema import Base
 from agent.store.states import ACTIONS, PERSONS, STATUSES, StateRow, table, word
 
@@ -21,6 +21,9 @@ TABLES: tuple[type[Base], ...] = (
     schema_acts.User,
     schema_acts.Token,
     schema_acts.Trail,
+    schema_web.WebSession,
+    schema_web.LoginAttempt,
+    schema_web.Upload,
     schema_review.Assignment,
     schema_review.Control,
     schema_review.Bulk,

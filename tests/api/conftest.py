@@ -1,0 +1,3 @@
+"""A server and a browser for the tests of HTTP and of the pages' frame."""
+
+from tests.serving_fixtures import *  # noqa: F403
