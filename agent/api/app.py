@@ -14,6 +14,8 @@ ROUTERS = (  # modules with a `router`
     "agent.api.route_health",
     "agent.api.route_login",
     "agent.api.route_me",
+    "agent.api.route_review",
+    "agent.api.route_review_lead",
 )
 
 

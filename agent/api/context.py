@@ -43,19 +43,19 @@ class Context:
     @property
     def store(self) -> Store:
         """The database. StoreError when it cannot be opened; the next who asks tries again."""
-        found: Store = self._once("store", partial(open_store, self.settings))
+        found: Store = self.once("store", partial(open_store, self.settings))
         return found
 
     @property
     def catalogue(self) -> Catalogue:
         """The editions that names are coded with."""
-        found: Catalogue = self._once("catalogue", partial(open_catalogue, None))
+        found: Catalogue = self.once("catalogue", partial(open_catalogue, None))
         return found
 
     @property
     def pipeline(self) -> Pipeline:
         """The pipeline with the model of the settings. Use `answer`: one thread at a time may ask it."""
-        found: Pipeline = self._once(
+        found: Pipeline = self.once(
             "pipeline",
             lambda: open_pipeline(None, self.settings.model, device_codes=self.settings.device_codes),
         )
@@ -64,7 +64,7 @@ class Context:
     @property
     def explaining(self) -> Pipeline:
         """The pipeline that also finds candidates; its index is built the first time."""
-        found: Pipeline = self._once(
+        found: Pipeline = self.once(
             "explaining",
             lambda: open_pipeline(None, self.settings.model, retrieve=True, device_codes=self.settings.device_codes),
         )
@@ -73,7 +73,7 @@ class Context:
     @property
     def rules(self) -> Rules:
         """What a decision has to keep to."""
-        found: Rules = self._once("rules", lambda: rules_of(self.catalogue, self.settings.second_look_share))
+        found: Rules = self.once("rules", lambda: rules_of(self.catalogue, self.settings.second_look_share))
         return found
 
     def answer(self, queries: Sequence[Query]) -> list[Suggestion]:
@@ -98,7 +98,12 @@ class Context:
             if store is not None:
                 store.close()
 
-    def _once(self, name: str, make: Any) -> Any:
+    def opened(self, name: str) -> Any:
+        """What was opened under a name; None where it was not yet."""
+        return self._opened.get(name)
+
+    def once(self, name: str, make: Any) -> Any:
+        """What `make` gives, the first time; the same from then on."""
         found = self._opened.get(name)
         if found is None:
             with self._opening:

@@ -10,7 +10,7 @@ item, the nearest items say which value of this slot, or of one other, would mak
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -181,7 +181,8 @@ class Editor:
         edition, layout = self._edition(wanted.modality), self._layout(wanted.modality)
         if slot == SIDE:
             found = [
-                Choice(side, side or "不分", self._listed(self._sided(wanted, side))) for side in self._other_sides(wanted)
+                Choice(side, side or "不分", self._listed(self._sided(wanted, side)))
+                for side in self._other_sides(wanted)
             ]
         elif slot == "device":
             found = [
@@ -198,6 +199,36 @@ class Editor:
                 values.insert(0, (each.none, each.none_zh or "无"))
             found = [Choice(code, name, self._listed(_with(wanted, slot, code))) for code, name in values]
         return sorted(found, key=lambda choice: not choice.listed)
+
+    def split(self, wanted: Wanted) -> list[Edited]:
+        """One exam as two: both sides as left and right, scans joined by `+` as the single ones; else twice the same.
+
+        Only into items that the edition has."""
+        wanted = self.checked(wanted)
+        pieces: list[Wanted | None] = []
+        if self.side_of(wanted) == "双":
+            pieces = [self._sided(wanted, "左"), self._sided(wanted, "右")]
+        else:
+            edition = self._edition(wanted.modality)
+            scan = edition.element("scan", wanted.modality, wanted.slots.get("scan", ""))
+            named = {each.name: each.code for each in edition.elements("scan", wanted.modality)}
+            single = [named.get(name) for name in (scan.name.split("+") if scan is not None else ())]
+            pieces = [None if code is None else _with(wanted, "scan", code) for code in single]
+        if len(pieces) < 2 or not all(map(self._listed, pieces)):
+            pieces = [wanted, wanted]
+        return [self.edited(each) for each in pieces if each is not None]
+
+    def neighbours(self, code: str) -> list[tuple[str, str]]:
+        """The items that differ from a code in exactly one slot: the slot and the item's code, in order."""
+        wanted = self.taken_apart(code)
+        edition, layout = self._edition(wanted.modality), self._layout(wanted.modality)
+        own = self._standard(edition, layout, wanted)
+        found = []
+        for slots, item in self._items[wanted.modality]:
+            differ = [slot for slot in slots if slots[slot] != own.get(slot)]
+            if len(differ) == 1:
+                found.append((differ[0], item.code))
+        return sorted(found)
 
     def checked(self, wanted: Wanted) -> Wanted:
         """The same with every slot and value known to the edition; InputError names what is not."""
@@ -290,13 +321,17 @@ class Editor:
         own = self._standard(edition, layout, wanted)
         part = part_slot(layout)
         stem = self._part(wanted)[1]
+        if not stem:
+            return ()  # without a part everything would be near
         order = [each.slot for each in editable(layout)]
         found = []
         for slots, item in self._items[wanted.modality]:
             differ = [each for each in order if each in own and slots[each] != own[each]]
             if len(differ) > 2:
                 continue
-            far = sum(2 if each == part and self._stems[wanted.modality, slots[each]][0] != stem else 1 for each in differ)
+            far = sum(
+                2 if each == part and self._stems[wanted.modality, slots[each]][0] != stem else 1 for each in differ
+            )
             found.append(((far, slot in differ, [order.index(each) for each in differ], item.code), item, differ))
         found.sort(key=lambda each: each[0])
         return tuple(
@@ -419,5 +454,3 @@ def _common(one: str, other: str) -> int:
 def _no_slot(slot: str, modality: str) -> InputError:
     return InputError(f"{modality} 的编码没有可改的段 {slot!r}", f"a code of {modality} has no slot {slot!r} to edit")
 
-
-__all__: Iterable[str] = ["Choice", "Edited", "Editor", "Near", "Shown", "Wanted", "editable", "part_slot", "plain"]

@@ -25,7 +25,6 @@ from standard.lexicon import Lexicon, Row, load_lexicon, read_rows
 MOST = 10
 SIBLINGS = 40  # items of the same part that are looked at
 FAMILY = {"DR": "XR", "RF": "XR", "MG": "XR", "PET/CT": "NM", "PET/MR": "NM", "SPECT": "NM"}
-NOTHING = Exam("", "", "", "", "", "")
 
 
 class SignalRow(Row):
@@ -163,6 +162,4 @@ def voices_of(content: Mapping[str, Any], read: Iterable[str], retrieved: Sequen
     """What a stored suggestion holds of the voices (agent/store/plain.py)."""
     model, classifier = content.get("model") or {}, content.get("classifier") or {}
     ranks = {each["code"]: each.get("ranks") or {} for each in retrieved}
-    return Voices(
-        frozenset(read), frozenset(model.get("codes") or ()), frozenset(classifier.get("codes") or ()), ranks
-    )
+    return Voices(frozenset(read), frozenset(model.get("codes") or ()), frozenset(classifier.get("codes") or ()), ranks)

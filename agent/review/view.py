@@ -1,4 +1,4 @@
-"""A cluster as the review screen shows it, as plain values: names with spans, why it waits, exams, candidates, decisions.
+"""A cluster as the review screen shows it, as plain values.
 
     card of the store ──▶ Desk.view ──▶ names (first page, spans slot by slot), context, reason in a sentence, evidence,
                                         exams (code field by field, or as far as it was read; candidates with rows),
@@ -16,7 +16,7 @@ from agent.pipeline import CANDIDATES, Pipeline
 from agent.reading import Exam
 from agent.reasons import conventions, evidence_rows, reasons
 from agent.review.editing import Edited, Editor, Wanted, plain
-from agent.review.evidence import NOTHING, Candidate, Weigher, signals, voices_of
+from agent.review.evidence import Candidate, Weigher, signals, voices_of
 from agent.store.queue import Card
 from agent.store.replay import standing
 from agent.store.schema import Name, Suggestion
@@ -120,9 +120,13 @@ class Desk:
         read = [_exam(each) for each in (content.get("reading") or {}).get("exams") or ()]
         codes = list(suggestion.codes) if suggestion is not None else []
         known = {exam.code for exam in read if exam.code}
-        if set(codes) != known and codes:  # filled by the model, or for a scanner: the reading does not say which is which
+        if (
+            set(codes) != known and codes
+        ):  # filled by the model, or for a scanner: the reading does not say which is which
             bare = {exam.code[2:]: exam for exam in read if exam.code}
-            read = [bare.get(code[2:], Exam(self._family(code), "", "", "", "", ""))._replace(code=code) for code in codes]
+            read = [
+                bare.get(code[2:], Exam(self._family(code), "", "", "", "", ""))._replace(code=code) for code in codes
+            ]
         read = list(dict.fromkeys(read)) or [self._from_spans(content)]
         parts = [each["element"] for each in _spans(content) if each["slot"] == "part"]
         voices = voices_of(content, known, retrieved)
@@ -153,8 +157,8 @@ class Desk:
         for span in _spans(content):
             said.setdefault(span["slot"], span["element"])
         said["extra"] = said.get("post") or said.get("position") or ""
-        slots = {slot: said.get(slot, "") for slot in ("part", "side", "scan", "extra")}
-        return NOTHING._replace(family=said.get("modality", ""), **slots)
+        part, side, scan, extra = (said.get(slot, "") for slot in ("part", "side", "scan", "extra"))
+        return Exam(said.get("modality", ""), part, side, scan, extra, "")
 
     def _family(self, code: str) -> str:
         item = self.catalogue.get(code)
@@ -162,9 +166,7 @@ class Desk:
 
     def _may(self, card: Card, viewer: Viewer) -> dict[str, bool]:
         """Which actions this person may order on the cluster as it is."""
-        own = card.cluster.status in SECOND and any(
-            each.user_id == viewer.user_id for each in standing(card.decisions)
-        )
+        own = card.cluster.status in SECOND and any(each.user_id == viewer.user_id for each in standing(card.decisions))
         return {
             action: not own and cell(Step(card.cluster.status, action), viewer.role) not in ("-", "back")
             for action in ACTIONS
@@ -206,7 +208,8 @@ def _candidate(each: Candidate, lang: Lang) -> dict[str, Any]:
 def _told(row: Mapping[str, Any], lang: Lang) -> list[Any]:
     """A row of a suggestion's evidence: signal, value, weight, sentence."""
     signal, value = row["signal"], row["value"]
-    known = {"reason": reasons(), "convention": conventions()}.get(signal, {}).get(value) or evidence_rows().get(signal)
+    tables: dict[str, Mapping[str, Any]] = {"reason": reasons(), "convention": conventions()}
+    known = tables.get(signal, {}).get(value) or evidence_rows().get(signal)
     text = signal if known is None else known.zh if lang == "zh" else known.en
     return [signal, value, row["weight"], text]
 
@@ -232,5 +235,3 @@ def _blank() -> dict[str, Any]:
         "dropped": [],
         "problem": {"zh": "没有读出这个检查；请选候选或查找项目", "en": "no exam was read; take a candidate or search"},
     }
-
-

@@ -3,9 +3,9 @@
     Scope ──▶ preview ──▶ Preview: clusters, names, exams, by code; a batch is opened, nothing is decided
               batch ──▶ apply ──▶ apply ──▶ … ──▶ done      a chunk is a transaction of its own, so others come between
 
-What came or changed after the preview was shown is left alone, and so is what another person has on the screen. The same
-chunk sent again, or a run that goes on after a crash, decides nothing twice: the key of each decision is made of batch
-and cluster.
+What came or changed after the preview was shown is left alone, and so is what another person has on the screen. The
+same chunk sent again, or a run that goes on after a crash, decides nothing twice: the key of each decision is made of
+batch and cluster.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ByCode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a bulk action will settle. `without`: clusters in scope that have no suggested code, so cannot be settled."""
+    """What a bulk action will settle. `without`: clusters in scope without a suggested code."""
 
     batch: str
     clusters: int
@@ -91,18 +91,20 @@ def preview(
         )
     batch = digest("bulk", user_id, key)
     sums = (func.count(), func.sum(col(Cluster.names)), func.sum(col(Cluster.exams)))
-    rows = session.execute(
-        _scoped(select(col(Suggestion.codes), *sums), scope)
+    grouped: Any = select(col(Suggestion.codes), *sums)
+    rows: Sequence[Any] = session.execute(
+        _scoped(grouped, scope)
         .outerjoin(Suggestion, col(Suggestion.id) == col(Cluster.suggestion_id))
         .group_by(col(Suggestion.codes))
         .order_by(None)
     ).all()
-    found = [ByCode(tuple(codes or ()), int(number), int(names), int(exams)) for codes, number, names, exams in rows]
+    found = [ByCode(tuple(codes or ()), int(number), int(n), int(e)) for codes, number, n, e in rows]
     without = sum(each.clusters for each in found if not each.codes) if action == "settle" else 0
     if action == "settle":
         found = [each for each in found if each.codes]
     found.sort(key=lambda each: (-each.exams, each.codes))
-    total = [sum(getattr(each, name) for each in found) for name in ("clusters", "names", "exams")]
+    clusters = sum(each.clusters for each in found)
+    names, exams = sum(each.names for each in found), sum(each.exams for each in found)
     row = session.scalars(select(Bulk).where(col(Bulk.batch) == batch)).one_or_none()
     if row is None:
         row = Bulk(batch=batch, user_id=user_id, action=action, wanted={}, created_at=at)
@@ -110,9 +112,9 @@ def preview(
     if row.state == "shown":
         row.wanted = {"filter": scope.wanted._asdict(), "ids": list(scope.ids)}
         row.action, row.why, row.created_at = action, why, at
-        row.clusters, row.names, row.exams = total
+        row.clusters, row.names, row.exams = clusters, names, exams
     session.flush()
-    return Preview(batch, *total, tuple(found[:SHOWN]), len(found), without)
+    return Preview(batch, clusters, names, exams, tuple(found[:SHOWN]), len(found), without)
 
 
 def apply(session: Session, rules: Rules, user_id: int, batch: str, at: datetime, size: int = CHUNK) -> Applied:
@@ -194,9 +196,7 @@ def undo_bulk(session: Session, user_id: int, batch: str, at: datetime, why: str
     left = len(found) == size
     if not left:
         row.ended_at = at
-        record(
-            session, at, user_id, "bulk", row.id or 0, "undo", {}, {"done": row.done, "left_out": row.left_out}, why
-        )
+        record(session, at, user_id, "bulk", row.id or 0, "undo", {}, {"done": row.done, "left_out": row.left_out}, why)
     session.flush()
     return Applied(batch, row.done, row.left_out, left)
 
@@ -228,5 +228,3 @@ def _locked(session: Session, user_id: int, batch: str) -> Bulk:
 
 def _no_batch() -> InputError:
     return InputError("没有这个批量操作；请重新预览。", "There is no such bulk action; preview it again.")
-
-

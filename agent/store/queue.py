@@ -116,6 +116,20 @@ def release(session: Session, tab: str, cluster_ids: Collection[int]) -> int:
     return _change_lease(session, tab, cluster_ids, {"lease_by": None, "lease_user_id": None, "lease_until": None})
 
 
+def take(session: Session, user_id: int, tab: str, cluster_id: int, at: datetime) -> bool:
+    """Lease one cluster to a tab, unless another one has it."""
+    free = or_(col(Cluster.lease_until).is_(None), col(Cluster.lease_until) < at, col(Cluster.lease_by) == short(tab))
+    values = {"lease_by": short(tab), "lease_user_id": user_id, "lease_until": at + LEASE}
+    done = session.execute(
+        update(Cluster)
+        .where(col(Cluster.id) == cluster_id, free)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+        .returning(col(Cluster.id))
+    )
+    return bool(done.all())
+
+
 def card(session: Session, user_id: int, cluster_id: int, names: int = 20) -> Card | None:
     """All that the screen shows of a cluster to a person; None where there is none."""
     cluster = session.get(Cluster, cluster_id)
@@ -154,7 +168,8 @@ def filtered(statement: Select[Any], wanted: Filter) -> Select[Any]:
             statement = statement.where(column == value)
     if wanted.order == "oldest":
         return statement.order_by(col(Cluster.id))
-    first = {"institution": [col(Cluster.institution_id)], "reason": [col(Cluster.reason)]}.get(wanted.order, [])
+    by: dict[str, list[Any]] = {"institution": [col(Cluster.institution_id)], "reason": [col(Cluster.reason)]}
+    first = by.get(wanted.order, [])
     return statement.order_by(*first, col(Cluster.priority).desc(), col(Cluster.id))
 
 
