@@ -250,6 +250,11 @@ class Editor:
         """The side of the part; "" for none."""
         return self._part(wanted)[2]
 
+    def sided(self, modality: str, stem: str) -> bool:
+        """Whether the edition has a part on sides only."""
+        known = [side for side in SIDES if self._sides.get((modality, stem, side))]
+        return bool(known) and "" not in known
+
     def _part(self, wanted: Wanted) -> tuple[str, str, str]:
         """Code, stem and side of the part; empty where it is missing."""
         code = wanted.slots.get(part_slot(self._layout(wanted.modality)), "")
@@ -329,10 +334,10 @@ class Editor:
             differ = [each for each in order if each in own and slots[each] != own[each]]
             if len(differ) > 2:
                 continue
-            far = sum(
-                2 if each == part and self._stems[wanted.modality, slots[each]][0] != stem else 1 for each in differ
-            )
-            found.append(((far, slot in differ, [order.index(each) for each in differ], item.code), item, differ))
+            other = part in differ and self._stems[wanted.modality, slots[part]][0] != stem
+            far = len(differ) + 2 * other  # another part is further away than two other slots
+            near_part = -_common(slots[part], own.get(part, ""))
+            found.append(((far, slot in differ, near_part, [order.index(each) for each in differ], item.code), item, differ))
         found.sort(key=lambda each: each[0])
         return tuple(
             Near(
@@ -358,10 +363,10 @@ class Editor:
             code = full.get(each.slot, each.none or "")
             element = edition.element(each.slot, wanted.modality, code)
             name = element.name if element else each.none_zh if code == each.none else "中心自有项目" if code else ""
-            if each.slot == part and self._other_sides(wanted):
+            if each.slot == part and any(self._other_sides(wanted)):
                 side = self.side_of(wanted)
                 rows.append(Shown(SIDE, *SIDE_LABEL, side, "", side or "不分", True))
-            characters = code[-each.length :] if code else "_" * each.length
+            characters = code[-each.length :] if code else "·" * each.length
             rows.append(Shown(each.slot, each.zh, each.en, code, characters, name, each.slot in edits))
         return tuple(rows)
 

@@ -147,12 +147,12 @@ class Weigher:
             add("part_same" if exam.part == facts.stem else "part_other", facts.stem)
         if exam.side or facts.side:
             which = "side_unsaid" if not exam.side else "side_same" if exam.side == facts.side else "side_other"
-            add(which, facts.side or "-")
+            add(which, facts.side or "不分")
         if exam.part or exam.scan:
-            add("scan_same" if exam.scan == facts.scan else "scan_other", facts.scan or "-")
+            add("scan_same" if exam.scan == facts.scan else "scan_other", facts.scan or "无")
             said = frozenset(filter(None, exam.extra.split("+")))
             if said or facts.extra:
-                add("extra_same" if said == facts.extra else "extra_other", "+".join(sorted(facts.extra)) or "-")
+                add("extra_same" if said == facts.extra else "extra_other", "+".join(sorted(facts.extra)) or "无")
         for source, place in sorted(voices.ranks.get(code, {}).items()):
             add(source, str(place), 1.0 / place)
         return tuple(rows)
