@@ -14,6 +14,7 @@ from agent.answer import Query, Suggestion
 from agent.command_normalize import reason_sentence
 from agent.command_standard import show_table
 from agent.console import emit_json, language, say
+from agent.memory import memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
 from standard import decode
 
@@ -33,12 +34,16 @@ def run(
     model: str | None,
     candidates: bool,
     device_codes: bool | None,
+    memory: bool | None,
     as_json: bool,
 ) -> None:
     """Explain one name."""
     devices = device_setting(device_codes)
     pipeline = open_pipeline(edition, model_setting(model), retrieve=candidates, device_codes=devices)
-    suggestion = pipeline.explain(Query(name, modality, institution))
+    query = Query(name, modality, institution)
+    if memory_setting(memory):
+        pipeline.memory = open_memory([query])
+    suggestion = pipeline.explain(query)
     if as_json:
         emit_json(explained(suggestion, pipeline.catalogue))
     else:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from agent import bulk, columns, tables
 from agent.answer import Query
 from agent.console import emit_json, language, note, say
+from agent.memory import memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
 
 
@@ -30,6 +31,7 @@ class Options(NamedTuple):
     sheet: str | None = None
     workers: int = 0
     device_codes: bool | None = None
+    memory: bool | None = None
 
 
 class Outcome(NamedTuple):
@@ -94,10 +96,12 @@ def normalize(options: Options) -> Outcome:
     )
     work = bulk.distinct(opened, chosen)
     pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes))
+    if memory_setting(options.memory):
+        pipeline.memory = open_memory(work.queries)
     own = pipeline.own_model
     alone = model != "none" and not own
     workers = 1 if alone else bulk.workers_for(len(work.queries), options.workers, own)
-    step = bulk.CHUNK if model == "none" else bulk.STEP_OWN if own else bulk.STEP
+    step = bulk.step_for(model, own)
     reasons: Counter[tuple[str, str]] = Counter()
     with (
         progress(len(work.queries)) as advance,

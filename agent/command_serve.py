@@ -10,9 +10,9 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from agent.api.app import create_app
 from agent.api.context import Context
 from agent.api.gate import anybody_there
+from agent.api.log import start_log
 from agent.console import note, say
 from agent.settings import load_settings
 from standard.errors import InputError
@@ -20,10 +20,10 @@ from standard.errors import InputError
 STOP_SECONDS = 5  # that open streams may take at the end
 
 
-def run(host: str | None, port: int | None, local: bool, mount: Callable[[FastAPI, Context], FastAPI]) -> None:
+def run(host: str | None, port: int | None, local: bool, make: Callable[[Context], FastAPI]) -> None:
     """Serve until stopped. InputError for an address that cannot be had, StoreError for a database that is away.
 
-    `mount` adds the pages.
+    `make` makes the application with its pages.
     """
     settings = load_settings()
     host, port = host or settings.host, settings.port if port is None else port
@@ -34,10 +34,11 @@ def run(host: str | None, port: int | None, local: bool, mount: Callable[[FastAP
             "make users.",
         )
     listener = listen(host, port)
+    start_log(settings)
     context = Context(settings, local)
     try:
         store = context.store
-        app = mount(create_app(context), context)
+        app = make(context)
         address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         if local:
             note(

@@ -89,6 +89,10 @@ class Settings(BaseSettings):
             "Share of the clusters whose first decision goes blind to a second person; 0 where one person reviews."
         ),
     )
+    memory: bool = Field(
+        default=True,
+        description="What people decided answers the same names in the same context; false leaves it out.",
+    )
     host: str = Field(default="127.0.0.1", description="Address that `serve` listens on; 0.0.0.0 is every one.")
     port: int = Field(default=8450, ge=0, le=65535, description="Port that `serve` listens on; 0 takes a free one.")
     public_origin: str = Field(

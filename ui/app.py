@@ -1,4 +1,7 @@
-"""Mounts the pages on the API's application. A page is a module with `page(context, texts)` and a line in PAGES."""
+"""The whole application: the pages mounted on the API's.
+
+A page is a module with `page(context, texts)`, which builds one tab, and a line in PAGES.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
+from agent.api.app import create_app
 from agent.api.context import Context
 from agent.api.person import person_in
+from ui.files import Files
 from ui.head import Head
 from ui.words import Words, words
 
@@ -49,14 +54,15 @@ PAGES = (
 )
 
 
-def mount(app: FastAPI, context: Context) -> FastAPI:
-    """The application with the pages under /ui/ and what they load under /static/."""
+def make_app(context: Context) -> FastAPI:
+    """The whole application: the API, with the pages under /ui/ and what they load under /static/."""
     os.environ.update(CALM)  # before gradio is imported: nothing leaves the server
     os.environ.setdefault("GRADIO_TEMP_DIR", str(context.settings.home / "uploads"))
     import gradio as gr
 
     texts = words()
     blocks = build(context, texts)
+    app = create_app(context, [Files, Head])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/favicon.ico", include_in_schema=False)
@@ -69,30 +75,38 @@ def mount(app: FastAPI, context: Context) -> FastAPI:
         except LookupError:
             return None
 
-    app.add_middleware(Head, context=context)
-    return gr.mount_gradio_app(
+    mounted: FastAPI = gr.mount_gradio_app(
         app,
         blocks,
         path="/ui",
         auth_dependency=user,
         theme=theme(),
-        css_paths=[STATIC / "frame.css"],
-        head='<script src="/static/frame.js"></script>',
+        head=head(),
         i18n=texts.i18n(),
         footer_links=[],
         run_history=False,
         ssr_mode=False,
         enable_monitoring=False,
-        show_error=True,
+        show_error=False,  # the words of an exception are for the log; pages raise gr.Error
         max_file_size=LARGEST_UPLOAD,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
+    return mounted
+
+
+def head() -> str:
+    """The scripts and styles of the frame and of every page: static/frame.* and static/page_*."""
+    files = [*STATIC.glob("frame.*"), *sorted(STATIC.glob("page_*"))]
+    styles = [f'<link rel="stylesheet" href="/static/{each.name}">' for each in files if each.suffix == ".css"]
+    scripts = [f'<script src="/static/{each.name}"></script>' for each in files if each.suffix == ".js"]
+    return "\n".join([*styles, *scripts])
 
 
 def build(context: Context, texts: Words) -> gradio.Blocks:
     """All tabs."""
     import gradio as gr
 
+    blocks: gradio.Blocks
     with gr.Blocks(title="影码 Yingma", analytics_enabled=False, delete_cache=(3600, 86400)) as blocks:
         gr.HTML('<div id="bar"></div>', apply_default_css=False, elem_id="bar-frame")
         with gr.Tabs(elem_id="pages"):

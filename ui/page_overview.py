@@ -1,4 +1,4 @@
-"""The page overview."""
+"""概览: how far the work is. Drawn by static/page_overview.js from /api/overview, and for the lead /api/review/quality."""
 
 from __future__ import annotations
 
@@ -10,4 +10,10 @@ def page(context: Context, texts: Words) -> None:
     """Builds the tab."""
     import gradio as gr
 
-    gr.Markdown(texts("frame.later"))
+    gr.HTML(
+        value="",
+        apply_default_css=False,
+        html_template='<div class="overview"></div>',
+        js_on_load="Overview(element.querySelector('.overview'), props.t)",
+        t=texts.both("overview"),
+    )

@@ -8,7 +8,7 @@ from agent.api.context import Context
 from agent.api.language import language_of
 from agent.api.person import Person, person_in
 from agent.store import owns_upload
-from standard.errors import InputError, Lang
+from standard.errors import InputError, Lang, YingmaError
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -36,3 +36,10 @@ def own_file(request: gr.Request, context: Context, path: str) -> str:
         if owns_upload(session, person.id, path):
             return path
     raise InputError("没有这个文件，或者不是您上传的。", "There is no such file, or it is not yours.")
+
+
+def told(error: YingmaError, lang: Lang) -> gr.Error:
+    """One of Yingma's own errors for the screen; every other error says only that there was one. Raise it."""
+    import gradio as gr
+
+    return gr.Error(error.sentence(lang), print_exception=False)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from agent.api.meters import Meters
+from agent.memory import remembered
 from agent.opening import open_catalogue, open_pipeline
 from agent.settings import Settings
 from agent.store import Rules, Store, open_store, rules_of
@@ -34,6 +36,7 @@ class Context:
         self._opening = threading.RLock()
         self._answering = threading.Lock()
         self._opened: dict[str, Any] = {}
+        self.meters = Meters()
 
     @property
     def lang(self) -> Lang:
@@ -76,20 +79,34 @@ class Context:
         found: Rules = self.once("rules", lambda: rules_of(self.catalogue, self.settings.second_look_share))
         return found
 
-    def answer(self, queries: Sequence[Query]) -> list[Suggestion]:
-        """The suggestions of queries, in order; several threads take turns, so that a long list stops nobody."""
+    def fresh(self, queries: Sequence[Query]) -> list[Suggestion]:
+        """The suggestions of queries, in order, as if nobody had decided anything: what the store is given.
+
+        Several threads take turns, so that a long list stops nobody.
+        """
         pipeline = self.pipeline
         found: list[Suggestion] = []
         for start in range(0, len(queries), PIECE):
             with self._answering:
-                found += pipeline.answer(queries[start : start + PIECE])
+                found += pipeline.fresh(queries[start : start + PIECE])
         return found
+
+    def answer(self, queries: Sequence[Query]) -> list[Suggestion]:
+        """The suggestions of queries, in order; what a person decided answers first."""
+        return self._remembered(self.fresh(queries))
 
     def explain(self, query: Query, candidates: bool = True) -> Suggestion:
         """One suggestion with everything that can be told."""
         pipeline = self.explaining if candidates else self.pipeline
         with self._answering:
-            return pipeline.explain(query)
+            found = pipeline.explain(query)
+        return self._remembered([found])[0]
+
+    def _remembered(self, suggestions: list[Suggestion]) -> list[Suggestion]:
+        if not self.settings.memory:
+            return suggestions
+        with self.store.reading() as session:
+            return remembered(session, self.catalogue, suggestions)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -144,7 +144,7 @@ def local_person(store: Store) -> Person:
 def anybody_there(store: Store) -> bool:
     """Whether there is any account that may log in."""
     with store.reading() as session:
-        return session.scalars(select(User.id).where(col(User.active)).limit(1)).first() is not None
+        return session.scalars(select(col(User.id)).where(col(User.active)).limit(1)).first() is not None
 
 
 def cookie_of(headers: Mapping[str, str], name: str = COOKIE) -> str | None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.api.gate import cookie_of
+from starlette.requests import Request
+from starlette.responses import Response
+
+from agent.api.context import Context
+from agent.api.gate import cookie_of, https
 from standard.errors import Lang
 
+YEAR = 365 * 24 * 3600
 COOKIE = "yingma_lang"
 TAGS: dict[Lang, str] = {"zh": "zh-CN", "en": "en"}  # Gradio takes zh for English
 
@@ -23,3 +28,8 @@ def language_of(headers: Mapping[str, str], default: Lang = "zh") -> Lang:
         if tag.startswith("en"):
             return "en"
     return default
+
+
+def set_language(answer: Response, lang: Lang, request: Request, context: Context) -> None:
+    """Let this browser keep a language."""
+    answer.set_cookie(COOKIE, TAGS[lang], YEAR, httponly=True, samesite="lax", secure=https(request, context), path="/")

@@ -19,7 +19,7 @@ class Person(NamedTuple):
 
     def at_least(self, role: str) -> bool:
         """Whether his role is this one or a higher one. ValueError for what is no role."""
-        return PERSONS.index(self.role) >= PERSONS.index(role)  # type: ignore[arg-type]
+        return PERSONS.index(self.role) >= PERSONS.index(role)
 
 
 def person_in(scope: Mapping[str, Any]) -> Person:

@@ -7,16 +7,17 @@ from html import escape
 from pathlib import Path
 from string import Template
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from agent.api.context import Context, CurrentContext
 from agent.api.gate import COOKIE, anybody_there, cookie_of, https, limits
-from agent.api.language import language_of
+from agent.api.language import TAGS, language_of, set_language
 from agent.api.trouble import texts
 from agent.store import check_password, close_session, forget_attempts, now, open_session, try_login
-from standard.errors import StoreError
+from standard.errors import Lang, StoreError
 
 router = APIRouter(include_in_schema=False)
 PAGE = Template((Path(__file__).parent / "data" / "login.html").read_text(encoding="utf-8"))
@@ -26,9 +27,9 @@ LONGEST = 2000
 
 
 @router.get("/login")
-def login_page(request: Request, context: CurrentContext, next: str = "/ui/") -> Response:
-    """The page."""
-    return _page(request, context, local_path(next))
+def login_page(request: Request, context: CurrentContext, next: str = "/ui/", lang: str = "") -> Response:
+    """The page; in another language than the browser's where `lang` says so."""
+    return _page(request, context, local_path(next), _lang(request, context, lang))
 
 
 @router.post("/login")
@@ -38,9 +39,10 @@ def login(
     name: Annotated[str, Form(max_length=LONGEST)] = "",
     password: Annotated[str, Form(max_length=LONGEST)] = "",
     next: Annotated[str, Form(max_length=LONGEST)] = "/ui/",
+    lang: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
     """Log in, and on to where the person wanted to go; or the page again, which says why not."""
-    target = local_path(next)
+    target, shown = local_path(next), _lang(request, context, lang)
     settings = context.settings
     address = request.client.host if request.client else ""
     window = timedelta(minutes=settings.login_minutes)
@@ -48,15 +50,12 @@ def login(
     try:
         at = now()
         if not context.store.write(lambda session: try_login(session, name, address, at, window, tries)):
-            wait = texts().text(
-                "login.wait", language_of(request.headers, context.lang), minutes=settings.login_minutes
-            )
-            return _page(request, context, target, wait, 429, name)
+            wait = texts().text("login.wait", shown, minutes=settings.login_minutes)
+            return _page(request, context, target, shown, wait, 429, name)
         with context.store.reading() as session:
             user = check_password(session, name, password)
         if user is None:
-            wrong = texts().text("login.wrong", language_of(request.headers, context.lang))
-            return _page(request, context, target, wrong, 401, name)
+            return _page(request, context, target, shown, texts().text("login.wrong", shown), 401, name)
         user_id, old = user.id or 0, cookie_of(request.headers)
 
         def operation(session: Any) -> str:
@@ -67,7 +66,7 @@ def login(
 
         secret = context.store.write(operation)
     except StoreError:
-        return _page(request, context, target)
+        return _page(request, context, target, shown)
     answer = RedirectResponse(target, 303)
     answer.set_cookie(
         COOKIE,
@@ -78,6 +77,8 @@ def login(
         secure=https(request, context),
         path="/",
     )
+    if lang:
+        set_language(answer, shown, request, context)
     return answer
 
 
@@ -100,19 +101,36 @@ def local_path(wanted: str) -> str:
     return wanted
 
 
+def _lang(request: Request, context: Context, wanted: str) -> Lang:
+    if wanted in ("zh", "en"):
+        return "zh" if wanted == "zh" else "en"
+    return language_of(request.headers, context.lang)
+
+
 def _page(
-    request: Request, context: Context, target: str, problem: str = "", status: int = 200, name: str = ""
+    request: Request,
+    context: Context,
+    target: str,
+    lang: Lang,
+    problem: str = "",
+    status: int = 200,
+    name: str = "",
 ) -> Response:
-    lang = language_of(request.headers, context.lang)
     words = {key: escape(value) for key, value in texts().of("login", lang).items()}
     hint = ""
     try:
         if not anybody_there(context.store):
             hint = f"<p>{words['empty']}</p><pre>{escape(COMMAND)}</pre>"
     except StoreError:
-        problem, status = words["away"], 503
-    shown = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+        problem, status = texts().text("login.away", lang), 503
     page = PAGE.substitute(
-        words, lang="zh-CN" if lang == "zh" else "en", problem=shown, hint=hint, target=escape(target), who=escape(name)
+        words,
+        tag=TAGS[lang],
+        code=lang if "lang" in request.query_params else "",
+        switch=escape(urlencode({"next": target, "lang": "en" if lang == "zh" else "zh"})),
+        problem=f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else "",
+        hint=hint,
+        target=escape(target),
+        who=escape(name),
     )
     return HTMLResponse(page, status, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})

@@ -9,12 +9,10 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from agent.api.context import CurrentContext
-from agent.api.gate import https
-from agent.api.language import COOKIE, TAGS, language_of
+from agent.api.language import language_of, set_language
 from agent.api.person import CurrentPerson
 
 router = APIRouter()
-YEAR = 365 * 24 * 3600
 
 
 class Choice(BaseModel):
@@ -39,7 +37,5 @@ def me(person: CurrentPerson, context: CurrentContext, request: Request) -> dict
 def language(choice: Choice, context: CurrentContext, request: Request) -> Response:
     """Switch the language of this browser."""
     answer = Response(status_code=204)
-    answer.set_cookie(
-        COOKIE, TAGS[choice.lang], YEAR, httponly=True, samesite="lax", secure=https(request, context), path="/"
-    )
+    set_language(answer, choice.lang, request, context)
     return answer

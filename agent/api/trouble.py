@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from agent.texts import Texts, texts_in
-from standard.errors import CodeError, IndexError_, InputError, Lang, ModelError, StoreError, YingmaError
+from standard.errors import CodeError, IndexError_, InputError, ModelError, StoreError, YingmaError
 
 TEXTS = Path(__file__).parent / "data" / "texts.tsv"
 BY_STATUS = {401: "login", 403: "role", 404: "path", 405: "method", 413: "size"}
@@ -36,15 +35,15 @@ def error_answer(status: int, zh: str, en: str, headers: Mapping[str, str] | Non
     return JSONResponse({"error": {"zh": zh, "en": en}}, status, dict(headers or {}))
 
 
-def refusal(status: int, name: str, headers: Mapping[str, str] | None = None, **values: object) -> JSONResponse:
+def refusal(code: int, name: str, headers: Mapping[str, str] | None = None, **values: object) -> JSONResponse:
     """An error whose sentence stands in texts.tsv."""
-    zh, en = (texts().text(f"error.{name}", cast(Lang, lang), **values) for lang in ("zh", "en"))
-    return error_answer(status, zh, en, headers)
+    zh, en = (texts().text(f"error.{name}", lang, **values) for lang in ("zh", "en"))
+    return error_answer(code, zh, en, headers)
 
 
 def store_away(error: StoreError) -> JSONResponse:
     """The database does not answer; where it is and why is for the log, not for everybody."""
-    zh, en = (texts().text("login.away", cast(Lang, lang)) for lang in ("zh", "en"))
+    zh, en = (texts().text("login.away", lang) for lang in ("zh", "en"))
     return error_answer(503, zh, en, {"Retry-After": "5"})
 
 

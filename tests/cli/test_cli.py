@@ -18,6 +18,7 @@ import pytest
 import typer
 
 import agent.bulk as bulk
+import agent.pool as pool
 from agent import console
 from agent.answer import Query
 from agent.cli import app, run
@@ -232,7 +233,7 @@ def test_same_answers_for_any_workers_order_and_start(monkeypatch: pytest.Monkey
     assert len({answer[0] for answer in alone}) == 2
     assert list(bulk.answers(pipeline, queries, None, 3, done.append, step=100)) == alone
     assert list(bulk.answers(pipeline, queries[::-1], None, 2, done.append))[::-1] == alone
-    monkeypatch.setattr(bulk, "_single_threaded", lambda: False)
+    monkeypatch.setattr(pool, "single_threaded", lambda: False)
     assert list(bulk.answers(pipeline, queries, None, 2, done.append)) == alone
 
 
@@ -240,8 +241,8 @@ def test_forked_workers_give_the_same_file(tmp_path: Path) -> None:
     """A process of its own, which has one thread, forks its workers."""
     source = write(tmp_path / "in.csv", ("name", "modality"), *((each.name, each.modality) for each in many(6_000)))
     code = (
-        "import multiprocessing, sys\nfrom agent import bulk, cli\n"
-        "assert bulk._single_threaded()\n"
+        "import multiprocessing, sys\nfrom agent import cli, pool\n"
+        "assert pool.single_threaded()\n"
         "multiprocessing.get_context = {'fork': multiprocessing.get_context('fork')}.__getitem__\n"
         "sys.exit(cli.run(sys.argv[1:]))"
     )
@@ -265,7 +266,7 @@ def test_killed_worker_is_told_and_nothing_hangs() -> None:
 
     from standard.errors import YingmaError
 
-    with pytest.raises(YingmaError, match="worker process was killed"):
+    with pytest.raises(YingmaError, match="Worker processes were killed"):
         list(bulk.answers(open_pipeline(), many(4_000), None, 2, kill, step=20))
     assert multiprocessing.active_children() == []
 

@@ -92,7 +92,7 @@ window.Review = window.Review || { parts: 0 };
     const missing = codes.indexOf("");
     if (missing >= 0 || (action === "settle" && !codes.length)) {
       model.active = Math.max(0, missing);
-      R.draw();
+      R.refresh();
       return R.say(R.text("no_code", { n: model.active + 1 }), true);
     }
     if (new Set(codes).size < codes.length) return R.say(R.text("double"), true);

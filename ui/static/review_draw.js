@@ -246,30 +246,39 @@ window.Review = window.Review || { parts: 0 };
 
   function right_column(model) {
     const el = R.el;
+    frame.parts = {
+      exams: el("div", { class: "exams", role: "tablist" }),
+      detail: el("div", {}),
+      candidates: el("ol", { class: "candidates", role: "listbox", "aria-label": R.text("candidates") }),
+    };
+    fill(model);
+    const { exams, detail, candidates: listed } = frame.parts;
+    return el("section", { class: "right" }, exams, detail, el("div", { class: "edit" }), listed, actions(model.card));
+  }
+
+  function fill(model) {
     const exam = model.exams[model.active];
+    frame.parts.exams.replaceChildren(...model.exams.map((each, at) => exam_row(model, each, at)));
+    frame.parts.detail.replaceChildren(...(exam ? [R.examDetail(exam)] : []));
+    frame.parts.candidates.replaceChildren(...(exam ? candidates(exam) : []));
+  }
+
+  // What changed is on the same card: an open combobox stays as it is.
+  R.refresh = () => R.state.model && fill(R.state.model);
+
+  function exam_row(model, each, at) {
+    const el = R.el;
     return el(
-      "section", { class: "right" },
-      el(
-        "div", { class: "exams", role: "tablist" },
-        model.exams.map((each, at) =>
-          el(
-            "button",
-            {
-              type: "button", role: "tab", class: "exam", "aria-selected": String(at === model.active),
-              onclick: () => R.setActive(at),
-            },
-            el("span", { class: "no" }, model.exams.length > 1 ? `${at + 1} ` : ""),
-            each.code ? el("code", {}, each.code) : el("span", { class: "open" }, R.text("incomplete")),
-            " ", each.name || (each.said ? `${R.text("said")} ${each.said}` : ""),
-            each.code && !each.listed ? el("span", { class: "unlisted" }, ` ✗ ${R.text("unlisted")}`) : null,
-            each.code && each.listed ? el("span", { class: "ok", title: R.text("listed") }, " ✓") : null,
-          ),
-        ),
-      ),
-      exam ? R.examDetail(exam) : null,
-      el("div", { class: "edit" }),
-      exam ? candidates(exam) : null,
-      actions(model.card),
+      "button",
+      {
+        type: "button", role: "tab", class: "exam", "aria-selected": String(at === model.active),
+        onclick: () => R.setActive(at),
+      },
+      el("span", { class: "no" }, model.exams.length > 1 ? `${at + 1} ` : ""),
+      each.code ? el("code", {}, each.code) : el("span", { class: "open" }, R.text("incomplete")),
+      " ", each.name || (each.said ? `${R.text("said")} ${each.said}` : ""),
+      each.code && !each.listed ? el("span", { class: "unlisted" }, ` ✗ ${R.text("unlisted")}`) : null,
+      each.code && each.listed ? el("span", { class: "ok", title: R.text("listed") }, " ✓") : null,
     );
   }
 
@@ -308,23 +317,20 @@ window.Review = window.Review || { parts: 0 };
 
   function candidates(exam) {
     const el = R.el;
-    return el(
-      "ol", { class: "candidates", role: "listbox", "aria-label": R.text("candidates") },
-      exam.candidates.map((each, at) =>
+    return exam.candidates.map((each, at) =>
+      el(
+        "li",
+        { role: "option", "aria-selected": String(at === exam.pick), "data-code": each.code, onclick: () => R.take(at) },
+        el("span", { class: "no" }, String((at + 1) % 10)),
+        el("code", {}, each.code), el("b", {}, each.name),
+        el("span", { class: "score" }, `${signed(each.total)} → ${each.score.toFixed(2)}`),
         el(
-          "li",
-          { role: "option", "aria-selected": String(at === exam.pick), "data-code": each.code, onclick: () => R.take(at) },
-          el("span", { class: "no" }, String((at + 1) % 10)),
-          el("code", {}, each.code), " ", el("b", {}, each.name),
-          el("span", { class: "score" }, `${signed(each.total)} → ${each.score.toFixed(2)}`),
-          el(
-            "span", { class: "rows" },
-            each.rows.slice(1).map(([signal, value, weight, text]) =>
-              el(
-                "span", { class: weight < 0 ? "against" : "for" },
-                weight < 0 ? "≠ " : "", text, signal.endsWith("_other") || ["lexical", "dense"].includes(signal) ? ` ${shown(value)}` : "",
-                ` ${signed(weight)}`,
-              ),
+          "span", { class: "rows" },
+          each.rows.slice(1).map(([signal, value, weight, text]) =>
+            el(
+              "span", { class: weight < 0 ? "against" : "for" },
+              weight < 0 ? "≠ " : "", text, signal.endsWith("_other") || ["lexical", "dense"].includes(signal) ? ` ${shown(value)}` : "",
+              ` ${signed(weight)}`,
             ),
           ),
         ),

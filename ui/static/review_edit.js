@@ -11,17 +11,18 @@ window.Review = window.Review || { parts: 0 };
   // Keeps a decision waiting while a change is under way; draws when it is there.
   function change(work) {
     const on = model();
-    const before = on.pending || Promise.resolve();
-    const run = before.then(work).catch(() => R.say(R.text("away", { n: R.send.waiting() }), true));
+    const run = Promise.all([on.pending, on.later]).then(work).catch(() => R.say(R.text("away", { n: R.send.waiting() }), true));
     on.pending = run;
     return run.then(() => {
       if (on.pending === run) on.pending = null;
-      if (model() === on) R.draw();
+      if (model() === on) R.refresh();
     });
   }
 
-  async function derived(exam, body) {
+  // `only`: what comes of it holds only while the exam still has this code.
+  async function derived(exam, body, only) {
     const answer = await R.post("edit", body);
+    if (only && exam.code !== only) return undefined;
     if (answer.status !== 200) return R.say(R.sentence(answer), true);
     Object.assign(exam, answer.body);
     exam.pick = exam.candidates.findIndex((each) => each.code === exam.code);
@@ -36,8 +37,11 @@ window.Review = window.Review || { parts: 0 };
     if (!exam) return;
     Object.assign(exam, { code, name, listed: true, near: [], dropped: [], problem: { zh: "", en: "" } });
     exam.pick = exam.candidates.findIndex((each) => each.code === code);
-    R.draw();
-    change(() => derived(exam, { code }));
+    const on = model();
+    R.refresh();
+    on.later = derived(exam, { code }, code)
+      .catch(() => R.away(true)) // its fields are missing; its code is there
+      .then(() => model() === on && R.refresh());
   }
 
   R.take = (at) => {
@@ -53,7 +57,8 @@ window.Review = window.Review || { parts: 0 };
   R.setActive = (at) => {
     const n = model().exams.length;
     model().active = (at + n) % n;
-    R.draw();
+    close();
+    R.refresh();
   };
 
   function side() {
@@ -78,8 +83,7 @@ window.Review = window.Review || { parts: 0 };
   function add() {
     if (!model()) return;
     model().exams.push(blank());
-    model().active = model().exams.length - 1;
-    R.draw();
+    R.setActive(model().exams.length - 1);
     find();
   }
 
@@ -116,9 +120,12 @@ window.Review = window.Review || { parts: 0 };
     return R.exam().fields.filter((each) => each.editable).map((each) => each.slot);
   }
 
-  function edit() {
+  async function edit() {
+    const on = model();
+    if (!on) return;
+    await Promise.all([on.pending, on.later]); // the fields as they are now
+    if (model() !== on) return;
     const exam = R.exam();
-    if (!exam) return;
     if (!exam.fields.length) return find();
     const own = slots();
     const part = exam.fields.find((each) => each.slot.startsWith("part") && each.editable);

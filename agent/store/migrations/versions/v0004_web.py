@@ -1,4 +1,4 @@
-"""Who is logged in, who tried to, whose the uploaded files are."""
+"""Who is logged in, who tried to, whose the uploaded files are; which names a code stands for, by index."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_upload_user_id"),
     )
     op.create_index("ix_upload_at", "upload", ["at"])
+    op.create_index("ix_suggestion_codes", "suggestion", ["codes"], postgresql_using="gin")
+    op.create_index("ix_decision_codes", "decision", ["codes"], postgresql_using="gin")
 
 
 def downgrade() -> None:

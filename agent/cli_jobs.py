@@ -1,0 +1,5 @@
+"""tmp"""
+
+import typer
+
+app = typer.Typer()
