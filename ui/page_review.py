@@ -12,11 +12,11 @@ HEAD = '<link rel="stylesheet" href="/static/review.css">' + "".join(
 # The scripts come in any order; the page begins when the last of them is there.
 START = """
 const begin = () => {
-  if (!window.Review || Review.parts !== %d) return setTimeout(begin, 10);
+  if (!window.Review || Review.parts !== PARTS) return setTimeout(begin, 10);
   Review.start(element.querySelector('.review'), props.words);
 };
 begin();
-""" % len(SCRIPTS)  # fmt: skip
+""".replace("PARTS", str(len(SCRIPTS)))
 
 
 def page(context: Context, texts: Words) -> None:

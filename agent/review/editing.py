@@ -337,7 +337,9 @@ class Editor:
             other = part in differ and self._stems[wanted.modality, slots[part]][0] != stem
             far = len(differ) + 2 * other  # another part is further away than two other slots
             near_part = -_common(slots[part], own.get(part, ""))
-            found.append(((far, slot in differ, near_part, [order.index(each) for each in differ], item.code), item, differ))
+            found.append(
+                ((far, slot in differ, near_part, [order.index(each) for each in differ], item.code), item, differ)
+            )
         found.sort(key=lambda each: each[0])
         return tuple(
             Near(
@@ -458,4 +460,3 @@ def _common(one: str, other: str) -> int:
 
 def _no_slot(slot: str, modality: str) -> InputError:
     return InputError(f"{modality} 的编码没有可改的段 {slot!r}", f"a code of {modality} has no slot {slot!r} to edit")
-
