@@ -22,6 +22,7 @@ from standard.layout import Layout, LayoutField
 from standard.lexicon import Lexicon, load_lexicon
 
 NEAREST = 8
+CLOSE = 2  # slots in which an item may differ to be told; more where none is closer
 SIDE = "side"
 SIDES = ("左", "右", "双", "")  # in the order that they are offered in
 SIDE_LABEL = ("左右", "side")
@@ -332,8 +333,6 @@ class Editor:
         found = []
         for slots, item in self._items[wanted.modality]:
             differ = [each for each in order if each in own and slots[each] != own[each]]
-            if len(differ) > 2:
-                continue
             other = part in differ and self._stems[wanted.modality, slots[part]][0] != stem
             far = len(differ) + 2 * other  # another part is further away than two other slots
             near_part = -_common(slots[part], own.get(part, ""))
@@ -348,6 +347,7 @@ class Editor:
                 tuple((each, item.slots[each], item.elements.get(each, "")) for each in differ),
             )
             for _, item, differ in found[:NEAREST]
+            if len(differ) <= max(CLOSE, len(found[0][2]))
         )
 
     def _shown(self, wanted: Wanted) -> tuple[Shown, ...]:
@@ -393,6 +393,8 @@ class Editor:
         for each in layout.fields:
             if each.kind == "addition" and each.none is not None:
                 own[each.slot] = each.none
+            elif each.kind == "element" and each.none is not None:
+                own.setdefault(each.slot, each.none)
         return own
 
     def _edition(self, modality: str) -> Edition:

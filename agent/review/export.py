@@ -25,10 +25,14 @@ from standard.errors import CodeError, Lang
 PIECE = 1000
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 HEADER: dict[Lang, list[str]] = {
-    "zh": "机构 设备类型 名称 检查数 结果 编码 标准名称 决定人 决定时间 说明 组 决定 全集团".split(" "),
-    "en": (
-        "institution modality name exams outcome codes items decided_by decided_at comment cluster decision group_wide"
-    ).split(" "),
+    "zh": [
+        *("机构", "设备类型", "名称", "检查数", "结果", "编码", "标准名称"),
+        *("决定人", "决定时间", "说明", "组", "决定", "全集团"),
+    ],
+    "en": [
+        *("institution", "modality", "name", "exams", "outcome", "codes", "items"),
+        *("decided_by", "decided_at", "comment", "cluster", "decision", "group_wide"),
+    ],
 }
 SYSTEM = "urn:yingma:standard"
 

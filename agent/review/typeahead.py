@@ -24,6 +24,7 @@ from standard.search import fold
 DATA = Path(__file__).parent / "data"
 LIMIT = 20
 READINGS = 8  # of a name whose characters have several readings
+BY_CODE = 3  # the level of what is found by the beginning of its code alone
 _SEPARATORS = re.compile(r"[\s,;、，；()（）+＋\[\]【】*]+")
 # The first character of each initial in the first level of GB 2312; none begins with i, u or v.
 _FIRST = (
@@ -125,10 +126,12 @@ def rank(one: Entry, words: Sequence[tuple[str, str]]) -> tuple[int, int, int] |
         elif word in one.text or any(meant in one.text for meant in _meanings().get(word, ())):
             level = 2
         elif one.code.startswith(given):
-            level = 3
+            level = BY_CODE
         else:
             return None
         worst = max(worst, level)
+    if worst == BY_CODE:
+        return worst, 0, 0  # in the order of the catalogue
     first = words[0][0]
     begins = one.folded.startswith(first) or any(each.startswith(first) for each in one.initials)
     return worst, 0 if begins else 1, len(one.name)

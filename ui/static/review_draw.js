@@ -286,6 +286,7 @@ window.Review = window.Review || { parts: 0 };
   R.examDetail = (exam) => {
     const el = R.el;
     const lang = window.YINGMA.lang;
+    const labels = Object.fromEntries(exam.fields.map((each) => [each.slot, lang === "zh" ? each.label_zh : each.label_en]));
     return el(
       "div", { class: "detail" },
       exam.fields.length
@@ -300,7 +301,10 @@ window.Review = window.Review || { parts: 0 };
         ? el(
             "p", { class: "near" }, R.text("nearest", { key: R.keyOf("nearest") }), " ",
             exam.near.map((each) =>
-              el("button", { type: "button", onclick: () => R.edit.item(each.code, each.name) }, each.name),
+              el(
+                "button", { type: "button", onclick: () => R.edit.item(each.code, each.name) },
+                each.name, el("small", {}, each.changes.map(([slot, , name]) => ` ${labels[slot] ?? slot}→${name || "–"}`)),
+              ),
             ),
           )
         : null,
