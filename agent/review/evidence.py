@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -63,9 +63,8 @@ class Candidate:
 
 
 class Voices(NamedTuple):
-    """What was said of a whole name: codes of reader, model and classifier, and the places that retrieval gave."""
+    """What was said of a whole name: codes of model and classifier, and the places that retrieval gave."""
 
-    read: frozenset[str] = frozenset()
     model: frozenset[str] = frozenset()
     classifier: frozenset[str] = frozenset()
     ranks: Mapping[str, Mapping[str, int]] = {}
@@ -110,31 +109,32 @@ class Weigher:
 
     def candidates(self, exam: Exam, parts: Iterable[str], voices: Voices, most: int = MOST) -> list[Candidate]:
         """The best items for an exam. `parts`: all parts that the name names; `voices`: what was said of the name."""
-        pool = dict.fromkeys(code for code in (exam.code, *sorted(voices.read)) if code)
+        pool = dict.fromkeys(code for code in (exam.code,) if code)
         for codes in (voices.model, voices.classifier, voices.ranks):
             pool |= dict.fromkeys(sorted(codes))
         family = FAMILY.get(exam.family, exam.family)
-        for part in dict.fromkeys((exam.part, *parts)):
+        named = frozenset(parts)
+        for part in dict.fromkeys((exam.part, *sorted(named))):
             if part:
                 near = [code for code in self._of_part.get(part, ()) if family in ("", self._facts[code].family)]
                 near.sort(key=lambda code: (self._facts[code].scan != exam.scan, code))
                 pool |= dict.fromkeys(near[:SIBLINGS])
         found = [
-            Candidate(self.catalogue.items[code], self._rows(exam, code, voices))
+            Candidate(self.catalogue.items[code], self._rows(exam, code, voices, named))
             for code in pool
             if code in self._facts
         ]
         found.sort(key=lambda each: (-each.total, each.item.code))
         return found[:most]
 
-    def _rows(self, exam: Exam, code: str, voices: Voices) -> tuple[Evidence, ...]:
+    def _rows(self, exam: Exam, code: str, voices: Voices, parts: Collection[str]) -> tuple[Evidence, ...]:
         facts, weights = self._facts[code], self._weights
         rows = [Evidence("prior", "", weights["prior"])]
 
         def add(signal: str, value: str = "", share: float = 1.0) -> None:
             rows.append(Evidence(signal, value, round(weights[signal] * share, 2)))
 
-        if code == exam.code or (not exam.code and code in voices.read):
+        if code == exam.code:
             add("read", code)
         if code in voices.model:
             add("model", code)
@@ -144,7 +144,8 @@ class Weigher:
             same = FAMILY.get(exam.family, exam.family) == facts.family
             add("modality_same" if same else "modality_other", self.catalogue.items[code].modality)
         if exam.part:
-            add("part_same" if exam.part == facts.stem else "part_other", facts.stem)
+            named = "part_named" if facts.stem in parts else "part_other"
+            add("part_same" if exam.part == facts.stem else named, facts.stem)
         if exam.side or facts.side:
             which = "side_unsaid" if not exam.side else "side_same" if exam.side == facts.side else "side_other"
             add(which, facts.side or "不分")
@@ -158,8 +159,8 @@ class Weigher:
         return tuple(rows)
 
 
-def voices_of(content: Mapping[str, Any], read: Iterable[str], retrieved: Sequence[Mapping[str, Any]]) -> Voices:
+def voices_of(content: Mapping[str, Any], retrieved: Sequence[Mapping[str, Any]]) -> Voices:
     """What a stored suggestion holds of the voices (agent/store/plain.py)."""
     model, classifier = content.get("model") or {}, content.get("classifier") or {}
     ranks = {each["code"]: each.get("ranks") or {} for each in retrieved}
-    return Voices(frozenset(read), frozenset(model.get("codes") or ()), frozenset(classifier.get("codes") or ()), ranks)
+    return Voices(frozenset(model.get("codes") or ()), frozenset(classifier.get("codes") or ()), ranks)

@@ -129,7 +129,7 @@ class Desk:
             ]
         read = list(dict.fromkeys(read)) or [self._from_spans(content)]
         parts = [each["element"] for each in _spans(content) if each["slot"] == "part"]
-        voices = voices_of(content, known, retrieved)
+        voices = voices_of(content, retrieved)
         most = CANDIDATES if len(read) == 1 else FEWER
         found = []
         for exam in read:
