@@ -79,6 +79,7 @@ window.Review = window.Review || { parts: 0 };
 
   // The next card; the outbox sends the decision meanwhile.
   R.advance = () => {
+    S.loaded = S.queue.length > 0; // until the server says that nothing waits
     R.show(S.queue.shift() ?? null);
     R.send.refill();
   };
@@ -102,8 +103,9 @@ window.Review = window.Review || { parts: 0 };
     S.decided.set(key, model);
     if (S.decided.size > KEPT) S.decided.delete(S.decided.keys().next().value);
     R.say("");
+    R.send.keep({ id, rev, turn, action, codes, why, key }); // before more is fetched: it must not come again
     R.advance();
-    R.send.push({ id, rev, turn, action, codes, why, key });
+    R.send.pump();
   };
 
   R.skip = () => {

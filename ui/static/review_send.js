@@ -113,11 +113,13 @@ window.Review = window.Review || { parts: 0 };
       drop(answer.body.rows.map((each) => each.id));
       return refill(); // the filter was changed meanwhile
     }
-    s.loaded = true;
     s.queue.push(...answer.body.rows.map(R.model));
     R.progress(answer.body.prog);
-    if (!s.model) R.advance();
-    if (!s.model && !s.queue.length) setTimeout(refill, IDLE);
+    if (!s.model && s.queue.length) R.advance();
+    s.loaded = true;
+    if (s.model) return;
+    R.draw();
+    setTimeout(refill, IDLE);
   }
 
   const shown = () => [state().model, ...state().queue].filter(Boolean).map((each) => each.card.id);
@@ -202,11 +204,11 @@ window.Review = window.Review || { parts: 0 };
     undo,
     waiting: () => box.length,
     expired: () => expired,
-    push(order) {
+    pump,
+    keep(order) {
       box.push(order);
       save();
       R.waiting();
-      pump();
     },
   };
   R.parts += 1;
