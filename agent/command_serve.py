@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from agent.console import note, say
 from agent.settings import load_settings
 from standard.errors import InputError
 
+KEEP_SECONDS = 75  # that an idle connection is kept, longer than proxies and programs do
 STOP_SECONDS = 5  # that open streams may take at the end
 
 
@@ -38,6 +40,7 @@ def run(host: str | None, port: int | None, local: bool, make: Callable[[Context
     context = Context(settings, local)
     try:
         store = context.store
+        context.pipeline  # noqa: B018 (a model that cannot be opened is told now, not to the first who asks)
         app = make(context)
         address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         if local:
@@ -61,9 +64,12 @@ def run(host: str | None, port: int | None, local: bool, make: Callable[[Context
             server_header=False,
             proxy_headers=True,
             forwarded_allow_ips=settings.proxies,
+            timeout_keep_alive=KEEP_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # uvicorn has stopped in order, and then raises the signal once more
+            uvicorn.Server(config).run(sockets=[listener])
+        note(say("已停止。", "Stopped."))
     finally:
         context.close()
         listener.close()

@@ -1,6 +1,6 @@
 """The whole application: the pages mounted on the API's.
 
-A page is a module with `page(context, texts)`, which builds one tab, and a line in PAGES.
+A page is a module with `page(context, texts)`, which builds one tab, and a line in pages.py.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse
@@ -19,6 +19,7 @@ from agent.api.context import Context
 from agent.api.person import person_in
 from ui.files import Files
 from ui.head import Head
+from ui.pages import PAGES
 from ui.words import Words, words
 
 if TYPE_CHECKING:
@@ -37,27 +38,11 @@ MONO = ["Noto Sans Mono CJK SC", "Menlo", "Consolas", "monospace"]
 LARGEST_UPLOAD = "500mb"
 
 
-class Page(NamedTuple):
-    """A tab: its id, its module, the lowest role that sees it."""
-
-    id: str
-    module: str
-    role: str
-
-
-PAGES = (
-    Page("review", "ui.page_review", "clerk"),
-    Page("chat", "ui.page_chat", "viewer"),
-    Page("bulk", "ui.page_bulk", "clerk"),
-    Page("standard", "ui.page_standard", "viewer"),
-    Page("overview", "ui.page_overview", "viewer"),
-)
-
-
 def make_app(context: Context) -> FastAPI:
     """The whole application: the API, with the pages under /ui/ and what they load under /static/."""
     os.environ.update(CALM)  # before gradio is imported: nothing leaves the server
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(context.settings.home / "uploads"))
+    uploads = Path(os.environ.setdefault("GRADIO_TEMP_DIR", str(context.settings.home / "uploads")))
+    uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
     import gradio as gr
 
     texts = words()

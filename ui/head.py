@@ -1,7 +1,8 @@
 """Puts a script directly after <head> of the pages: who it is, and the language that he chose.
 
 Gradio takes its language from navigator.language when its own scripts start, so this has to come before them. Scripts
-of pages read `window.YINGMA`: {lang: "zh"|"en", person: {id, name, role}, local, t: texts of the bar}.
+of pages read `window.YINGMA`: {lang: "zh"|"en", person: {id, name, role}, local, pages: the tabs that he
+may see, t: texts of the bar}.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent.api.context import Context
 from agent.api.language import TAGS, language_of
 from agent.api.person import person_in
+from ui.pages import PAGES
 from ui.words import words
 
 MARK = b"<head>"
@@ -62,6 +64,7 @@ class Head:
             "lang": lang,
             "person": person._asdict(),
             "local": self.context.local,
+            "pages": [each.id for each in PAGES if person.at_least(each.role)],
             "t": texts.of("bar", lang) | {"role": texts.text(f"role.{person.role}", lang)},
         }
         tag = TAGS[lang]

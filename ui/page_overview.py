@@ -1,4 +1,4 @@
-"""概览: how far the work is. Drawn by static/page_overview.js from /api/overview, and for the lead /api/review/quality."""
+"""概览: how far the work is. Drawn by static/page_overview.js from /api/overview; for the lead also how good it is."""
 
 from __future__ import annotations
 

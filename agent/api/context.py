@@ -6,6 +6,7 @@ All of it is opened when it is first asked for, by whichever thread asks first; 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,7 +34,7 @@ class Context:
     def __init__(self, settings: Settings, local: bool = False) -> None:
         self.settings = settings
         self.local = local
-        self._opening = threading.RLock()
+        self._opening: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)  # by what is opened
         self._answering = threading.Lock()
         self._opened: dict[str, Any] = {}
         self.meters = Meters()
@@ -110,10 +111,9 @@ class Context:
 
     def close(self) -> None:
         """Close what was opened."""
-        with self._opening:
-            store = self._opened.pop("store", None)
-            if store is not None:
-                store.close()
+        store = self._opened.pop("store", None)
+        if store is not None:
+            store.close()
 
     def opened(self, name: str) -> Any:
         """What was opened under a name; None where it was not yet."""
@@ -123,7 +123,7 @@ class Context:
         """What `make` gives, the first time; the same from then on."""
         found = self._opened.get(name)
         if found is None:
-            with self._opening:
+            with self._opening[name]:
                 found = self._opened.get(name)
                 if found is None:
                     found = self._opened[name] = make()

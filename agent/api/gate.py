@@ -34,6 +34,7 @@ from standard.errors import StoreError
 
 COOKIE = "yingma_session"
 SAFE = ("GET", "HEAD", "OPTIONS")
+LARGEST_BODY = 32 * 2**20
 LOCAL_NAME = "local"  # of the one person of single-user mode
 
 
@@ -73,6 +74,8 @@ class Gate:
             return refusal(403, "host")
         if method not in SAFE and bearer is None and not self._ours(scope, headers):
             return refusal(403, "origin")
+        if method not in SAFE and not _short(headers):
+            return refusal(413, "size")
         if route is not None and route.who == "anyone":
             return None
         person = await run_sync(self._identify, bearer, cookie_of(headers))
@@ -165,6 +168,16 @@ def https(request: Request, context: Context) -> bool:
 def _bearer(headers: Headers) -> str | None:
     scheme, _, value = headers.get("authorization", "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" else None
+
+
+def _short(headers: Headers) -> bool:
+    """Whether a body is short enough to be held in memory; a form with files is not, and its route limits it."""
+    if headers.get("content-type", "").startswith("multipart/form-data"):
+        return True
+    length = headers.get("content-length")
+    if length is None:
+        return "transfer-encoding" not in headers
+    return length.isdecimal() and int(length) <= LARGEST_BODY
 
 
 def _person(user: User | None) -> Person | None:

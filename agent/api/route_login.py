@@ -29,6 +29,8 @@ LONGEST = 2000
 @router.get("/login")
 def login_page(request: Request, context: CurrentContext, next: str = "/ui/", lang: str = "") -> Response:
     """The page; in another language than the browser's where `lang` says so."""
+    if context.local:
+        return RedirectResponse("/ui/", 303)
     return _page(request, context, local_path(next), _lang(request, context, lang))
 
 
@@ -126,7 +128,7 @@ def _page(
     page = PAGE.substitute(
         words,
         tag=TAGS[lang],
-        code=lang if "lang" in request.query_params else "",
+        code=lang,
         switch=escape(urlencode({"next": target, "lang": "en" if lang == "zh" else "zh"})),
         problem=f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else "",
         hint=hint,

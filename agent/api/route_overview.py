@@ -31,6 +31,7 @@ def whole(context: CurrentContext, person: CurrentPerson) -> dict[str, Any]:
         ],
         "queue": [each._asdict() | _sentences(each.reason) for each in queue],
         "days": [each._asdict() for each in days],
+        "reasons": {name: _sentences(name) for name in reasons()},
     }
 
 

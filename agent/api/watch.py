@@ -32,7 +32,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
-QUIET = ("/static/{path:path}", "/assets/{path:path}")  # what a page is made of: not logged
+QUIET = ("/healthz", "/static/{path:path}", "/assets/{path:path}")  # not logged while they go well
 STRICT = "max-age=31536000"
 
 

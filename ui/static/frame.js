@@ -100,12 +100,20 @@ window.Yingma = (() => {
     bar.append(out);
   }
 
-  // Gradio builds the page after this script: wait for the bar, then stop watching.
+  // The tab that ?tab= names (Gradio keeps ?page= for itself), else the first that this person may see.
+  function turn() {
+    const { pages } = window.YINGMA;
+    const wanted = new URLSearchParams(location.search).get("tab");
+    const button = document.getElementById(`tab-${pages.includes(wanted) ? wanted : pages[0]}-button`);
+    if (button && button.getAttribute("aria-selected") !== "true") button.click();
+    return button;
+  }
+
+  // Gradio builds the page after this script: wait for the bar and the tabs, then stop watching.
   const watcher = new MutationObserver(() => {
     const bar = document.getElementById("bar");
-    if (!bar) return;
-    watcher.disconnect();
-    fill(bar);
+    if (bar && !bar.childElementCount) fill(bar);
+    if (bar && turn()) watcher.disconnect();
   });
   watcher.observe(document.documentElement, { childList: true, subtree: true });
 

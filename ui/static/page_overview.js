@@ -12,6 +12,7 @@ window.Overview = (root, texts) => {
   const right = h("div");
   const places = h("div");
   const quality = h("div");
+  let sentences = {};
   root.append(h("div", { className: "bar" }, again, when, problem), figures, h("div", { className: "grid" }, left, right));
 
   const th = (text, n) => h("th", { className: n ? "n" : "", textContent: text });
@@ -36,7 +37,8 @@ window.Overview = (root, texts) => {
     }
   }
 
-  function draw({ standing, queue, days }) {
+  function draw({ standing, queue, days, reasons }) {
+    sentences = reasons;
     const sum = (statuses, key) => standing.filter((each) => statuses.includes(each.status)).reduce((total, each) => total + each[key], 0);
     const all = standing.map((each) => each.status);
     const groups = { whole: all, accepted: ["accepted"], decided: ["settled", "rejected", "not_in_standard"],
@@ -87,7 +89,7 @@ window.Overview = (root, texts) => {
 
   const turn = (page) => institutions(page).catch((failure) => say(problem, failure));
 
-  // {agreement: {overall, reviewers: [{name, …}], categories: [{name, …}]}, controls: [{name, shown, answered, caught, …}]}
+  // Kappa of blind second looks and who noticed the control samples: for the lead only, as the review tells it.
   async function showQuality() {
     let found;
     try {
@@ -96,7 +98,23 @@ window.Overview = (root, texts) => {
       if (failure.status === 404) return;
       throw failure;
     }
-    window.OverviewQuality?.(quality, found);
+    const decimal = (value) => (value === null ? "–" : value.toFixed(2));
+    const interval = ({ low, high }) => (low === null ? "" : `${decimal(low)}–${decimal(high)}`);
+    const kappa = (title, each) => [td(title), num(each.n), num(each.agreed), td(decimal(each.kappa), "n"), td(interval(each), "n dim")];
+    const rows = [
+      kappa(t.overall, found.overall),
+      ...found.reviewers.map((each) => kappa(name(each.name, 24), each)),
+      ...found.categories.map((each) => kappa(sentences[each.name]?.[lang] ?? each.name, each)),
+    ];
+    quality.replaceChildren(
+      h("h3", { textContent: t.agreement }),
+      table([th(""), th(t.pairs, 1), th(t.agreed, 1), th(t.kappa, 1), th(t.interval, 1)], rows),
+      h("h3", { textContent: t.controls }),
+      found.controls.length
+        ? table([th(""), th(t.shown, 1), th(t.answered, 1), th(t.caught, 1), th(t.share, 1), th(t.interval, 1)],
+            found.controls.map((each) => [td(name(each.name, 24)), num(each.shown), num(each.answered), num(each.caught), td(decimal(each.share), "n"), td(interval(each), "n dim")]))
+        : h("p", { className: "dim", textContent: t.no_controls }),
+    );
   }
 
   whenSeen(root, load);

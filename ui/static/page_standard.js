@@ -29,6 +29,7 @@ window.Standard = (root, texts) => {
       problem.replaceChildren();
       return await work(...given);
     } catch (failure) {
+      shown = ""; // so that the same row can be tried again
       say(problem, failure);
     }
   };
@@ -99,9 +100,10 @@ window.Standard = (root, texts) => {
   }
 
   const open = guard(async (code, row) => {
-    shown = code;
     list.querySelector("tr.on")?.classList.remove("on");
     row?.classList.add("on");
+    if (code === shown) return; // it is on the screen, or on its way
+    shown = code;
     const found = await get(`/api/standard/item/${encodeURIComponent(code)}`);
     if (code !== shown) return;
     const names = h("div");
