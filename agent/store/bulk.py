@@ -171,10 +171,14 @@ def apply(session: Session, rules: Rules, user_id: int, batch: str, at: datetime
 def undo_bulk(session: Session, user_id: int, batch: str, at: datetime, why: str = "", size: int = CHUNK) -> Applied:
     """Take the next chunk of a bulk action back: each decision that still stands, as `undo` does, in order.
 
+    One's own, or another's for who may retract. InputError for any other.
+
     `left_out`: those that could not be taken back. The caller goes on while something is left.
     """
     row = session.scalars(select(Bulk).where(col(Bulk.batch) == short(batch)).with_for_update()).one_or_none()
-    if row is None:
+    user = acting(session, user_id)
+    others = user is not None and cell(Step("settled", "retract"), user.role) == "back"
+    if row is None or (row.user_id != user_id and not others):
         raise _no_batch()
     if row.state != "undone":
         row.state, row.after_id, row.left_out, row.done, row.ended_at = "undone", 0, 0, 0, None

@@ -437,6 +437,8 @@ def test_bulk_actions_are_for_who_may_and_ones_own(world: World) -> None:
         look(world, li, Scope(ids=tuple(range(5000))))
     batch = look(world, li, action="reject").batch
     with pytest.raises(InputError):
+        world.store.write(lambda session: undo_bulk(session, world.person("reviewer"), batch, world.at()))
+    with pytest.raises(InputError):
         world.store.write(lambda session: apply(session, world.rules, world.person("lead"), batch, world.at()))
     assert world.store.write(lambda session: apply(session, world.rules, li, batch, world.at())).done == 7
     assert {each.status for each in world.clusters()} == {"rejected"}
