@@ -115,10 +115,6 @@ class Context:
         if store is not None:
             store.close()
 
-    def opened(self, name: str) -> Any:
-        """What was opened under a name; None where it was not yet."""
-        return self._opened.get(name)
-
     def once(self, name: str, make: Any) -> Any:
         """What `make` gives, the first time; the same from then on."""
         found = self._opened.get(name)

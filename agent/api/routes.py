@@ -15,6 +15,8 @@ from standard.errors import DataError
 from standard.lexicon import Row, read_rows
 
 ROUTES = Path(__file__).parent / "data" / "routes.tsv"
+# Below these there may be anything; a hole of many pieces elsewhere would open what nobody has thought of.
+WIDE = ("/static/", "/ui/static/", "/ui/assets/", "/ui/svelte/", "/ui/gradio_api/file=")
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Who = Literal["anyone", "viewer", "clerk", "reviewer", "adjudicator", "lead", "admin", "nobody"]
 _HOLE = re.compile(r"\{(\w+)(:path)?\}")
@@ -37,7 +39,7 @@ class Route(NamedTuple):
 
 @cache
 def routes() -> tuple[Route, ...]:
-    """All lines. DataError where one stands twice."""
+    """All lines. DataError where one stands twice, or opens too much."""
     seen = set()
     found = []
     for number, row in read_rows(ROUTES, RouteRow):
@@ -45,6 +47,9 @@ def routes() -> tuple[Route, ...]:
             problem = ("出现两次；请删去一行", "stands twice; drop one")
             raise DataError(ROUTES.name, number, "path", row.path, problem)
         seen.add((row.method, row.path))
+        if ":path}" in row.path and not (row.method == "GET" and row.path.startswith(WIDE)):
+            problem = ("开得太宽；请逐个写出地址", "opens too much; write each path")
+            raise DataError(ROUTES.name, number, "path", row.path, problem)
         found.append(Route(row, _pattern(row.path)))
     return tuple(found)
 

@@ -31,7 +31,7 @@ def calls() -> list[Call]:
 def status(client: httpx.Client, call: Call, **headers: str) -> tuple[int, str]:
     """What a call answers: status, and the sentence of an error. A stream is left as soon as it begins."""
     body = {"content": b"{}"} if call.method != "GET" else {}
-    extra = {"content-type": "application/json"} if body else {}
+    extra = {"connection": "close"} | ({"content-type": "application/json"} if body else {})
     with client.stream(call.method, call.path, headers={**extra, **headers}, **body) as answer:
         if answer.status_code < 400 or call.path.startswith(STREAMS):
             return answer.status_code, ""

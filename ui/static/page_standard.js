@@ -92,7 +92,7 @@ window.Standard = (root, texts) => {
   };
 
   function pager(page, pages, turnTo) {
-    if (pages < 2) return null;
+    if (pages < 2) return "";
     return h("div", { className: "pager" },
       h("button", { className: "plain", textContent: t.before, disabled: page === 0, onclick: () => turnTo(page - 1) }),
       h("span", { className: "dim", textContent: `${page + 1} / ${pages}` }),
@@ -119,7 +119,7 @@ window.Standard = (root, texts) => {
               h("tbody", {}, rows.names.map((each) => h("tr", {}, h("td", {}, name(each.name), each.codes.length > 1 ? h("span", { className: "dim", textContent: ` ${each.codes.join(" + ")}` }) : null),
                 h("td", { className: "dim" }, name(each.institution || "–", 60)), h("td", { className: "n", textContent: number(each.exams) })))))
           : h("p", { className: "dim", textContent: t.no_names }),
-        pager(page, Math.ceil(total / rows.size), (next) => show(kind, next)) ?? "",
+        pager(page, Math.ceil(total / rows.size), (next) => show(kind, next)),
       );
     });
     for (const kind of ["settled", "accepted", "waiting"]) {
@@ -173,7 +173,7 @@ window.Standard = (root, texts) => {
       const show = (at) => {
         body.replaceChildren(...rows.slice(at * page, at * page + page).map(([kind, family, code, title, note]) =>
           h("tr", {}, h("td", { textContent: kind }), h("td", { className: "dim", textContent: family }), h("td", { className: "code", textContent: code }), h("td", { textContent: title }), h("td", { className: "dim", textContent: note }))));
-        pages.replaceChildren(pager(at, Math.ceil(rows.length / page), show) ?? "");
+        pages.replaceChildren(pager(at, Math.ceil(rows.length / page), show));
       };
       result.replaceChildren(
         h("table", { className: "narrow" }, h("thead", {}, h("tr", {}, h("th", { textContent: t.change }), h("th", { className: "n", textContent: t.items }), modalities.map((each) => h("th", { className: "n", textContent: each })))),
