@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-_RUNS = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+_RUNS = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 

@@ -136,6 +136,19 @@ class Settings(BaseSettings):
         default=False,
         description="The log names paths with what is in them and the exams asked about; for looking for faults.",
     )
+    control_share: float = Field(
+        default=0.02,
+        ge=0,
+        le=0.5,
+        description="Share of review cards whose suggestion is known to be wrong; the lead sees who noticed.",
+    )
+    review_retrieval: bool = Field(
+        default=True,
+        description=(
+            "Candidates on the review page also come from the index, which is built the first time; else from the "
+            "reading alone."
+        ),
+    )
     device_codes: bool = Field(
         default=False,
         description=(

@@ -24,6 +24,8 @@ ROUTERS = (  # modules with a `router`
     "agent.api.route_names",
     "agent.api.route_overview",
     "agent.api.route_standard",
+    "agent.api.route_review",
+    "agent.api.route_review_lead",
 )
 
 

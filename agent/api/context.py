@@ -86,7 +86,7 @@ class Context:
         """The conversations of the dialogue."""
         from agent.chat.opening import open_talk
 
-        found: Talk = self._once("talk", partial(open_talk, self))
+        found: Talk = self.once("talk", partial(open_talk, self))
         return found
 
     def fresh(self, queries: Sequence[Query]) -> list[Suggestion]:

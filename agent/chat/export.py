@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agent.chat.render import sentences
+from agent.defuse import defused
 from standard.errors import Lang
-
-STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # of a cell that a spreadsheet would run
 
 
 def table_of(cards: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -41,8 +40,3 @@ def _rows(table: Mapping[str, Any], lang: Lang) -> Iterator[list[str]]:
             f"{line['score']:.4f}",
             line["reason"][lang],
         ]
-
-
-def defused(cell: str) -> str:
-    """The cell, with a mark before what a spreadsheet would run."""
-    return f"'{cell}" if cell.lstrip().startswith(STARTS) or cell.startswith(STARTS) else cell

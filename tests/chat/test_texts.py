@@ -7,9 +7,9 @@ import re
 import subprocess
 import sys
 
-from agent.chat.export import defused
 from agent.chat.question import modalities, questions, usual_parts
 from agent.chat.render import escape, sentences
+from agent.defuse import defused
 from tests.serving import ROOT
 from tests.store.world import pipeline
 
