@@ -210,6 +210,7 @@ def test_the_shortcuts_are_shown_and_do_nothing_elsewhere(browser: Any, calm_sql
             "document.dispatchEvent(new KeyboardEvent('keydown', {key: 'x', isComposing: true, bubbles: true}))"
         )
         on.page.get_by_role("tab", name="标准").click()
+        on.until("document.querySelector('.review').offsetParent === null")  # the other page is there
         on.press("x")
         on.page.get_by_role("tab", name="审核").click()
         assert on.raw == ANKLE
