@@ -16,7 +16,6 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from agent import cli_chat, cli_develop, cli_serve
 from agent.console import EXIT_STOPPED, EXIT_USAGE, report, report_error, say
 from standard.errors import YingmaError
 
@@ -27,7 +26,7 @@ try:
 except YingmaError as problem:  # an impossible YINGMA_LANG: the help cannot be built in it
     sys.exit(report_error(problem, "--json" in sys.argv))
 
-from agent import cli_jobs  # noqa: E402
+from agent import cli_chat, cli_develop, cli_jobs, cli_serve  # noqa: E402
 from agent.cli_options import (  # noqa: E402
     DeviceOption,
     EditionOption,

@@ -6,7 +6,7 @@
         server.store                         the same database, opened here
         server.kill(); server.start()        kill -9, and up again on the same port
 
-Browser: the fixtures of tests/api/conftest.py, or `logged_in(browser, server, "reviewer")`.
+Browser: the fixtures of tests/serving_fixtures.py, or `logged_in(browser, server, "reviewer")`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fixtures that share a server and a browser: `from tests.serving_fixtures import *` in a conftest.py.
+"""Fixtures that share a server and a browser: tests/conftest.py takes them.
 
 served           a server on SQLite and on PostgreSQL (each test runs on both), shared by all tests of the run
 served_sqlite    the one on SQLite only, for what the database does not matter to

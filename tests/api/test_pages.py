@@ -113,12 +113,12 @@ def test_the_standard_is_searched_and_an_item_shows_the_names_it_stands_for(page
 def test_the_standard_by_code_tree_modality_scan_and_keyboard(page_of: Callable[..., Any]) -> None:
     page = page_of("viewer", "标准")
     rows = page.locator(".standard tr.row")
-    page.get_by_role("status").get_by_text("1,882").wait_for()
+    page.locator(".standard").get_by_text("1,882").first.wait_for()
     assert rows.count() == 50
     page.get_by_placeholder("名称、词或编码").fill("300401")
     page.locator(".standard tr.row", has_text="30040100110000").first.wait_for()
     page.get_by_placeholder("名称、词或编码").fill("")
-    page.get_by_label("类型").select_option("US")
+    page.locator(".standard").get_by_label("类型").select_option("US")
     page.locator(".standard .tree summary", has_text="泌尿系统").click()
     page.locator(".standard tr.row", has_text="输尿管").first.wait_for()
     assert set(page.locator(".standard tr.row td:last-child").all_inner_texts()) == {"US"}

@@ -6,7 +6,6 @@ import pytest
 
 from agent.chat.dialogue import Dialogue
 from tests.chat.talking import Chat, tools
-from tests.serving_fixtures import *  # noqa: F403
 from tests.store.conftest import on_postgresql, on_sqlite, server, store, world
 
 __all__ = ["on_postgresql", "on_sqlite", "server", "store", "world"]

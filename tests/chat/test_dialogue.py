@@ -53,7 +53,7 @@ def test_another_name_is_not_an_answer(chat: Chat) -> None:
 
 def test_a_contradiction_offers_both(chat: Chat) -> None:
     said = chat.say(CONFLICT)
-    assert "括号中的部位与名称中的部位不一致" in said
+    assert "括号或病史中的部位与检查的部位不一致" in said
     assert "「头部」" in said
     assert "「胸部」" in said
     assert chat.asked == ["颅脑", "胸部", "都做"]

@@ -13,7 +13,6 @@ from sqlalchemy.engine import URL
 from agent import console
 from agent.cli import run
 from agent.store import open_url
-from tests.serving_fixtures import *  # noqa: F403
 from tests.store.world import World
 
 Told = tuple[int, str, str]

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from tests.serving import Server, serving
-from tests.serving_fixtures import browser, postgresql_server
 from tests.store.conftest import on_postgresql, on_sqlite, server, store, world
 
-__all__ = ["browser", "on_postgresql", "on_sqlite", "postgresql_server", "server", "store", "world"]
+__all__ = ["on_postgresql", "on_sqlite", "server", "store", "world"]
 
 # Nothing is drawn by lot, and no index is built beside the tests.
 CALM = {"second_look_share": "0", "control_share": "0", "review_retrieval": "false"}
