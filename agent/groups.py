@@ -14,8 +14,9 @@ from agent.group import ADDING, LISTS, SAID, SEPARATORS, STANCES, Group, Node, P
 from agent.relations import Containment
 from agent.stock import UNSPECIFIED
 
-# Separators after a heading (腹部_胆囊), by family; elsewhere a dash alone.
 WHOLE = frozenset({"plus", "and"})  # what stands before one of these is no heading of what follows
+APART = SEPARATORS - {"dash"}  # what may stand between one exam and the next
+# Separators after a heading (腹部_胆囊), by family; elsewhere a dash alone.
 HEADS = {"US": frozenset({"", "dash", "under", "slash"}), "XR": frozenset({"dash", "under", "slash"})}
 
 
@@ -80,13 +81,10 @@ class Grouper:
                 separator = ""
                 continue
             slots = dict(node.slots)
-            only_place = not SAID & slots.keys()  # 冠状动脉CTA+冠状动脉钙化积分: the second says more than its part
-            if (
-                "part" in slots
-                and group.closed
-                and only_place
-                and self._repeats(group, slots["part"], pending, nodes, position)
-            ):
+            only_part = (
+                "part" in slots and not SAID & slots.keys()
+            )  # 冠状动脉CTA+冠状动脉钙化积分 says more than its part
+            if only_part and group.closed and self._repeats(group, slots["part"], pending, nodes, position):
                 pending = None
                 continue
             opens = "part" in slots and (group.closed or (group.bracketed and bool(separator)))
@@ -282,9 +280,8 @@ class Grouper:
                 continue
             elif family == "US":
                 if any(self.containment.heads(family, each.element, part.element) for part in group.parts):
-                    group.problems.append(
-                        ("combo_unclear", (group.parts[0].index, each.index))
-                    )  # 子宫附件(腹部): its way?
+                    # 子宫附件(腹部): an exam more, or the way?
+                    group.problems.append(("combo_unclear", (group.parts[0].index, each.index)))
                 group.parts.append(each)
             else:
                 group.problems.append(("conflict_part", (group.parts[0].index, each.index)))
@@ -446,10 +443,8 @@ def _next_is_part(nodes: list[Node], position: int, bracketed: bool = False) -> 
 
 def _scan_after_separator(nodes: list[Node], position: int, group: Group) -> bool:
     """A scan behind a separator, of the same part: 头颅MRI+MRA, 脑部核磁和脑血管MRA."""
-    if position >= len(nodes) or nodes[position].kind not in SEPARATORS - {"dash"}:
-        return False
     said = {part.element for part in group.parts}
-    for node in nodes[position + 1 :]:
+    for node in _behind_separator(nodes, position):
         slots = dict(node.slots) if node.kind == "slots" else {}
         if "scan" in slots:
             return True
@@ -460,7 +455,11 @@ def _scan_after_separator(nodes: list[Node], position: int, group: Group) -> boo
 
 def _part_after_separator(nodes: list[Node], position: int) -> bool:
     """A separator, and a part with or without its side."""
-    if position >= len(nodes) or nodes[position].kind not in SEPARATORS - {"dash"}:
-        return False
-    following = [node for node in nodes[position + 1 :] if node.kind != "slots" or "side" not in dict(node.slots)]
-    return _has_part(following[0]) if following else False
+    following = _behind_separator(nodes, position)
+    return any(map(_has_part, [node for node in following if "side" not in dict(node.slots)][:1]))
+
+
+def _behind_separator(nodes: list[Node], position: int) -> list[Node]:
+    """What follows where a separator between exams stands; nothing where none does."""
+    apart = position < len(nodes) and nodes[position].kind in APART
+    return nodes[position + 1 :] if apart else []

@@ -127,7 +127,7 @@ class Reader:
         return known
 
     def _said_families(self, text: str) -> int:
-        """The families of all the words of a text; the bed is a film's only where nothing else is said (床旁超声)."""
+        """The families of all the words of a text; the bed is a film's only where nothing else is said (超声床旁)."""
         said = [
             element
             for token in self.lexer.tokens(text)
@@ -158,15 +158,15 @@ class Reader:
         return tuple([token.form for token in tokens if token.form == UNEXPLAINED or not noise[token.form]])
 
     def _outcome_of(self, tokens: list[Token], mask: int, text: str) -> Outcome:
-        """What the words say. A part that a bracket names alone and with a complaint, 头颅CT平扫(颈部外伤), is history
-        where a part is said outside; a person decides whether it is an exam more."""
+        """What the words say. A person decides whether a part that is history (`_histories`) is an exam more, and
+        whether a child's word apart, 髋关节彩超(小儿), makes the part the child's."""
         sequence = self._sequence(tokens)
         outcome = self._outcome(sequence, mask, text)
         said = {token.form for token in tokens}
         if not said.isdisjoint(self._children_of) and any(
             (exam.family, exam.part) in self._children for exam in outcome.exams
         ):
-            return Outcome(outcome.exams, (*outcome.issues, ("uncertain_part", (), "")))  # 髋关节彩超(小儿)
+            return Outcome(outcome.exams, (*outcome.issues, ("uncertain_part", (), "")))
         if not outcome.exams or said.isdisjoint(self._complaints_of) or not (told := self._histories(tokens)):
             return outcome
         bare = tuple(UNEXPLAINED if at in told else form for at, form in enumerate(sequence))

@@ -154,9 +154,8 @@ class Ultrasound:
 
 
 def _spread(group: Group) -> bool:
-    """Whether it is open which of several parts a scan that is no routine is of: 三维彩超阑尾区、常规(颈部淋巴结)."""
-    parts = [part.index for part in group.parts]
+    """Whether it is open which of several parts a scan said between them is of: 前列腺彩超(弹性)+彩超(肝胆脾胰)."""
     if len({part.element for part in group.parts}) < 2:
         return False
-    said = [index for _, index in group.scans]
-    return sum(scan == ROUTINE for scan, _ in group.scans) > 1 or any(min(parts) < at < max(parts) for at in said)
+    parts = [part.index for part in group.parts]
+    return any(min(parts) < at < max(parts) for _, at in group.scans)
