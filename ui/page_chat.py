@@ -33,6 +33,13 @@ EXAMPLES = (
     "3.8 到 3.8.2 改了什么",
 )
 MODALITIES = ("", "CT", "MR", "DR", "超声", "核医学")
+# Empties the line at once: an answer of the server that did it could wipe what was typed meanwhile.
+TAKE = """(text, shown) => {
+    const line = document.querySelector("#chat-box textarea");
+    line.value = "";
+    line.dispatchEvent(new Event("input", {bubbles: true}));
+    return [text, shown];
+}"""
 AT_ONCE = 16  # answers under way, of all people; one may wait for a language model
 Shown = dict[str, Any]
 
@@ -80,11 +87,11 @@ def page(context: Context, texts: Words) -> None:
     current = gr.Textbox("", visible=False)  # the conversation that is open; lies in the browser, so a restart keeps it
     saying = gr.Textbox("", visible=False)  # what is being said now
 
-    def put(text: str, shown: list[Shown]) -> tuple[str, list[Shown], str]:
+    def put(text: str, shown: list[Shown]) -> tuple[list[Shown], str]:
         """What was typed goes to the right side at once."""
         if not text.strip():
-            return "", shown, ""
-        return "", [*shown, _from_person(text)], json.dumps({"text": text})
+            return shown, ""
+        return [*shown, _from_person(text)], json.dumps({"text": text})
 
     def press(event: gr.SelectData, shown: list[Shown]) -> tuple[list[Shown], str]:
         """A button under an answer."""
@@ -155,7 +162,7 @@ def page(context: Context, texts: Words) -> None:
     running = [
         first.then(say, into, out, trigger_mode="multiple", concurrency_limit=AT_ONCE, **quiet)
         for first in (
-            box.submit(put, [box, chatbot], [box, chatbot, saying], queue=False, **quiet),
+            box.submit(put, [box, chatbot], [chatbot, saying], queue=False, js=TAKE, **quiet),
             chatbot.option_select(press, chatbot, [chatbot, saying], queue=False, **quiet),
             chatbot.example_select(example, chatbot, [chatbot, saying], queue=False, **quiet),
         )

@@ -49,14 +49,14 @@ def test_three_names(as_role: Callable[..., Any], served_sqlite: Server) -> None
     say(page, CONFLICT, "互相矛盾")
     page.locator("#chat-said .option", has_text="都做").wait_for()
     assert options(page)[:3] == ["1 颅脑", "2 胸部", "3 都做"]
-    say(page, "2", "20040100110000")
+    say(page, "2", "您答：胸部")
     say(page, SEVERAL, "「股骨头」是左、右还是双侧？")
     say(page, "双侧", "30072003110000")
     last = page.locator("#chat-said .bot").last.inner_text()
     places = [last.index(code) for code in ("30010100110000", "30010100520000", "30080101310000", "30030202110000")]
     assert places == sorted(places)
     page.locator("#chat-said .option", has_text="保存决定").click()
-    page.get_by_text(re.compile("已保存|复看")).first.wait_for()
+    page.locator("#chat-said").get_by_text(re.compile("已保存|复看")).first.wait_for()
 
 
 def test_keyboard_alone(as_role: Callable[..., Any], served_sqlite: Server) -> None:
@@ -98,8 +98,8 @@ def test_history_is_at_the_side_and_ones_own(as_role: Callable[..., Any], served
     page.locator("#chat-history label", has_text="颅脑MR平扫").wait_for()
     other = as_role("viewer")
     open_chat(other, served_sqlite)
-    say(other, "胸部CT平扫", "CT胸部")
-    other.locator("#chat-history label", has_text="胸部CT平扫").wait_for()
+    say(other, "左髋关节CT平扫", "CT左髋关节")
+    other.locator("#chat-history label", has_text="左髋关节CT平扫").wait_for()
     assert other.locator("#chat-history label", has_text="颅脑MR平扫").count() == 0
 
 
@@ -151,10 +151,9 @@ def test_who_types_on_loses_nothing(as_role: Callable[..., Any], served_sqlite: 
     box = open_chat(page, served_sqlite)
     names = ["胸部CT平扫", "颅脑MR平扫", "左肩关节CT平扫", "踝关节三维重建术"]
     say(page, names[0], "CT胸部")
-    for number, name in enumerate(names[1:], 2):
+    for name in names[1:]:
         box.fill(name)
         box.press("Enter")
-        page.wait_for_function("n => document.querySelectorAll('#chat-said .user-row').length >= n", arg=number)
     page.locator("#chat-said .bot-row", has_text="「踝关节」是左、右还是双侧？").wait_for()
     page.wait_for_function("document.querySelectorAll('#chat-said .bot-row').length == 4")
     for code in ("20040100110000", "30010100110000", "20070301110000"):
