@@ -6,7 +6,6 @@ button under an answer stands for `12:1`: answer 12, option 1; typing its number
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
@@ -34,11 +33,13 @@ EXAMPLES = (
 )
 MODALITIES = ("", "CT", "MR", "DR", "超声", "核医学")
 # Empties the line at once: an answer of the server that did it could wipe what was typed meanwhile.
-TAKE = """(text, shown) => {
+TAKE = """(...given) => {
     const line = document.querySelector("#chat-box textarea");
-    line.value = "";
-    line.dispatchEvent(new Event("input", {bubbles: true}));
-    return [text, shown];
+    if (line.value === given[0]) {
+        line.value = "";
+        line.dispatchEvent(new Event("input", {bubbles: true}));
+    }
+    return given;
 }"""
 AT_ONCE = 16  # answers under way, of all people; one may wait for a language model
 Shown = dict[str, Any]
@@ -85,37 +86,14 @@ def page(context: Context, texts: Words) -> None:
                 )
                 stop = gr.Button(texts("chat.stop"), min_width=70, scale=0, elem_id="chat-stop")
     current = gr.Textbox("", visible=False)  # the conversation that is open; lies in the browser, so a restart keeps it
-    saying = gr.Textbox("", visible=False)  # what is being said now
 
-    def put(text: str, shown: list[Shown]) -> tuple[list[Shown], str]:
-        """What was typed goes to the right side at once."""
-        if not text.strip():
-            return shown, ""
-        return [*shown, _from_person(text)], json.dumps({"text": text})
-
-    def press(event: gr.SelectData, shown: list[Shown]) -> tuple[list[Shown], str]:
-        """A button under an answer."""
-        option = str(event.value)
-        label = next((o["label"] for m in shown for o in m.get("options") or [] if o["value"] == option), option)
-        text = label.partition(" ")[2] if option.partition(":")[2].isdecimal() else label  # without its number
-        return [*shown, _from_person(text)], json.dumps({"text": text, "option": option})
-
-    def example(event: gr.SelectData, shown: list[Shown]) -> tuple[list[Shown], str]:
-        """An example of the empty page."""
-        text = str(event.value["text"])
-        return [*shown, _from_person(text)], json.dumps({"text": text})
-
-    def say(
-        said: str, shown: list[Shown], open_now: str | None, column: str, place: str, request: gr.Request
-    ) -> Iterator[tuple[Any, ...]]:
+    def ask(
+        what: Said, shown: list[Shown], open_now: str | None, request: gr.Request
+    ) -> Iterator[tuple[list[Shown], Any, Any]]:
         """The answer, piece by piece; at the end its buttons, and the list."""
-        if not said:
-            yield shown, open_now or "", gr.skip()
-            return
-        given = json.loads(said)
         lang = lang_of(request, context)
         person = person_of(request)
-        what = Said(given["text"], given.get("option", ""), column or "", place or "")
+        yield [*shown, _from_person(what.text)], gr.skip(), gr.skip()
         try:
             turn = context.talk.say(Speaker(person.id, person.role, lang), what, _number(open_now))
         except YingmaError as error:
@@ -125,6 +103,31 @@ def page(context: Context, texts: Words) -> None:
         for _ in _answer(turn, answer, lang):
             yield _screen(context.talk, person.id, turn, answer, lang), number, gr.skip()
         yield _screen(context.talk, person.id, turn, answer, lang), number, _list(context.talk, person.id, number)
+
+    def say(
+        text: str, shown: list[Shown], open_now: str | None, column: str, place: str, request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        """What was typed."""
+        if text.strip():
+            yield from ask(Said(text, "", column or "", place or ""), shown, open_now, request)
+        else:
+            yield gr.skip(), gr.skip(), gr.skip()
+
+    def press(
+        event: gr.SelectData, shown: list[Shown], open_now: str | None, column: str, place: str, request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        """A button under an answer."""
+        option = str(event.value)
+        label = next((o["label"] for m in shown for o in m.get("options") or [] if o["value"] == option), option)
+        text = label.partition(" ")[2] if option.partition(":")[2].isdecimal() else label  # without its number
+        yield from ask(Said(text, option, column or "", place or ""), shown, open_now, request)
+
+    def example(
+        event: gr.SelectData, shown: list[Shown], open_now: str | None, column: str, place: str, request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        """An example of the empty page."""
+        what = Said(str(event.value["text"]), "", column or "", place or "")
+        yield from ask(what, shown, open_now, request)
 
     def load(open_now: str | None, request: gr.Request) -> Any:
         """The list of one's conversations."""
@@ -157,15 +160,13 @@ def page(context: Context, texts: Words) -> None:
         return [], "", _list(context.talk, person.id, "")
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    into = [saying, chatbot, current, modality, institution]
+    into = [chatbot, current, modality, institution]
     out = [chatbot, current, history]
+    answering: dict[str, Any] = {**quiet, "trigger_mode": "multiple", "concurrency_limit": AT_ONCE}
     running = [
-        first.then(say, into, out, trigger_mode="multiple", concurrency_limit=AT_ONCE, **quiet)
-        for first in (
-            box.submit(put, [box, chatbot], [chatbot, saying], queue=False, js=TAKE, **quiet),
-            chatbot.option_select(press, chatbot, [chatbot, saying], queue=False, **quiet),
-            chatbot.example_select(example, chatbot, [chatbot, saying], queue=False, **quiet),
-        )
+        box.submit(say, [box, *into], out, js=TAKE, **answering),
+        chatbot.option_select(press, into, out, **answering),
+        chatbot.example_select(example, into, out, **answering),
     ]
     stop.click(None, None, None, cancels=running, **quiet)
     history.input(show, history, [chatbot, current], queue=False, **quiet)

@@ -154,6 +154,7 @@ def test_who_types_on_loses_nothing(as_role: Callable[..., Any], served_sqlite: 
     for name in names[1:]:
         box.fill(name)
         box.press("Enter")
+        page.wait_for_function("document.querySelector('#chat-box textarea').value === ''")  # before any answer
     page.locator("#chat-said .bot-row", has_text="「踝关节」是左、右还是双侧？").wait_for()
     page.wait_for_function("document.querySelectorAll('#chat-said .bot-row').length == 4")
     for code in ("20040100110000", "30010100110000", "20070301110000"):
