@@ -87,9 +87,7 @@ def page(context: Context, texts: Words) -> None:
                 stop = gr.Button(texts("chat.stop"), min_width=70, scale=0, elem_id="chat-stop")
     current = gr.Textbox("", visible=False)  # the conversation that is open; lies in the browser, so a restart keeps it
 
-    def ask(
-        what: Said, shown: list[Shown], open_now: str | None, request: gr.Request
-    ) -> Iterator[tuple[list[Shown], Any, Any]]:
+    def ask(what: Said, shown: list[Shown], open_now: str | None, request: gr.Request) -> Iterator[tuple[Any, ...]]:
         """The answer, piece by piece; at the end its buttons, and the list."""
         lang = lang_of(request, context)
         person = person_of(request)
@@ -160,8 +158,8 @@ def page(context: Context, texts: Words) -> None:
         return [], "", _list(context.talk, person.id, "")
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    into = [chatbot, current, modality, institution]
-    out = [chatbot, current, history]
+    into: list[Any] = [chatbot, current, modality, institution]
+    out: list[Any] = [chatbot, current, history]
     answering: dict[str, Any] = {**quiet, "trigger_mode": "multiple", "concurrency_limit": AT_ONCE}
     running = [
         box.submit(say, [box, *into], out, js=TAKE, **answering),
