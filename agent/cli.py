@@ -26,6 +26,20 @@ try:
 except YingmaError as problem:  # an impossible YINGMA_LANG: the help cannot be built in it
     sys.exit(report_error(problem, "--json" in sys.argv))
 
+from agent import cli_chat, cli_develop, cli_jobs, cli_serve  # noqa: E402
+from agent.cli_options import (  # noqa: E402
+    DeviceOption,
+    EditionOption,
+    InstitutionColumn,
+    Json,
+    MemoryOption,
+    ModalityColumn,
+    ModelOption,
+    NameColumn,
+    SheetOption,
+    WorkersOption,
+)
+
 app = typer.Typer(
     name="yingma",
     add_completion=False,
@@ -47,35 +61,7 @@ model_app = typer.Typer(
     help=say("影码自己的模型：训练，看它的卡片。", "Yingma's own model: train it, show its card."),
 )
 app.add_typer(model_app, name="model")
-
-Json = Annotated[bool, typer.Option("--json", help=say("以 JSON 写到标准输出。", "Write JSON to standard output."))]
-EditionOption = Annotated[
-    str | None,
-    typer.Option(
-        "--edition", metavar="E", help=say("标准版本，默认 3.8.2。", "Edition of the standard; 3.8.2 unless said.")
-    ),
-]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="none|local|URL",
-        help=say(
-            "语言模型：none（默认）、local 或服务地址。", "Language model: none (default), local, or an endpoint's URL."
-        ),
-    ),
-]
-
-DeviceOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--device-codes/--no-device-codes",
-        help=say(
-            "编码区分设备（16排 22、3.0T 33），名称写明时。",
-            "Codes tell scanners apart (16排: 22, 3.0T: 33) where the name says which.",
-        ),
-    ),
-]
+app.add_typer(cli_jobs.app, name="job")
 
 
 @app.command(
@@ -91,34 +77,15 @@ DeviceOption = Annotated[
 def normalize(
     inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help=say("输入文件。", "Files to read."))],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help=say("输出文件。", "File to write."))],
-    name_column: Annotated[
-        str | None,
-        typer.Option(
-            metavar="C",
-            help=say("检查名称所在的列；默认按列名判断。", "Column of the exam's name; else guessed by header."),
-        ),
-    ] = None,
-    modality_column: Annotated[
-        str | None,
-        typer.Option(metavar="C", help=say("检查类型（CT、MR…）所在的列。", "Column of the modality (CT, MR, ...).")),
-    ] = None,
-    institution_column: Annotated[
-        str | None, typer.Option(metavar="C", help=say("机构所在的列。", "Column of the institution."))
-    ] = None,
+    name_column: NameColumn = None,
+    modality_column: ModalityColumn = None,
+    institution_column: InstitutionColumn = None,
     edition: EditionOption = None,
     model: ModelOption = None,
-    sheet: Annotated[
-        str | None, typer.Option(metavar="S", help=say("xlsx 的工作表名。", "Sheet to read of an xlsx file."))
-    ] = None,
-    workers: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help=say("进程数；0 为自动。结果与之无关。", "Processes; 0 chooses. Results do not depend on it."),
-        ),
-    ] = 0,
+    sheet: SheetOption = None,
+    workers: WorkersOption = 0,
     device_codes: DeviceOption = None,
+    memory: MemoryOption = None,
     as_json: Json = False,
 ) -> None:
     """Code a file."""
@@ -136,6 +103,7 @@ def normalize(
             sheet,
             workers,
             device_codes,
+            memory,
         ),
         as_json,
     )
@@ -160,12 +128,13 @@ def explain(
         bool, typer.Option("--candidates/--no-candidates", help=say("检索候选项目。", "Look candidates up."))
     ] = True,
     device_codes: DeviceOption = None,
+    memory: MemoryOption = None,
     as_json: Json = False,
 ) -> None:
     """Explain one name."""
     from agent.command_explain import run
 
-    run(name, modality, institution, edition, model, candidates, device_codes, as_json)
+    run(name, modality, institution, edition, model, candidates, device_codes, memory, as_json)
 
 
 @app.command(help=say("拆解一个编码，画出各段。", "Take a code apart and draw its fields."))
@@ -407,50 +376,9 @@ def demo(as_json: Json = False) -> None:
     run(as_json)
 
 
-@app.command(
-    "test",
-    help=say("运行测试；其余参数交给 pytest。", "Run the tests; other arguments go to pytest."),
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]},
-)
-def run_the_tests(
-    context: typer.Context,
-    slow: Annotated[bool, typer.Option("--slow", help=say("也运行慢的测试。", "Run the slow tests too."))] = False,
-) -> None:
-    """Run the tests."""
-    from agent.command_develop import run_tests
-
-    raise typer.Exit(run_tests(slow, context.args))
-
-
-@app.command(
-    help=say(
-        "检查格式、代码、类型、数据文件、文档和版本号；不改动任何文件。",
-        "Check format, lint, types, data files, docs and version; changes no file.",
-    )
-)
-def check() -> None:
-    """All checks but the tests."""
-    from agent.command_develop import run_checks
-
-    raise typer.Exit(run_checks())
-
-
-@app.command(help=say("整理格式，改正可自动改正之处。", "Format the code and mend what can be mended."))
-def fix() -> None:
-    """Format and mend."""
-    from agent.command_develop import run_fixes
-
-    raise typer.Exit(run_fixes())
-
-
-@app.command(
-    help=say("由程序和数据重新生成 docs/ 中的参考页。", "Generate the reference pages in docs/ from program and data.")
-)
-def docs() -> None:
-    """Generate the reference pages."""
-    from agent.command_develop import run_docs
-
-    raise typer.Exit(run_docs())
+cli_develop.register(app)
+cli_serve.register(app)
+cli_chat.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

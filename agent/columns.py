@@ -59,12 +59,7 @@ def choose(
     institution: str | None = None,
 ) -> Columns:
     """The columns by option, else by header. InputError names the columns there are and the nearest one."""
-    clash = [column for column in header if column in OUTPUT]
-    if clash:
-        raise InputError(
-            f"{file} 已有列 {'、'.join(clash)}，会与结果列同名；请先删去或改名。",
-            f"{file} already has the column {', '.join(clash)}, which the results would take; remove or rename it.",
-        )
+    check_free(header, file)
     chosen = Columns(
         _asked(header, file, "--name-column", name) if name is not None else _guess_name(header, file),
         _optional(header, file, "modality", modality),
@@ -78,6 +73,27 @@ def choose(
             "--institution-column different columns.",
         )
     return chosen
+
+
+def check_free(header: Sequence[str], file: str) -> None:
+    """InputError where a column has the name of one of the results."""
+    clash = [column for column in header if column in OUTPUT]
+    if clash:
+        raise InputError(
+            f"{file} 已有列 {'、'.join(clash)}，会与结果列同名；请先删去或改名。",
+            f"{file} already has the column {', '.join(clash)}, which the results would take; remove or rename it.",
+        )
+
+
+def guess(header: Sequence[str]) -> dict[str, int | None]:
+    """The index of each kind of column by header, as far as exactly one has a known one: for a person to correct."""
+    found: dict[str, int | None] = {}
+    for kind, known in known_headers().items():
+        fits = [index for index, column in enumerate(header) if fold(column) in known]
+        found[kind] = fits[0] if len(fits) == 1 else None
+    if found["name"] is None and len(header) == 1:
+        found["name"] = 0
+    return found
 
 
 def _asked(header: Sequence[str], file: str, option: str, wanted: str) -> int:

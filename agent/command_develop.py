@@ -83,6 +83,8 @@ def run_checks() -> int:
 
 def data_files_hold() -> bool:
     """All data load: every edition, catalogue, the lexicon, headers, prompts, settings. A fault is a DataError."""
+    from agent.api.routes import routes
+    from agent.api.trouble import texts
     from agent.columns import known_headers
     from agent.model import outcomes
     from agent.reasons import conventions, evidence_rows, reasons
@@ -103,6 +105,8 @@ def data_files_hold() -> bool:
     outcomes()
     states.table()
     states.words()
+    routes()
+    texts()
     for name in prompt_names():
         load_prompt(name)
     return True

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from agent.answer import Query, Suggestion
 from agent.command_normalize import reason_sentence
 from agent.command_standard import show_table
 from agent.console import emit_json, language, say
+from agent.memory import may_hold, memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
 from standard import decode
 
 if TYPE_CHECKING:
+    from agent.decided import Similar
     from agent.reading import Reading
     from standard.edition import Catalogue
 
@@ -33,16 +36,60 @@ def run(
     model: str | None,
     candidates: bool,
     device_codes: bool | None,
+    memory: bool | None,
     as_json: bool,
 ) -> None:
     """Explain one name."""
     devices = device_setting(device_codes)
     pipeline = open_pipeline(edition, model_setting(model), retrieve=candidates, device_codes=devices)
-    suggestion = pipeline.explain(Query(name, modality, institution))
+    query = Query(name, modality, institution)
+    remember = memory_setting(memory)
+    if remember:
+        pipeline.memory = open_memory([query])
+    suggestion = pipeline.explain(query)
+    decided = decided_like(query) if remember and candidates else []
     if as_json:
-        emit_json(explained(suggestion, pipeline.catalogue))
+        emit_json(explained(suggestion, pipeline.catalogue) | {"decided": _plain(decided)})
     else:
         tell(suggestion, pipeline.catalogue)
+        tell_decided(decided)
+
+
+def decided_like(query: Query) -> list[Similar]:
+    """Names like this one that people decided on; none without a database, or where nobody decided anything."""
+    if not may_hold():
+        return []
+    from agent.decided import similar
+    from agent.settings import load_settings
+    from agent.store import open_store
+
+    settings = load_settings()
+    store = open_store(settings)
+    try:
+        return similar(store, settings.home, query)
+    finally:
+        store.close()
+
+
+def tell_decided(decided: Sequence[Similar]) -> None:
+    """Decided names for a person, on stdout."""
+    if not decided:
+        return
+    _section(say("相近的、已有人决定的名称", "names like it that people decided"))
+    show_table(
+        say("名称|机构|编码|谁|何时|相近", "name|institution|codes|by|at|likeness").split("|"),
+        [
+            (
+                shown(each.name),
+                shown(each.institution),
+                "+".join(each.codes) or each.action,
+                each.by,
+                f"{each.at:%Y-%m-%d}",
+                f"{each.score:.3f}",
+            )
+            for each in decided
+        ],
+    )
 
 
 def explained(suggestion: Suggestion, catalogue: Catalogue) -> dict[str, Any]:
@@ -93,6 +140,8 @@ def _plain(value: Any) -> Any:
     """A value of the model step as plain values."""
     if is_dataclass(value) and not isinstance(value, type):
         return {key: _plain(each) for key, each in asdict(value).items()}
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
     if hasattr(value, "_asdict"):
         return {key: _plain(each) for key, each in value._asdict().items()}
     if isinstance(value, list | tuple):

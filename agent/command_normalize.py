@@ -5,16 +5,22 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from agent import bulk, columns, tables
 from agent.answer import Query
 from agent.console import emit_json, language, note, say
+from agent.memory import memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
+from agent.pool import Answer
+from agent.table_lines import Lines, open_lines
+from agent.table_write import write_whole
+from standard.errors import Lang
 
 
 class Options(NamedTuple):
@@ -30,6 +36,7 @@ class Options(NamedTuple):
     sheet: str | None = None
     workers: int = 0
     device_codes: bool | None = None
+    memory: bool | None = None
 
 
 class Outcome(NamedTuple):
@@ -92,19 +99,27 @@ def normalize(options: Options) -> Outcome:
         options.modality_column,
         options.institution_column,
     )
-    work = bulk.distinct(opened, chosen)
-    pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes))
-    own = pipeline.own_model
-    alone = model != "none" and not own
-    workers = 1 if alone else bulk.workers_for(len(work.queries), options.workers, own)
-    step = bulk.CHUNK if model == "none" else bulk.STEP_OWN if own else bulk.STEP
-    reasons: Counter[tuple[str, str]] = Counter()
-    with (
-        progress(len(work.queries)) as advance,
-        closing(bulk.answers(pipeline, work.queries, options.edition, workers, advance, step, model)) as found,
-    ):
-        cells = _join(opened, chosen, zip(work.queries, found, strict=True), reasons)
-        rows = tables.write_table(options.output, opened, columns.OUTPUT, cells)
+    with TemporaryDirectory(prefix="yingma-") as scratch:
+        lines = open_lines(opened, options.output, Path(scratch))
+        found = lines.distinct(chosen) if lines is not None else None
+        work = bulk.distinct(opened, chosen) if found is None else bulk.Work(found[0], sum(found[1]), found[1])
+        pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes))
+        if memory_setting(options.memory):
+            pipeline.memory = open_memory(work.queries)
+        own = pipeline.own_model
+        alone = model != "none" and not own
+        workers = 1 if alone else bulk.workers_for(len(work.queries), options.workers, own)
+        step = bulk.step_for(model, own)
+        reasons: Counter[tuple[str, str]] = Counter()
+        with (
+            progress(len(work.queries)) as advance,
+            closing(bulk.answers(pipeline, work.queries, options.edition, workers, advance, step, model)) as answers,
+        ):
+            if found is None or lines is None:
+                cells = _join(opened, chosen, zip(work.queries, answers, strict=True), reasons)
+                rows = tables.write_table(options.output, opened, columns.OUTPUT, cells)
+            else:
+                rows = write_lines(options.output, lines, work, answers, reasons, language())
     by_route: Counter[str] = Counter()
     for (route, _), count in reasons.items():
         by_route[route] += count
@@ -117,10 +132,26 @@ def normalize(options: Options) -> Outcome:
     return Outcome(options.output, rows, len(work.queries), dict(by_route), dict(reasons), notes, seconds)
 
 
+def write_lines(
+    output: Path,
+    lines: Lines,
+    work: bulk.Work,
+    answers: Iterable[Answer],
+    reasons: Counter[tuple[str, str]],
+    lang: Lang,
+) -> int:
+    """The same by DuckDB, for large plain files. InputError where the output cannot be written."""
+    cells = []
+    for answer, count in zip(answers, work.counts, strict=True):
+        reasons[answer[0], answer[4]] += count
+        cells.append(cells_of(answer, lang))
+    return write_whole(output, lambda part: lines.write(part, columns.OUTPUT, work.queries, cells))
+
+
 def _join(
     opened: Sequence[tables.Table],
     chosen: columns.Columns,
-    answered: Iterator[tuple[Query, bulk.Answer]],
+    answered: Iterator[tuple[Query, Answer]],
     reasons: Counter[tuple[str, str]],
 ) -> Iterator[Sequence[str]]:
     """The new cells of each row, written while later answers are still being worked out.
@@ -132,30 +163,34 @@ def _join(
         for query in bulk.queries_of(table, chosen):
             while query not in known:
                 name, answer = next(answered)
-                known[name] = (_cells(answer), (answer[0], answer[4]))
+                known[name] = (cells_of(answer, language()), (answer[0], answer[4]))
             cells, reason = known[query]
             reasons[reason] += 1
             yield cells
 
 
-def _cells(answer: bulk.Answer) -> tuple[str, ...]:
+def cells_of(answer: Answer, lang: Lang) -> tuple[str, ...]:
     """The new columns of one answer, in the order of columns.OUTPUT."""
     route, codes, names, score, reason, edition, detail = answer
-    return route, codes, names, score, reason_cell(reason, detail), edition
+    return route, codes, names, score, reason_cell(reason, detail, lang), edition
 
 
-def reason_cell(reason: str, detail: str) -> str:
-    """`id: sentence (detail)` in the language of this run."""
-    sentence = reason_sentence(reason)
+def reason_cell(reason: str, detail: str, lang: Lang) -> str:
+    """`id: sentence (detail)`."""
+    sentence = _sentence(reason, lang)
     return f"{reason}: {sentence}" + (f" ({detail})" if detail else "")
 
 
-@cache
 def reason_sentence(reason: str) -> str:
     """The sentence of a reason in the language of this run."""
+    return _sentence(reason, language())
+
+
+@cache
+def _sentence(reason: str, lang: Lang) -> str:
     from agent.reasons import sentence
 
-    return sentence(reason, language())
+    return sentence(reason, lang)
 
 
 @contextmanager

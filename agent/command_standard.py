@@ -93,50 +93,51 @@ def item_object(item: Item) -> dict[str, Any]:
 
 def run_editions(as_json: bool) -> None:
     """The editions, and which are used together."""
-    editions = [load_edition(each) for each in edition_ids()]
-    together = {name: [edition.id for edition in load_catalogue(name).editions] for name in catalogue_ids()}
-    default = load_catalogue().id
+    told = editions_object()
     if as_json:
-        emit_json(
-            {
-                "editions": [
-                    {
-                        "id": each.id,
-                        "title_zh": each.title_zh,
-                        "title_en": each.title_en,
-                        "family": each.family,
-                        "items": len(each.items),
-                        "modalities": list(each.modalities),
-                    }
-                    for each in editions
-                ],
-                "catalogues": together,
-                "default": default,
-            }
-        )
+        emit_json(told)
         return
     headings = say("版本|名称|项目数|类型", "edition|title|items|modalities").split("|")
-    titles = [each.title_zh if language() == "zh" else each.title_en for each in editions]
+    title = f"title_{language()}"
     show_table(
         headings,
-        [
-            (each.id, title, str(len(each.items)), " ".join(each.modalities))
-            for each, title in zip(editions, titles, strict=True)
-        ],
+        [(each["id"], each[title], str(each["items"]), " ".join(each["modalities"])) for each in told["editions"]],
     )
     print()
     show_table(
         say("--edition|合用的版本", "--edition|editions used together").split("|"),
-        [(name + (" *" if name == default else ""), " + ".join(ids)) for name, ids in together.items()],
+        [
+            (name + (" *" if name == told["default"] else ""), " + ".join(ids))
+            for name, ids in told["catalogues"].items()
+        ],
     )
     print(say("* 为默认", "* is the default"))
+
+
+def editions_object() -> dict[str, Any]:
+    """The editions, the names under which some are used together, and the default, as plain values."""
+    return {
+        "editions": [
+            {
+                "id": each.id,
+                "title_zh": each.title_zh,
+                "title_en": each.title_en,
+                "family": each.family,
+                "items": len(each.items),
+                "modalities": list(each.modalities),
+            }
+            for each in map(load_edition, edition_ids())
+        ],
+        "catalogues": {name: [edition.id for edition in load_catalogue(name).editions] for name in catalogue_ids()},
+        "default": load_catalogue().id,
+    }
 
 
 def run_diff(old: str, new: str, as_json: bool) -> None:
     """What differs between two editions, or catalogues."""
     from standard.diff import compare
 
-    found = compare(_either(old), _either(new))
+    found = compare(either(old), either(new))
     if as_json:
         emit_json(found.to_dict())
         return
@@ -183,7 +184,7 @@ def _new_elements(elements: Sequence[Any]) -> str:
     return say(f"新元素：{told}", f"new element: {told}")
 
 
-def _either(name: str) -> Catalogue | Edition:
+def either(name: str) -> Catalogue | Edition:
     """An edition by its id, or by the version of radiology (3.8); with + between, a catalogue."""
     if "+" in name:
         return load_catalogue(name)

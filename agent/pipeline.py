@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 
 from agent.answer import Query, Suggestion
 from agent.device import DeviceReader
+from agent.memory import Memory, answered, edition_of, name_of, score_of, verdict
 from agent.opinions import Opinion, Opinions
 from agent.reader import KEPT, Outcome, Reader
 from agent.reading import Exam, Unexplained
 from agent.resolve import Issue
 from agent.router import Routed, Router
-from standard import Catalogue, decode
+from standard import Catalogue
 from standard.lexicon import DATA, Lexicon, load_lexicon
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Pipeline:
         lexicon: Lexicon | None = None,
         device_codes: bool = False,
         classifier: Classifier | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.lexicon = lexicon or load_lexicon()
@@ -58,7 +60,8 @@ class Pipeline:
         self.model = model
         self.classifier = classifier
         self.retriever = retriever
-        self._default_edition = "+".join(edition.id for edition in catalogue.editions)
+        self.memory = memory  # of the names of a run; whoever runs it sets it
+        self.default_edition = "+".join(edition.id for edition in catalogue.editions)
         self._compact: dict[tuple[Outcome, Unexplained], Compact] = {}
         self._resolve: Callable[[SlotExam], str | None] | None = None
 
@@ -81,17 +84,27 @@ class Pipeline:
 
     def answer(self, queries: Sequence[Query]) -> list[Suggestion]:
         """The suggestion of each query, in order, with reading and evidence; candidates where a model needed them."""
+        return [self._recalled(each) for each in self.fresh(queries)]
+
+    def fresh(self, queries: Sequence[Query]) -> list[Suggestion]:
+        """The same as if nobody had decided anything: what the store is given."""
         said = self._classified(queries)
         return [self._suggest(query, each, candidates=False) for query, each in zip(queries, said, strict=True)]
 
     def explain(self, query: Query) -> Suggestion:
         """One suggestion with everything that can be told, candidates included where there is a retriever."""
-        return self._suggest(query, self._classified([query])[0], candidates=True)
+        return self._recalled(self._suggest(query, self._classified([query])[0], candidates=True))
 
     def answer_compact(self, queries: Sequence[Query]) -> list[Compact]:
         """The answers as text for a table: route, codes and names joined, score, reason id, edition, detail."""
         if self.devices is not None:
             return [self._as_text(suggestion) for suggestion in self.answer(queries)]
+        fresh = self._fresh_compact(queries)
+        if self.memory is None:
+            return fresh
+        return [self._recalled_compact(query, each) for query, each in zip(queries, fresh, strict=True)]
+
+    def _fresh_compact(self, queries: Sequence[Query]) -> list[Compact]:
         if self.model is not None or self.classifier is not None:
             return self._compact_with_voices(queries)
         out = []
@@ -109,6 +122,31 @@ class Pipeline:
         return out
 
     # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _recalled(self, fresh: Suggestion) -> Suggestion:
+        """As memory answers it."""
+        return fresh if self.memory is None else answered(self.memory, self.catalogue, fresh)
+
+    def _recalled_compact(self, query: Query, fresh: Compact) -> Compact:
+        """The same for a table."""
+        assert self.memory is not None
+        codes = tuple(fresh[1].split("+")) if fresh[1] else ()
+        held = self.memory.find(query, self.reader.read(query.name, query.modality), codes)
+        if held is None:
+            return fresh
+        found = verdict(held, self.catalogue, fresh[0], codes)
+        if found is None:
+            return fresh
+        route, reason, said, detail = found
+        return (
+            route,
+            "+".join(said),
+            " + ".join(self._name(code) for code in said),
+            f"{score_of(route):.4f}",
+            reason,
+            edition_of(self.catalogue, said) or fresh[5],
+            detail,
+        )
 
     def _compact_with_voices(self, queries: Sequence[Query]) -> list[Compact]:
         out = []
@@ -196,11 +234,10 @@ class Pipeline:
         return self.model.fill(ModelRequest(query.name, query.modality, spans, rows, self._resolve))
 
     def _name(self, code: str) -> str:
-        item = self.catalogue.get(code)
-        return item.name if item is not None else decode(self.catalogue, code).name
+        return name_of(self.catalogue, code)
 
     def _edition(self, codes: Sequence[str]) -> str:
-        return "+".join(dict.fromkeys(self.catalogue.items[code].edition for code in codes)) or self._default_edition
+        return "+".join(dict.fromkeys(self.catalogue.items[code].edition for code in codes)) or self.default_edition
 
     def _text(self, routed: Routed, codes: Sequence[str], issues: Sequence[Issue]) -> Compact:
         return (

@@ -11,6 +11,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -86,6 +87,66 @@ class Settings(BaseSettings):
         le=1,
         description=(
             "Share of the clusters whose first decision goes blind to a second person; 0 where one person reviews."
+        ),
+    )
+    memory: bool = Field(
+        default=True,
+        description="What people decided answers the same names in the same context; false leaves it out.",
+    )
+    job_feed: Literal["none", "review", "all"] = Field(
+        default="review",
+        description="Names of a job that go into the store: review, all (accepted ones too, for audits), or none.",
+    )
+    upload_limit_mb: int = Field(default=500, ge=1, description="Most megabytes of a file that is uploaded for a job.")
+    host: str = Field(default="127.0.0.1", description="Address that `serve` listens on; 0.0.0.0 is every one.")
+    port: int = Field(default=8450, ge=0, le=65535, description="Port that `serve` listens on; 0 takes a free one.")
+    public_origin: str = Field(
+        default="",
+        description=(
+            "Behind a reverse proxy: what people type, as https://yingma.hospital.example. Requests that change "
+            "something must come from there; with https, the cookie is for https only."
+        ),
+    )
+    proxies: str = Field(
+        default="127.0.0.1",
+        description=(
+            "Addresses of reverse proxies, comma between them: only theirs are the X-Forwarded-For and -Proto that "
+            "are believed."
+        ),
+    )
+    session_idle_minutes: int = Field(
+        default=480, ge=1, description="After so many minutes without activity a person has to log in again."
+    )
+    session_hours: int = Field(default=168, ge=1, description="After so many hours a person has to log in again.")
+    login_tries: int = Field(
+        default=10, ge=1, description="Log-ins that may be tried under one name within login_minutes."
+    )
+    login_tries_address: int = Field(
+        default=50, ge=1, description="Log-ins that may be tried from one address within login_minutes."
+    )
+    login_minutes: int = Field(default=15, ge=1, description="See login_tries.")
+    normalize_limit: int = Field(
+        default=2000, ge=1, le=100000, description="Most names that one call of the API may give; more is for jobs."
+    )
+    chat_days: int = Field(
+        default=180, ge=0, description="A conversation is deleted so many days after its last word; 0 keeps it."
+    )
+    log: Path | None = Field(default=None, description="File that `serve` writes its log to; not set: standard error.")
+    log_detail: bool = Field(
+        default=False,
+        description="The log names paths with what is in them and the exams asked about; for looking for faults.",
+    )
+    control_share: float = Field(
+        default=0.02,
+        ge=0,
+        le=0.5,
+        description="Share of review cards whose suggestion is known to be wrong; the lead sees who noticed.",
+    )
+    review_retrieval: bool = Field(
+        default=True,
+        description=(
+            "Candidates on the review page also come from the index, which is built the first time; else from the "
+            "reading alone."
         ),
     )
     device_codes: bool = Field(
@@ -185,6 +246,17 @@ class Settings(BaseSettings):
         if url and not url.startswith(POSTGRESQL):
             raise ValueError("postgresql://user:password@host/database, or nothing for SQLite")
         return SecretStr(url)
+
+    @field_validator("public_origin")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        value = value.strip().rstrip("/").lower()
+        parts = urlsplit(value)
+        if value and (
+            parts.scheme not in ("http", "https") or not parts.netloc or value != f"{parts.scheme}://{parts.netloc}"
+        ):
+            raise ValueError("https://host or https://host:port, without a path")
+        return value
 
     @field_validator("model")
     @classmethod

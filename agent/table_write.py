@@ -26,11 +26,16 @@ Cells = Iterable[Sequence[str]]
 
 def write(path: Path, tables: Sequence[Table], new_header: Sequence[str], new_cells: Cells) -> int:
     """The rows of `tables` with new columns behind, as the file `path`. Gives the number of rows."""
+    writer = WRITERS[path.resolve().suffix.lower()]
+    return write_whole(path, lambda part: writer(part, tables, new_header, new_cells))
+
+
+def write_whole(path: Path, fill: Callable[[Path], int]) -> int:
+    """The file `path` as `fill` makes it under another name. Gives what `fill` gives, the number of rows."""
     target = path.resolve()
-    writer = WRITERS[target.suffix.lower()]
     try:
         with _part(target.parent) as part:
-            count = writer(part, tables, new_header, new_cells)
+            count = fill(part)
             _settle(part, target)
     except OSError as error:
         raise _cannot_write(path, error) from error

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.serving_fixtures import *  # noqa: F403 - here, so that all folders share one browser and its servers
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 

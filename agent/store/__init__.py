@@ -6,6 +6,18 @@ Every operation is a function that takes a session; what it writes is written wh
 or not at all. Times are given in, so that nothing depends on the clock.
 """
 
+from agent.store.chat import (
+    add_message,
+    begin_conversation,
+    conversation_of,
+    conversations,
+    delete_conversation,
+    fill_message,
+    last_answer,
+    message_of,
+    messages,
+    purge_conversations,
+)
 from agent.store.columns import now
 from agent.store.deciding import Order, Outcome, Rules, Told, decide, rules_of
 from agent.store.engine import Store, open_store, open_url
@@ -27,13 +39,27 @@ from agent.store.people import (
 from agent.store.progress import Count, Progress, progress
 from agent.store.queue import Card, Filter, card, names_of, next_clusters, peek, release, renew
 from agent.store.undoing import Influence, influence, undo, undo_batch
+from agent.store.web import (
+    Caller,
+    Limits,
+    caller,
+    close_session,
+    forget_attempts,
+    keep_upload,
+    open_session,
+    owns_upload,
+    touch,
+    try_login,
+)
 
 __all__ = [
+    "Caller",
     "Card",
     "Count",
     "Entry",
     "Filter",
     "Influence",
+    "Limits",
     "Order",
     "Outcome",
     "Progress",
@@ -42,24 +68,40 @@ __all__ = [
     "Rules",
     "Store",
     "Told",
+    "add_message",
     "add_token",
     "add_user",
+    "begin_conversation",
+    "caller",
     "card",
     "check_password",
     "check_token",
+    "close_session",
+    "conversation_of",
+    "conversations",
     "decide",
+    "delete_conversation",
     "end_job",
+    "fill_message",
     "find_user",
+    "forget_attempts",
     "influence",
     "jobs",
+    "keep_upload",
+    "last_answer",
+    "message_of",
+    "messages",
     "names_of",
     "next_clusters",
     "now",
     "open_job",
+    "open_session",
     "open_store",
     "open_url",
+    "owns_upload",
     "peek",
     "progress",
+    "purge_conversations",
     "put",
     "recall",
     "release",
@@ -69,6 +111,8 @@ __all__ = [
     "set_active",
     "set_password",
     "set_role",
+    "touch",
+    "try_login",
     "undo",
     "undo_batch",
     "users",

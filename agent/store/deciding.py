@@ -142,7 +142,7 @@ def decide(session: Session, rules: Rules, user_id: int, order: Order, at: datet
     sampled = first and drawn(cluster, rules.second_share)
     holds = circumstance(cluster.status, order.action, order.codes, stand, sampled)
     to = cell(Step(cluster.status, order.action, holds), user.role)
-    fault = "not_allowed" if to in ("-", "back") else _fault(rules, order)
+    fault = "not_allowed" if to in ("-", "back") else fault_of(rules, order)
     if not fault and cluster.status in SECOND and any(each.user_id == user_id for each in stand):
         fault = "own"
     if fault:
@@ -223,7 +223,7 @@ def told_of(session: Session, decision: Decision) -> Told:
     return Told(decision.id, by, decision.at, decision.action, tuple(decision.codes))
 
 
-def _fault(rules: Rules, order: Order) -> str:
+def fault_of(rules: Rules, order: Order) -> str:
     """What does not hold in the order itself; empty where nothing is wrong."""
     if order.action == "settle":
         if not order.codes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -61,9 +62,12 @@ def reading_key(suggestion: Suggestion) -> str:
     """Of what was read in its modality context. ValueError for a suggestion without a reading."""
     if suggestion.reading is None:
         raise ValueError("a suggestion without its reading has no place in a cluster")
-    said = signature(suggestion.reading)
-    context = modality_context(suggestion.query.modality)
-    return digest("reading", said, _scanners(suggestion), context)
+    return reading_key_of(suggestion.reading, suggestion.codes, suggestion.query.modality)
+
+
+def reading_key_of(reading: Reading, codes: Sequence[str], modality: str) -> str:
+    """Of a reading, the codes that a site makes of it, and the text of the modality column."""
+    return digest("reading", signature(reading), _scanners(reading, codes), modality_context(modality))
 
 
 def cluster_key(reading: str, institution: str) -> str:
@@ -110,9 +114,8 @@ def _without_empty(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return kept
 
 
-def _scanners(suggestion: Suggestion) -> list[str]:
+def _scanners(reading: Reading, codes: Sequence[str]) -> list[str]:
     """The device of each code where a site asks for codes by scanner and the name says which; else nothing."""
-    assert suggestion.reading is not None
-    read = suggestion.reading.codes
-    same = [code[2:] for code in read] == [code[2:] for code in suggestion.codes]
-    return [code[:2] for code in suggestion.codes] if same and read != suggestion.codes else []
+    read = reading.codes
+    same = [code[2:] for code in read] == [code[2:] for code in codes]
+    return [code[:2] for code in codes] if same and read != tuple(codes) else []

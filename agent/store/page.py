@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.reference import markdown
-from agent.store import schema, schema_acts
+from agent.store import schema, schema_acts, schema_chat, schema_review, schema_web
 from agent.store.schema import Base
 from agent.store.states import ACTIONS, PERSONS, STATUSES, StateRow, table, word
 
@@ -21,6 +21,14 @@ TABLES: tuple[type[Base], ...] = (
     schema_acts.User,
     schema_acts.Token,
     schema_acts.Trail,
+    schema_web.WebSession,
+    schema_web.LoginAttempt,
+    schema_web.Upload,
+    schema_chat.Conversation,
+    schema_chat.Message,
+    schema_review.Assignment,
+    schema_review.Control,
+    schema_review.Bulk,
 )
 INTRO = """\
 The database is the file `yingma.db` in `YINGMA_HOME` (SQLite), or PostgreSQL where `YINGMA_DATABASE_URL` names one. It

@@ -15,13 +15,14 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from agent.store.columns import storable
 from agent.store.ledger import record
 from agent.store.schema_acts import Token, User
+from agent.store.schema_web import WebSession
 from agent.store.states import PERSONS
 from standard.errors import InputError
 from standard.text import canonical
@@ -90,11 +91,12 @@ def check_password(session: Session, name: str, password: str) -> User | None:
 
 
 def set_password(session: Session, user_id: int, password: str, at: datetime, by: int | None = None) -> None:
-    """A new password; every token of the account is taken back."""
+    """A new password; every token of the account is taken back, every session ends."""
     user = _locked(session, user_id)
     user.password = _hash(password)
     for token in session.scalars(select(Token).where(col(Token.user_id) == user_id, col(Token.revoked_at).is_(None))):
         token.revoked_at = at
+    _log_out(session, user_id)
     _tell(session, user, "password", _shown(user), at, by)
 
 
@@ -115,6 +117,7 @@ def set_active(session: Session, user_id: int, active: bool, at: datetime, by: i
     before = _shown(user)
     if not active:
         _keep_an_admin(session, user)
+        _log_out(session, user_id)
     user.active = active
     _tell(session, user, "active", before, at, by)
 
@@ -151,6 +154,10 @@ def revoke_token(session: Session, token_id: int, at: datetime, by: int | None =
 def _locked(session: Session, user_id: int) -> User:
     found = select(User).where(col(User.id) == user_id).with_for_update()
     return session.scalars(found.execution_options(populate_existing=True)).one()
+
+
+def _log_out(session: Session, user_id: int) -> None:
+    session.execute(delete(WebSession).where(col(WebSession.user_id) == user_id))
 
 
 def _keep_an_admin(session: Session, user: User) -> None:

@@ -1,4 +1,6 @@
-"""The queue: the next clusters for a browser tab, by exams x doubt or by age, leased so that nobody gets them twice.
+"""The queue: the next clusters for a browser tab, leased to it, so that nobody gets them twice.
+
+In order of exams x doubt, of age, or by institution or reason and within these by exams x doubt.
 
 A lease is of a tab, not of a person: the same person in two tabs gets different clusters. It runs out by itself; while
 the tab shows the cluster it renews it. A lease keeps others from being handed the cluster, never from deciding.
@@ -26,7 +28,7 @@ from agent.store.states import BLIND, SECOND, WAITING
 
 LEASE = timedelta(seconds=120)
 
-Sorting = Literal["priority", "oldest"]
+Sorting = Literal["priority", "oldest", "institution", "reason"]
 
 
 class Filter(NamedTuple):
@@ -71,7 +73,7 @@ def next_clusters(
     """
     if wanted.status not in WAITING or acting(session, user_id) is None:
         return []
-    statement = _filtered(select(Cluster), wanted).where(
+    statement = filtered(select(Cluster), wanted).where(
         or_(col(Cluster.lease_until).is_(None), col(Cluster.lease_until) < at, col(Cluster.lease_by) == short(tab))
     )
     if skip:
@@ -88,12 +90,18 @@ def next_clusters(
 
 def peek(session: Session, wanted: Filter, after: Cluster | None = None, count: int = 50) -> list[Cluster]:
     """A page of the queue for looking at, nothing leased: the first, or those after a cluster of the page before."""
-    statement = _filtered(select(Cluster), wanted)
+    statement = filtered(select(Cluster), wanted)
     if after is not None:
         number, priority = col(Cluster.id), col(Cluster.priority)
         behind = number > after.id
-        if wanted.order == "priority":
+        if wanted.order != "oldest":
             behind = or_(priority < after.priority, (priority == after.priority) & behind)
+        for order, column, value in (
+            ("institution", col(Cluster.institution_id), after.institution_id),
+            ("reason", col(Cluster.reason), after.reason),
+        ):
+            if wanted.order == order:
+                behind = or_(column > value, (column == value) & behind)
         statement = statement.where(behind)
     return list(session.scalars(statement.limit(count)))
 
@@ -106,6 +114,20 @@ def renew(session: Session, tab: str, cluster_ids: Collection[int], at: datetime
 def release(session: Session, tab: str, cluster_ids: Collection[int]) -> int:
     """Give clusters back: skipped, or the tab was closed. How many it had."""
     return _change_lease(session, tab, cluster_ids, {"lease_by": None, "lease_user_id": None, "lease_until": None})
+
+
+def take(session: Session, user_id: int, tab: str, cluster_id: int, at: datetime) -> bool:
+    """Lease one cluster to a tab, unless another one has it."""
+    free = or_(col(Cluster.lease_until).is_(None), col(Cluster.lease_until) < at, col(Cluster.lease_by) == short(tab))
+    values = {"lease_by": short(tab), "lease_user_id": user_id, "lease_until": at + LEASE}
+    done = session.execute(
+        update(Cluster)
+        .where(col(Cluster.id) == cluster_id, free)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+        .returning(col(Cluster.id))
+    )
+    return bool(done.all())
 
 
 def card(session: Session, user_id: int, cluster_id: int, names: int = 20) -> Card | None:
@@ -132,7 +154,7 @@ def names_of(session: Session, cluster_id: int, after: int = 0, count: int = 100
     return session.scalars(found.order_by(col(Name.id)).limit(count)).all()
 
 
-def _filtered(statement: Select[Any], wanted: Filter) -> Select[Any]:
+def filtered(statement: Select[Any], wanted: Filter) -> Select[Any]:
     """Filter and order; the status stands in the text of the query, so that the partial indexes serve it."""
     statement = statement.where(col(Cluster.status) == literal(wanted.status, literal_execute=True))
     if wanted.status != "open":
@@ -146,7 +168,9 @@ def _filtered(statement: Select[Any], wanted: Filter) -> Select[Any]:
             statement = statement.where(column == value)
     if wanted.order == "oldest":
         return statement.order_by(col(Cluster.id))
-    return statement.order_by(col(Cluster.priority).desc(), col(Cluster.id))
+    by: dict[str, list[Any]] = {"institution": [col(Cluster.institution_id)], "reason": [col(Cluster.reason)]}
+    first = by.get(wanted.order, [])
+    return statement.order_by(*first, col(Cluster.priority).desc(), col(Cluster.id))
 
 
 def _decided_by(user_id: int) -> Any:

@@ -105,7 +105,11 @@ class Suggestion(Base, table=True):
     """An answer of the pipeline to names of a cluster, with its whole evidence; each different answer once."""
 
     __tablename__ = "suggestion"
-    __table_args__ = (UniqueConstraint("cluster_id", "digest"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("cluster_id", "digest"),
+        Index("ix_suggestion_codes", "codes", postgresql_using="gin"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     cluster_id: int = Field(foreign_key="cluster.id", description="Whose answer it is.")

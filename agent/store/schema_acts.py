@@ -55,6 +55,7 @@ class Decision(Base, table=True):
         Index("ix_decision_cluster_id", "cluster_id", "id"),
         Index("ix_decision_user_id", "user_id", "at"),
         Index("ix_decision_batch", "batch"),
+        Index("ix_decision_codes", "codes", postgresql_using="gin"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -18,6 +18,7 @@ import pytest
 import typer
 
 import agent.bulk as bulk
+import agent.pool as pool
 from agent import console
 from agent.answer import Query
 from agent.cli import app, run
@@ -107,15 +108,12 @@ def console_sentence(reason: str) -> str:
 
 
 def test_language_of_the_reasons(yingma: Callable[..., Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from agent.command_normalize import reason_sentence
     from agent.reasons import sentence
 
     monkeypatch.setenv("YINGMA_LANG", "zh")
     console.language.cache_clear()
-    reason_sentence.cache_clear()
     source = write(tmp_path / "in.csv", ("name",), ("心电图",))
     code, _, err = yingma("normalize", source, "-o", tmp_path / "out.csv")
-    reason_sentence.cache_clear()
     assert (code, "1 行" in err) == (0, True)
     assert rows_of(tmp_path / "out.csv")[0]["yingma_reason"] == "not_an_exam: " + sentence("not_an_exam", "zh")
 
@@ -232,7 +230,7 @@ def test_same_answers_for_any_workers_order_and_start(monkeypatch: pytest.Monkey
     assert len({answer[0] for answer in alone}) == 2
     assert list(bulk.answers(pipeline, queries, None, 3, done.append, step=100)) == alone
     assert list(bulk.answers(pipeline, queries[::-1], None, 2, done.append))[::-1] == alone
-    monkeypatch.setattr(bulk, "_single_threaded", lambda: False)
+    monkeypatch.setattr(pool, "single_threaded", lambda: False)
     assert list(bulk.answers(pipeline, queries, None, 2, done.append)) == alone
 
 
@@ -240,8 +238,8 @@ def test_forked_workers_give_the_same_file(tmp_path: Path) -> None:
     """A process of its own, which has one thread, forks its workers."""
     source = write(tmp_path / "in.csv", ("name", "modality"), *((each.name, each.modality) for each in many(6_000)))
     code = (
-        "import multiprocessing, sys\nfrom agent import bulk, cli\n"
-        "assert bulk._single_threaded()\n"
+        "import multiprocessing, sys\nfrom agent import cli, pool\n"
+        "assert pool.single_threaded()\n"
         "multiprocessing.get_context = {'fork': multiprocessing.get_context('fork')}.__getitem__\n"
         "sys.exit(cli.run(sys.argv[1:]))"
     )
@@ -258,15 +256,16 @@ def test_workers_by_number_of_names() -> None:
     assert bulk.workers_for(1_000_000) == cores
 
 
-def test_killed_worker_is_told_and_nothing_hangs() -> None:
+def test_a_killed_worker_changes_nothing_and_nothing_hangs() -> None:
+    left = [1, 1]
+
     def kill(done: int) -> None:
-        for child in multiprocessing.active_children():
-            child.kill()
+        if left:
+            left.pop()
+            multiprocessing.active_children()[0].kill()
 
-    from standard.errors import YingmaError
-
-    with pytest.raises(YingmaError, match="worker process was killed"):
-        list(bulk.answers(open_pipeline(), many(4_000), None, 2, kill, step=20))
+    pipeline, queries = open_pipeline(), many(1_000)
+    assert list(bulk.answers(pipeline, queries, None, 2, kill, step=50)) == pipeline.answer_compact(queries)
     assert multiprocessing.active_children() == []
 
 

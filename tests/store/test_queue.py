@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from agent.store import Entry, Filter, card, names_of, peek, release, renew
-from agent.store.queue import LEASE, _filtered
+from agent.store.queue import LEASE, filtered
 from agent.store.schema import Cluster
 from tests.store.world import ANKLE, CONFLICT, SURE, World, answer, distinct
 
@@ -140,7 +140,7 @@ def test_the_queue_is_read_from_an_index_in_its_order(world: World, wanted: Filt
     filled(world)
     with world.store.writing() as session:
         postgresql = session.get_bind().dialect.name == "postgresql"
-        statement = _filtered(select(Cluster.id), wanted).limit(5)  # type: ignore[call-overload]
+        statement = filtered(select(Cluster.id), wanted).limit(5)  # type: ignore[call-overload]
         compiled = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
         if postgresql:
             for each in ("seqscan", "bitmapscan", "sort"):

@@ -1,0 +1,255 @@
+"""The optional language model of the dialogue: it chooses tools for what no rule understands. It writes no code.
+
+It is asked once, with the person's words (masked where the setting says so), the open question, and the tools that only
+read; each call it makes is checked by pydantic and done here. What it says besides is shown escaped, and not at all
+where it holds anything that looks like a code. Yingma's own model fills slots and cannot talk: with it, or none, the
+dialogue is by rules alone.
+
+A name that instructs the model reaches nothing: the tools read, an exam name in a call must stand in the person's text,
+an answer must be one of the options, and queue and decisions are no tools.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.chat.facts import AnyFact, CompareIn, DecodeIn, EditionsIn, Fact, ResolveIn, SearchIn
+from agent.chat.values import Question
+from agent.model.guard import Breaker, Budget
+from agent.model.masking import mask
+from agent.model.tables import outcome_sentence
+from agent.settings import Settings
+from prompts.chat import load_chat_prompt
+from standard.errors import InputError, Lang
+
+if TYPE_CHECKING:
+    from agent.chat.tools import Tools
+
+MOST_CALLS = 4
+TEXT_LIMIT = 1000  # characters of the person's text that the model is shown
+REMARK_LIMIT = 400
+_NUMERALS = re.compile("[〇零一二两三四五六七八九壹贰叁肆伍陆柒捌玖]{8,}")
+
+
+class AnswerIn(Fact):
+    """The number of the option of the open question that the person means."""
+
+    option: int = Field(ge=1, le=20)
+
+
+TOOLS: dict[str, type[Fact]] = {
+    "resolve": ResolveIn,
+    "decode": DecodeIn,
+    "compare": CompareIn,
+    "search": SearchIn,
+    "edition_changes": EditionsIn,
+    "answer": AnswerIn,
+}
+
+
+class _Function(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    arguments: str = "{}"
+
+
+class _Call(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    function: _Function
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    content: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Choice(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    message: _Message
+
+
+class _Usage(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    prompt_tokens: int = Field(default=0, ge=0)
+    completion_tokens: int = Field(default=0, ge=0)
+
+
+class _Completion(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+@dataclass(slots=True)
+class Planned:
+    """What came of asking. `failure`: a reason of outcomes.tsv why nothing did; `hidden`: the remark held a code.
+
+    `names`: exam names to resolve; `option`: index of the option chosen; `faults`: calls that did not hold."""
+
+    names: list[str] = field(default_factory=list)
+    facts: list[AnyFact] = field(default_factory=list)
+    option: int | None = None
+    remark: str = ""
+    hidden: bool = False
+    failure: str = ""
+    faults: list[str] = field(default_factory=list)
+
+    def failure_sentence(self, lang: Lang) -> str:
+        """Why the model was of no help."""
+        return outcome_sentence(self.failure, lang)
+
+
+class ChatModel:
+    """The model of a URL setting, spoken to in OpenAI's protocol with tools."""
+
+    def __init__(self, settings: Settings) -> None:
+        import openai
+
+        key = settings.model_key.get_secret_value().strip()
+        self._settings = settings
+        self._prompt = load_chat_prompt()
+        self._client = openai.OpenAI(
+            base_url=settings.model, api_key=key or "none", timeout=settings.model_timeout, max_retries=0
+        )
+        self.budget = Budget(
+            settings.model_price_in,
+            settings.model_price_out,
+            settings.model_budget_cost,
+            settings.model_budget_tokens,
+        )
+        self.breaker = Breaker(settings.model_give_up_after, settings.model_give_up_seconds)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def plan(self, text: str, question: Question | None, tools: Tools, lang: Lang) -> Planned:
+        """What the model makes of a text. Never raises for what the endpoint does."""
+        import openai
+
+        from agent.model.hosted_errors import reason_of
+
+        spent_out = self.budget.spent_out()
+        if spent_out:
+            return Planned(failure=spent_out)
+        if not self.breaker.lets_through():
+            return Planned(failure="given_up")
+        shown = self._masked(text)
+        try:
+            raw = self._client.chat.completions.with_raw_response.create(**self._request(shown, question, lang))
+        except openai.OpenAIError as err:
+            self.breaker.failed()
+            return Planned(failure=reason_of(err)[0])
+        self.breaker.answered()
+        try:
+            completion = _Completion.model_validate_json(raw.text)
+        except ValidationError:
+            return Planned(failure="bad_reply")
+        usage = completion.usage or _Usage()
+        self.budget.add(usage.prompt_tokens, usage.completion_tokens)
+        return self._done(completion.choices[0].message, text, shown, question, tools)
+
+    def _masked(self, text: str) -> str:
+        cut = text[:TEXT_LIMIT]
+        return mask(cut).text if self._settings.model_mask else cut
+
+    def _request(self, shown: str, question: Question | None, lang: Lang) -> dict[str, Any]:
+        case: dict[str, Any] = {"text": shown, "lang": lang}
+        if question is not None:
+            case["question"] = question.sentence(lang)
+            case["options"] = [f"{option.id} {option.label(lang)}" for option in question.options]
+        offered = [name for name in TOOLS if name != "answer" or question is not None]
+        return {
+            "model": self._settings.model_name,
+            "messages": [
+                {"role": "system", "content": self._prompt.system},
+                {"role": "user", "content": json.dumps(case, ensure_ascii=False)},
+            ],
+            "tools": [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": name,
+                        "description": self._prompt.tools[name],
+                        "parameters": TOOLS[name].model_json_schema(),
+                    },
+                }
+                for name in offered
+            ],
+            "temperature": 0,
+            "seed": 0,
+            "max_tokens": self._settings.model_max_tokens,
+        }
+
+    def _done(self, message: _Message, text: str, shown: str, question: Question | None, tools: Tools) -> Planned:
+        planned = Planned()
+        for call in (message.tool_calls or [])[:MOST_CALLS]:
+            model = TOOLS.get(call.function.name)
+            if model is None:
+                planned.faults.append(f"{call.function.name}: no such tool")
+                continue
+            try:
+                given = model.model_validate_json(call.function.arguments or "{}")
+            except ValidationError as err:
+                planned.faults.append(f"{call.function.name}: {err.errors()[0]['msg']}")
+                continue
+            try:
+                self._call(planned, given, text, shown, question, tools)
+            except InputError as err:
+                planned.faults.append(f"{call.function.name}: {err.en}")
+        remark = " ".join((message.content or "").split())[:REMARK_LIMIT]
+        planned.hidden = holds_code(remark)
+        planned.remark = "" if planned.hidden else remark
+        if not (planned.names or planned.facts or planned.option is not None or planned.remark):
+            planned.failure = "not_schema" if planned.faults else "refused"
+        return planned
+
+    def _call(
+        self, planned: Planned, given: Fact, text: str, shown: str, question: Question | None, tools: Tools
+    ) -> None:
+        """One checked call. InputError where a name is not the person's."""
+        if isinstance(given, ResolveIn):
+            planned.names.append(original(given.name, text, shown))
+        elif isinstance(given, DecodeIn):
+            original(given.code, text, shown)
+            planned.facts.append(tools.decode(given))
+        elif isinstance(given, CompareIn):
+            a, b = original(given.a, text, shown), original(given.b, text, shown)
+            planned.facts.append(tools.compare(CompareIn(a=a, b=b)))
+        elif isinstance(given, SearchIn):
+            planned.facts.append(tools.search(given))
+        elif isinstance(given, EditionsIn):
+            planned.facts.append(tools.editions(given))
+        elif isinstance(given, AnswerIn) and question is not None and given.option <= len(question.options):
+            planned.option = given.option - 1
+        else:
+            raise InputError("没有这个选项。", "There is no such option.")
+
+
+def original(piece: str, text: str, shown: str) -> str:
+    """A name as the person wrote it. InputError where the model made it up.
+
+    What the model was shown with something masked is the whole line of the person's text."""
+    piece = piece.strip()
+    if piece and piece in text:
+        return piece
+    if piece and piece in shown:
+        return text.strip()
+    raise InputError("模型给出的名称不在原文里。", "The name that the model gave does not stand in the text.")
+
+
+def holds_code(text: str) -> bool:
+    """Whether a text holds anything that could be taken for a code, also when it is written apart or in numerals."""
+    folded = unicodedata.normalize("NFKC", text)
+    close = re.sub(r"[\s\-_.,:;，、·|/*`'\"]+", "", folded)
+    for run in re.findall(r"[0-9A-Za-z]+", close):
+        if re.search(r"(?:[A-Za-z]?\d){6,}|\d{6,}", run):
+            return True
+    return bool(_NUMERALS.search(close))

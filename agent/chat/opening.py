@@ -1,0 +1,52 @@
+"""Opens the dialogue of a server: tools over its pipeline and store, and the language model where one can talk.
+
+With a model behind a URL the dialogue answers by the reader alone, so that nobody waits for an endpoint that hangs; the
+model chooses tools, and what goes into the store is answered by the whole pipeline.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from agent.answer import Query, Suggestion
+from agent.chat.dialogue import Dialogue
+from agent.chat.model_turn import ChatModel
+from agent.chat.talk import Talk
+from agent.chat.tools import Answer, Tools
+from agent.pipeline import Pipeline
+from agent.settings import Settings
+
+if TYPE_CHECKING:
+    from agent.api.context import Context
+
+URLS = ("http://", "https://")
+
+
+def chat_model(settings: Settings) -> ChatModel | None:
+    """The model that chooses tools: the endpoint of a URL. Yingma's own and GGUF files fill slots, so none for them."""
+    return ChatModel(settings) if settings.model.startswith(URLS) and settings.model_name else None
+
+
+def open_talk(context: Context) -> Talk:
+    """The conversations of a server."""
+    settings = context.settings
+    if settings.model.startswith(URLS):
+        reader = Pipeline(context.catalogue, device_codes=settings.device_codes)
+        tools = Tools(reader, context.store, _one_at_a_time(reader), context.fresh)
+    else:
+        tools = Tools(context.pipeline, context.store, context.fresh)
+    dialogue = Dialogue(tools, settings.second_look_share, chat_model(settings))
+    return Talk(context.store, dialogue, settings.chat_days)
+
+
+def _one_at_a_time(pipeline: Pipeline) -> Answer:
+    """How a pipeline is asked that several threads share."""
+    lock = threading.Lock()
+
+    def answer(queries: Sequence[Query]) -> list[Suggestion]:
+        with lock:
+            return pipeline.fresh(queries)
+
+    return answer

@@ -1,0 +1,57 @@
+"""The commands of developers: test, check, fix, docs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from agent.console import say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+
+    @app.command(
+        "test",
+        help=say("运行测试；其余参数交给 pytest。", "Run the tests; other arguments go to pytest."),
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]},
+    )
+    def run_the_tests(
+        context: typer.Context,
+        slow: Annotated[bool, typer.Option("--slow", help=say("也运行慢的测试。", "Run the slow tests too."))] = False,
+    ) -> None:
+        """Run the tests."""
+        from agent.command_develop import run_tests
+
+        raise typer.Exit(run_tests(slow, context.args))
+
+    @app.command(
+        help=say(
+            "检查格式、代码、类型、数据文件、文档和版本号；不改动任何文件。",
+            "Check format, lint, types, data files, docs and version; changes no file.",
+        )
+    )
+    def check() -> None:
+        """All checks but the tests."""
+        from agent.command_develop import run_checks
+
+        raise typer.Exit(run_checks())
+
+    @app.command(help=say("整理格式，改正可自动改正之处。", "Format the code and mend what can be mended."))
+    def fix() -> None:
+        """Format and mend."""
+        from agent.command_develop import run_fixes
+
+        raise typer.Exit(run_fixes())
+
+    @app.command(
+        help=say(
+            "由程序和数据重新生成 docs/ 中的参考页。", "Generate the reference pages in docs/ from program and data."
+        )
+    )
+    def docs() -> None:
+        """Generate the reference pages."""
+        from agent.command_develop import run_docs
+
+        raise typer.Exit(run_docs())

@@ -1,0 +1,74 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from agent.console import say
+
+Json = Annotated[bool, typer.Option("--json", help=say("以 JSON 写到标准输出。", "Write JSON to standard output."))]
+EditionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--edition", metavar="E", help=say("标准版本，默认 3.8.2。", "Edition of the standard; 3.8.2 unless said.")
+    ),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="none|local|URL",
+        help=say(
+            "语言模型：none（默认）、local 或服务地址。", "Language model: none (default), local, or an endpoint's URL."
+        ),
+    ),
+]
+
+DeviceOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--device-codes/--no-device-codes",
+        help=say(
+            "编码区分设备（16排 22、3.0T 33），名称写明时。",
+            "Codes tell scanners apart (16排: 22, 3.0T: 33) where the name says which.",
+        ),
+    ),
+]
+
+MemoryOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--memory/--no-memory",
+        help=say(
+            "人已决定的名称直接用其决定（默认用）。",
+            "What people decided answers the same names (it does unless said).",
+        ),
+    ),
+]
+NameColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="C",
+        help=say("检查名称所在的列；默认按列名判断。", "Column of the exam's name; else guessed by header."),
+    ),
+]
+ModalityColumn = Annotated[
+    str | None,
+    typer.Option(metavar="C", help=say("检查类型（CT、MR…）所在的列。", "Column of the modality (CT, MR, ...).")),
+]
+InstitutionColumn = Annotated[
+    str | None, typer.Option(metavar="C", help=say("机构所在的列。", "Column of the institution."))
+]
+SheetOption = Annotated[
+    str | None, typer.Option(metavar="S", help=say("xlsx 的工作表名。", "Sheet to read of an xlsx file."))
+]
+WorkersOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help=say("进程数；0 为自动。结果与之无关。", "Processes; 0 chooses. Results do not depend on it."),
+    ),
+]

@@ -1,0 +1,252 @@
+"""`yingma job …`: runs of whole files that are kept."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agent.console import emit_json, language, note, say
+from standard.errors import InputError
+
+WORDS = {
+    "queued": ("等待", "waits"),
+    "running": ("运行中", "running"),
+    "done": ("完成", "done"),
+    "cancelled": ("已停止", "stopped"),
+    "failed": ("失败", "failed"),
+    "interrupted": ("中断", "interrupted"),
+    "reading": ("读入", "reading"),
+    "answering": ("编码", "coding"),
+    "writing": ("写出", "writing"),
+    "feeding": ("送审", "to the queue"),
+}
+SHOWN = 20  # failed names that a person is shown
+
+
+class Asked(NamedTuple):
+    """What the command was asked."""
+
+    inputs: Sequence[Path]
+    output: Path
+    id: str
+    columns: tuple[str | None, str | None, str | None]
+    edition: str | None
+    model: str | None
+    sheet: str | None
+    workers: int
+    device_codes: bool | None
+    memory: bool | None
+
+
+def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
+    """Make a job and run it here."""
+    from agent import tables
+    from agent.settings import load_settings
+
+    if engine != "local":
+        raise InputError(
+            f"--engine {engine} 还没有；请去掉它，任务在本机运行。",
+            f"--engine {engine} is not there yet; leave it out, and the job runs on this machine.",
+        )
+    tables.check_output(asked.output, asked.inputs)
+    for path in asked.inputs:
+        tables.check_ending(path)
+        if not path.exists():
+            raise InputError(f"没有文件 {path}；请检查路径。", f"There is no file {path}; check the path.")
+    settings = load_settings()
+    from agent.jobs.folder import new_job
+    from agent.opening import model_setting
+
+    name, modality, institution = asked.columns
+    options = {
+        "id": asked.id,
+        "inputs": [str(each.absolute()) for each in asked.inputs],
+        "output": str(asked.output.absolute()),
+        "name_column": name,
+        "modality_column": modality,
+        "institution_column": institution,
+        "sheet": asked.sheet,
+        "edition": asked.edition,
+        "model": model_setting(asked.model),
+        "workers": asked.workers,
+        "device_codes": settings.device_codes if asked.device_codes is None else asked.device_codes,
+        "memory": settings.memory if asked.memory is None else asked.memory,
+        "feed": feed or settings.job_feed,
+        "lang": language(),
+    }
+    folder = new_job(settings.home, options, _now())
+    note(say(f"任务 {folder.id}", f"Job {folder.id}"))
+    _run(folder, settings, as_json, fresh=True)
+
+
+def run_resume(name: str, as_json: bool) -> None:
+    """Go on with a job here."""
+    from agent.jobs.folder import find_job
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    _run(find_job(settings.home, name), settings, as_json)
+
+
+def run_retry(name: str, as_json: bool) -> None:
+    """Try the names that failed again."""
+    from agent.jobs.folder import find_job
+    from agent.jobs.process import retry_failed
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    folder = find_job(settings.home, name)
+    count = retry_failed(folder)
+    if not count:
+        note(say(f"任务 {name} 没有失败的名称。", f"No name of the job {name} failed."))
+        if as_json:
+            emit_json(_shown(folder))
+        return
+    _run(folder, settings, as_json)
+
+
+def run_cancel(name: str, as_json: bool) -> None:
+    """Stop a job."""
+    from agent.jobs.folder import find_job
+    from agent.jobs.process import cancel_job
+    from agent.settings import load_settings
+
+    folder = find_job(load_settings().home, name)
+    state = cancel_job(folder)["state"]
+    if as_json:
+        emit_json(_shown(folder))
+    else:
+        note(say(f"任务 {name}：{_word(state)}", f"Job {name}: {_word(state)}"))
+
+
+def run_list(as_json: bool) -> None:
+    """The jobs, the newest first."""
+    from agent.command_standard import show_table
+    from agent.jobs.folder import find_job, job_ids
+    from agent.settings import load_settings
+
+    home = load_settings().home
+    found = [_shown(find_job(home, name), failures=False) for name in job_ids(home)]
+    if as_json:
+        emit_json(found)
+        return
+    head = say("任务|状态|名称|采用|待审|失败|开始", "job|state|names|accepted|review|failed|started").split("|")
+    numbers = ("names", "accepted", "review", "failed")
+    show_table(
+        head,
+        [
+            (
+                each["id"],
+                _word(each["state"]),
+                *(str(each["counts"].get(number, "")) for number in numbers),
+                str(each.get("started") or ""),
+            )
+            for each in found
+        ],
+    )
+
+
+def run_show(name: str, as_json: bool) -> None:
+    """One job."""
+    from agent.jobs.folder import find_job
+    from agent.settings import load_settings
+
+    found = _shown(find_job(load_settings().home, name))
+    if as_json:
+        emit_json(found)
+        return
+    _tell(found)
+    for key in ("inputs", "output", "edition", "model", "feed", "started", "ended"):
+        value = found.get(key)
+        if value:
+            print(f"{key:<10} {', '.join(value) if isinstance(value, list) else value}")
+    print("versions   " + "  ".join(f"{key}={value}" for key, value in found.get("versions", {}).items()))
+    from agent.command_explain import shown
+
+    for row in found["failures"][:SHOWN]:
+        print(f"{_word('failed'):<10} {shown(row['name'])}  {shown(row['error'])}")
+
+
+def _run(folder: Any, settings: Any, as_json: bool, fresh: bool = False) -> None:
+    """Run a job in this process. One that was never planned and whose input does not hold leaves nothing behind."""
+    import shutil
+
+    from agent.jobs.run import run_job
+
+    try:
+        with _bar() as watch:
+            run_job(folder, settings, watch)
+    except InputError:
+        if fresh and not folder.has("plan.json") and not folder.running():
+            shutil.rmtree(folder.path)
+        raise
+    found = _shown(folder)
+    if as_json:
+        emit_json(found)
+    else:
+        for each in found.get("notes", []):
+            note(say(*each))
+        _tell(found, err=True)
+
+
+def _shown(folder: Any, failures: bool = True) -> dict[str, Any]:
+    """A job as plain values."""
+    spec = folder.spec().model_dump(exclude={"uid", "format"})
+    status = {"counts": {}, **folder.status()}
+    found = {**spec, **status}
+    if failures:
+        rows = folder.read("failed.json") if folder.has("failed.json") else []
+        keys = ("name", "modality", "institution", "error")
+        found["failures"] = [dict(zip(keys, row, strict=True)) for row in rows]
+    return found
+
+
+def _tell(found: dict[str, Any], err: bool = False) -> None:
+    counts = found["counts"]
+    rows, names = counts.get("rows", 0), counts.get("names", 0)
+    accepted, review, failed = (counts.get(each, 0) for each in ("accepted", "review", "failed"))
+    zh = (
+        f"任务 {found['id']}：{_word(found['state'])}；{rows} 行，{names} 个不同的名称：采用 {accepted} 个，"
+        f"待审 {review} 个，失败 {failed} 个；写入 {found['output']}"
+    )
+    en = (
+        f"Job {found['id']}: {_word(found['state'])}; {rows} rows, {names} distinct names: {accepted} accepted, "
+        f"{review} for review, {failed} failed; written to {found['output']}"
+    )
+    print(say(zh, en), file=sys.stderr if err else sys.stdout)
+    sentence = found.get("sentence") or {}
+    if sentence.get("zh") and not err:
+        print(say(sentence["zh"], sentence["en"]))
+
+
+def _word(state: str) -> str:
+    return say(*WORDS.get(state, (state, state)))
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """A line on stderr for a person who watches, without a thread: the workers may be forked."""
+    if not sys.stderr.isatty():
+        yield lambda status: None
+        return
+
+    def watch(status: dict[str, Any]) -> None:
+        rate, left = status.get("rate"), status.get("left")
+        speed = f"  {rate:.0f}/s" if rate else ""
+        rest = say(f"  还需 {left:.0f} 秒", f"  {left:.0f} s left") if left is not None else ""
+        line = f"{_word(status['phase'])} {status.get('done', 0)}/{status.get('total', 0)}{speed}{rest}"
+        print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield watch
+    finally:
+        print("\r" + " " * 72 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,130 @@
+"""What a job is about to do, worked out once: inputs as they were, columns, distinct names, what memory holds of them.
+
+A job that goes on finds the same inputs, or refuses. Memory stays what it was when the job began: a decision made
+between changes nothing of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agent import bulk, columns, tables
+from agent.answer import Query
+from agent.jobs.folder import Folder, JobSpec
+from agent.table_lines import Lines
+from standard.errors import InputError
+
+BLOCK = 1 << 20
+
+
+class Plan(NamedTuple):
+    """What is known before the first answer. `key`: hash of inputs, columns and memory."""
+
+    key: str
+    inputs: list[list[Any]]  # path, size, time of change, hash
+    columns: columns.Columns
+    rows: int
+    queries: list[Query]
+    counts: list[int]
+    notes: list[list[str]]
+    lines: bool  # the inputs are plain lines, and were read as such
+
+
+def open_inputs(spec: JobSpec) -> list[tables.Table]:
+    """The input files. InputError where one does not hold."""
+    return tables.open_tables([Path(each) for each in spec.inputs], spec.sheet)
+
+
+def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Columns:
+    """The columns asked for, or guessed."""
+    first = opened[0]
+    if spec.columns is not None:
+        columns.check_free(first.header, str(first.path))
+        return columns.Columns(*spec.columns)
+    return columns.choose(
+        first.header, str(first.path), spec.name_column, spec.modality_column, spec.institution_column
+    )
+
+
+def make_plan(folder: Folder, spec: JobSpec, opened: Sequence[tables.Table], lines: Lines | None) -> Plan:
+    """Read the inputs once, as lines where they are plain. `keep_plan` ends the planning."""
+    chosen = choose_columns(spec, opened)
+    inputs: list[list[Any]] = [[each, *fingerprint(Path(each))] for each in spec.inputs]
+    found = lines.distinct(chosen) if lines is not None else None
+    work = bulk.distinct(opened, chosen) if found is None else bulk.Work(found[0], sum(found[1]), found[1])
+    for path, *before in inputs:
+        if list(stamp(Path(path))) != before[:2]:
+            raise changed(path)
+    names = [[*query, count] for query, count in zip(work.queries, work.counts, strict=True)]
+    folder.write("names.json", names)
+    parts = [each[3] for each in inputs] + [str(index) for index in chosen]
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    notes = [list(note) for table in opened for note in table.notes]
+    return Plan(key, inputs, chosen, work.rows, work.queries, work.counts, notes, found is not None)
+
+
+def keep_plan(folder: Folder, plan: Plan, memory: dict[str, Any] | None) -> None:
+    """What memory holds now; then the plan, whose file says that all of it is there."""
+    folder.write("memory.json", memory)
+    kept = plan._asdict() | {"columns": list(plan.columns), "names": len(plan.queries)}
+    folder.write("plan.json", {name: value for name, value in kept.items() if name not in ("queries", "counts")})
+
+
+def kept_plan(folder: Folder) -> Plan | None:
+    """The plan that was kept; None where there is none. InputError where an input is not what it was."""
+    if not folder.has("plan.json"):
+        return None
+    kept = folder.read("plan.json")
+    for path, size, modified, digest in kept["inputs"]:
+        check_input(path, (size, modified), digest)
+    names = folder.read("names.json")
+    return Plan(
+        kept["key"],
+        kept["inputs"],
+        columns.Columns(*kept["columns"]),
+        kept["rows"],
+        [Query(*row[:3]) for row in names],
+        [row[3] for row in names],
+        kept["notes"],
+        kept["lines"],
+    )
+
+
+def check_input(path: str, before: tuple[int, int], digest: str) -> None:
+    """InputError where a file is not what it was when the job began."""
+    try:
+        now = stamp(Path(path))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"输入 {path} 不在了；任务要继续，请把它放回原处。",
+            f"The input {path} is gone; put it back for the job to go on.",
+        ) from error
+    if now != before and (now[0] != before[0] or fingerprint(Path(path))[2] != digest):
+        raise changed(path)
+
+
+def changed(path: str) -> InputError:
+    """The error of an input that was changed."""
+    return InputError(
+        f"输入 {path} 在任务开始后被改动；已算的部分不再适用，请用新文件另建一个任务。",
+        f"The input {path} was changed after the job began, so what is done no longer fits; make a new job of it.",
+    )
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and time of change."""
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+def fingerprint(path: Path) -> tuple[int, int, str]:
+    """Size, time of change, hash of the content."""
+    digest = hashlib.blake2b(digest_size=16)
+    before = stamp(path)
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return *before, digest.hexdigest()

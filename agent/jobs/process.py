@@ -1,0 +1,77 @@
+"""Jobs in processes of their own: started by the server or the command line, stopped, run again for what failed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+from agent.jobs.folder import Folder
+from agent.settings import Settings
+from standard.errors import InputError
+
+GRACE = 30.0  # seconds that a job may take to stop
+_started: list[subprocess.Popen[bytes]] = []  # kept, so that those that ended are taken off the system's list
+
+
+def start_job(folder: Folder, settings: Settings) -> None:
+    """Run a job in another process, which outlives this one. InputError where it runs already."""
+    _started[:] = [each for each in _started if each.poll() is None]
+    if folder.running():
+        raise InputError(f"任务 {folder.id} 正在运行。", f"The job {folder.id} is running.")
+    folder.drop("stop")
+    environment = {**os.environ, "YINGMA_HOME": str(settings.home)}
+    with open(folder.path / "log.txt", "ab") as log:
+        _started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "agent", "job", "resume", folder.id],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        )
+
+
+def cancel_job(folder: Folder, wait: float = GRACE) -> dict[str, Any]:
+    """Stop a job; it keeps what is done. Gives its status. Stopping one that is stopped or done changes nothing."""
+    folder.write("stop", True)
+    status = folder.status()
+    pid = status.get("pid")
+    if status["state"] == "running" and isinstance(pid, int):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
+    limit = time.monotonic() + wait
+    while folder.running() and time.monotonic() < limit:
+        time.sleep(0.05)
+    with folder.held() as mine:
+        status = folder.status()
+        if mine and status["state"] in ("queued", "interrupted", "running", "failed"):
+            status |= {"state": "cancelled", "pid": None, "rate": None, "left": None}
+            folder.write("status.json", status)
+    return status
+
+
+def retry_failed(folder: Folder) -> int:
+    """Forget the pieces with names that failed, so that the next run works them out again; how many names failed."""
+    with folder.held() as mine:
+        if not mine:
+            raise InputError(
+                f"任务 {folder.id} 正在运行；请先停止。", f"The job {folder.id} is running; stop it first."
+            )
+        count = 0
+        for path in sorted(folder.answers.glob("*.json")):
+            failed = folder.read(f"answers/{path.name}")[2]
+            if failed:
+                count += len(failed)
+                path.unlink()
+        if count:
+            status = folder.status() | {"state": "queued"}
+            folder.drop("fed.json")
+            folder.write("status.json", status)
+    return count

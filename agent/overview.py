@@ -1,0 +1,124 @@
+"""How far the work is: by status, by institution, by reason of the queue, and decisions per day and person.
+
+standing(session)        what has which status, in clusters, names and exams
+institutions(session)    the same by institution, a page at a time, those with most to do first
+queue(session)           what is open, by reason
+days(session, …)         decisions per day and person
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Date, case, cast, func, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from agent.store import Count, progress
+from agent.store.schema import Cluster, Counter, Institution
+from agent.store.schema_acts import Decision, User
+from agent.store.states import FINAL, STATUSES, WAITING
+
+PAGE = 50
+DAYS = 14
+
+
+class Standing(NamedTuple):
+    """A status with what has it."""
+
+    status: str
+    held: Count
+
+
+class Place(NamedTuple):
+    """An institution: exams accepted by Yingma, decided by people, waiting; names and exams in all."""
+
+    name: str
+    names: int
+    exams: int
+    accepted: int
+    decided: int
+    waiting: int
+
+
+class Reason(NamedTuple):
+    """What is open for a reason."""
+
+    reason: str
+    clusters: int
+    names: int
+    exams: int
+
+
+class Day(NamedTuple):
+    """So many decisions of a person on a day (UTC)."""
+
+    day: str
+    user: str
+    decisions: int
+
+
+def standing(session: Session) -> list[Standing]:
+    """Each status, also one that nothing has."""
+    found = progress(session).by_status
+    return [Standing(status, found.get(status, Count())) for status in STATUSES]
+
+
+def institutions(session: Session, page: int = 0) -> tuple[list[Place], int]:
+    """A page of institutions, and how many there are."""
+    exams = col(Counter.exams)
+    waiting = _sum_if(WAITING, exams)
+    everything = func.sum(exams)
+    statement = (
+        select(
+            col(Institution.name),
+            func.sum(col(Counter.names)),
+            everything,
+            _sum_if(["accepted"], exams),
+            _sum_if(FINAL, exams),
+            waiting,
+        )
+        .join(Counter, col(Counter.institution_id) == col(Institution.id))
+        .group_by(col(Institution.id), col(Institution.name))
+        .having(everything > 0)
+    )
+    total = session.scalar(select(func.count()).select_from(statement.subquery())) or 0
+    rows = session.execute(
+        statement.order_by(waiting.desc(), everything.desc(), col(Institution.id)).offset(page * PAGE).limit(PAGE)
+    )
+    return [Place(name, *(int(each or 0) for each in numbers)) for name, *numbers in rows], int(total)
+
+
+def queue(session: Session) -> list[Reason]:
+    """What is open, by reason, the most exams first."""
+    exams = func.sum(col(Cluster.exams))
+    statement = (
+        select(col(Cluster.reason), func.count(), func.sum(col(Cluster.names)), exams)
+        .where(col(Cluster.status) == "open")
+        .group_by(col(Cluster.reason))
+        .order_by(exams.desc(), col(Cluster.reason))
+    )
+    return [Reason(reason, *(int(each or 0) for each in numbers)) for reason, *numbers in session.execute(statement)]
+
+
+def days(session: Session, at: datetime, only: int | None = None, count: int = DAYS) -> list[Day]:
+    """Decisions of the last days, by person, undone ones included; of one person only, where one is given."""
+    start = (at - timedelta(days=count - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    postgresql = session.get_bind().dialect.name == "postgresql"
+    moment: Any = col(Decision.at)
+    day: Any = cast(func.timezone("UTC", moment), Date) if postgresql else func.date(moment)
+    statement = (
+        select(day, col(User.name), func.count())
+        .join(User, col(User.id) == col(Decision.user_id))
+        .where(moment >= start)
+        .group_by(day, col(User.name))
+        .order_by(day.desc(), col(User.name))
+    )
+    if only is not None:
+        statement = statement.where(col(Decision.user_id) == only)
+    return [Day(str(when), name, int(number)) for when, name, number in session.execute(statement)]
+
+
+def _sum_if(statuses: Any, value: Any) -> Any:
+    return func.sum(case((col(Counter.status).in_(sorted(statuses)), value), else_=0))

@@ -1,0 +1,114 @@
+"""Which filters of the queue are whose: a person's queue begins with what is assigned to him.
+
+What a person is handed, in this order: what waits for a second person, then his assignments one after another; who has
+none gets from all that is open. An assignment keeps nobody else away from the clusters: leases do that, one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from agent.store.ledger import record
+from agent.store.people import acting
+from agent.store.queue import Filter, Sorting, next_clusters
+from agent.store.schema import Cluster, Institution
+from agent.store.schema_review import Assignment
+from agent.store.states import Step, cell
+from standard.errors import InputError
+
+SECOND_FIRST = ("adjudication", "flagged", "second_look")
+
+
+def assign(
+    session: Session,
+    user_id: int,
+    by: int,
+    at: datetime,
+    institution_id: int | None = None,
+    modality: str | None = None,
+    reason: str | None = None,
+) -> Assignment:
+    """Give a person a filter. InputError where it says nothing, or the person or institution is none."""
+    user = acting(session, user_id)
+    if user is None or cell(Step("open", "settle"), user.role) == "-":
+        raise InputError("这个人不能审核；请选审核员。", "This person cannot review; choose a reviewer.")
+    if institution_id is None and modality is None and reason is None:
+        raise InputError("请至少选一个条件。", "Choose at least one condition.")
+    if institution_id is not None and session.get(Institution, institution_id) is None:
+        raise InputError("没有这个机构。", "There is no such institution.")
+    same = next(
+        (
+            each
+            for each in assignments(session, user_id)
+            if (each.institution_id, each.modality, each.reason) == (institution_id, modality, reason)
+        ),
+        None,
+    )
+    if same is not None:
+        return same
+    row = Assignment(
+        user_id=user_id, institution_id=institution_id, modality=modality, reason=reason, by_id=by, created_at=at
+    )
+    session.add(row)
+    session.flush()
+    assert row.id is not None
+    record(session, at, by, "assignment", row.id, "add", {}, _shown(row))
+    return row
+
+
+def end(session: Session, assignment_id: int, by: int, at: datetime) -> None:
+    """Take a filter back. InputError where there is none."""
+    row = session.get(Assignment, assignment_id)
+    if row is None:
+        raise InputError("没有这个分配。", "There is no such assignment.")
+    if row.ended_at is None:
+        row.ended_at = at
+        record(session, at, by, "assignment", assignment_id, "end", _shown(row), {})
+
+
+def assignments(session: Session, user_id: int | None = None) -> Sequence[Assignment]:
+    """Those that hold, of one person or of all, in the order they were given."""
+    found = select(Assignment).where(col(Assignment.ended_at).is_(None)).order_by(col(Assignment.id))
+    return session.scalars(found if user_id is None else found.where(col(Assignment.user_id) == user_id)).all()
+
+
+def handed(
+    session: Session,
+    user_id: int,
+    tab: str,
+    count: int,
+    at: datetime,
+    wanted: Filter | None = None,
+    skip: Collection[int] = (),
+    order: Sorting = "priority",
+) -> list[Cluster]:
+    """The next clusters for a tab, leased to it: of a filter where one is given, else of what is this person's."""
+    if wanted is not None:
+        return next_clusters(session, user_id, tab, count, at, wanted, skip)
+    user = acting(session, user_id)
+    if user is None:
+        return []
+    second = [Filter(each) for each in SECOND_FIRST if cell(Step(each, "settle"), user.role) != "-"]
+    own = [
+        Filter("open", order, each.institution_id, each.reason, each.modality) for each in assignments(session, user_id)
+    ]
+    found: list[Cluster] = []
+    for each in (*second, *(own or [Filter(order=order)])):
+        if len(found) < count:
+            seen = {*skip, *(cluster.id or 0 for cluster in found)}
+            found += next_clusters(session, user_id, tab, count - len(found), at, each, seen)
+    return found
+
+
+def _shown(row: Assignment) -> dict[str, object]:
+    return {
+        "user": row.user_id,
+        "institution": row.institution_id,
+        "modality": row.modality,
+        "reason": row.reason,
+    }

@@ -1,0 +1,190 @@
+"""Control samples against rubber-stamping: suggestions known to be wrong, shown to a reviewer like any other.
+
+    a cluster that others settled as it was suggested ──▶ one slot of one code changed ──▶ a card like any other
+    ──▶ the answer is kept here and nowhere else: cluster, decisions, memory and counters are not touched
+
+Caught is what is not taken as it was shown. The lead sees the rate; nothing on the card tells it from others, so
+every card carries a `turn` and the answer is known by it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from agent.review.agreement import wilson
+from agent.review.editing import Editor
+from agent.review.view import Desk, Viewer
+from agent.store.keys import digest, short
+from agent.store.people import acting
+from agent.store.queue import Card, card
+from agent.store.schema import Cluster, Suggestion
+from agent.store.schema_acts import Decision
+from agent.store.schema_review import Control
+from agent.store.states import Step, cell, word
+
+POOL = 200  # settled clusters that are looked at for one
+GAP = 10  # decisions of the reviewer himself between two samples, at least
+
+
+class Rate(NamedTuple):
+    """Of one reviewer: samples shown, answered, caught, and the share caught with its interval at 95 %."""
+
+    shown: int
+    answered: int
+    caught: int
+    share: float | None
+    low: float | None
+    high: float | None
+
+
+def make(session: Session, editor: Editor, user_id: int, tab: str, turn: str, at: datetime) -> Control | None:
+    """A sample for a person, written down; None where there is nothing to make one of."""
+    user = acting(session, user_id)
+    if user is None or cell(Step("open", "settle"), user.role) == "-":
+        return None
+    seen = select(col(Control.cluster_id)).where(col(Control.user_id) == user_id)
+    mine = select(col(Decision.cluster_id)).where(col(Decision.user_id) == user_id)
+    rows = session.execute(
+        select(Cluster, Suggestion, Decision)
+        .join(Suggestion, col(Suggestion.id) == col(Cluster.suggestion_id))
+        .join(Decision, col(Decision.id) == col(Cluster.decision_id))
+        .where(col(Cluster.status) == "settled", col(Cluster.id).not_in(seen), col(Cluster.id).not_in(mine))
+        .order_by(col(Cluster.priority).desc(), col(Cluster.id))
+        .limit(POOL)
+    ).all()
+    fit = [
+        (cluster, list(decision.codes))
+        for cluster, suggestion, decision in rows
+        if decision.codes and set(decision.codes) == set(suggestion.codes)
+    ]
+    start = int(digest("control", turn)[:8], 16)
+    for step in range(len(fit)):
+        cluster, right = fit[(start + step) % len(fit)]
+        found = spoiled(editor, right, start)
+        if found is not None:
+            slot, wrong = found
+            row = Control(
+                user_id=user_id,
+                cluster_id=cluster.id or 0,
+                turn=short(turn),
+                tab=short(tab),
+                slot=slot,
+                right_codes=right,
+                wrong_codes=wrong,
+                made_at=at,
+            )
+            session.add(row)
+            session.flush()
+            return row
+    return None
+
+
+def due(session: Session, user_id: int) -> bool:
+    """Whether the reviewer decided often enough since his last sample that it does not stand out."""
+    last = session.scalar(select(func.max(col(Control.made_at))).where(col(Control.user_id) == user_id))
+    if last is None:
+        return True
+    since = select(func.count()).where(col(Decision.user_id) == user_id, col(Decision.at) > last)
+    return (session.scalar(since) or 0) >= GAP
+
+
+def spoiled(editor: Editor, codes: Sequence[str], start: int) -> tuple[str, list[str]] | None:
+    """The slot that was changed, and the codes with one value of it wrong; None where no item differs in one slot."""
+    for step in range(len(codes)):
+        at = (start + step) % len(codes)
+        near = [each for each in editor.neighbours(codes[at]) if each[1] not in codes]
+        if near:
+            slot, wrong = near[start % len(near)]
+            return slot, [*codes[:at], wrong, *codes[at + 1 :]]
+    return None
+
+
+def shown(session: Session, desk: Desk, control: Control, viewer: Viewer, names: int) -> dict[str, Any] | None:
+    """The card of a sample: that of its cluster as if nobody had decided and this had been suggested."""
+    found = card(session, viewer.user_id, control.cluster_id, names)
+    if found is None or found.suggestion is None:
+        return None
+    suggestion = found.suggestion
+    replaced = json.dumps(suggestion.content, ensure_ascii=False)
+    for right, wrong in zip(control.right_codes, control.wrong_codes, strict=True):
+        replaced = replaced.replace(json.dumps(right)[1:-1], json.dumps(wrong)[1:-1])
+    false = Suggestion(
+        cluster_id=suggestion.cluster_id,
+        digest="",
+        route=suggestion.route,
+        reason=suggestion.reason,
+        score=suggestion.score,
+        codes=list(control.wrong_codes),
+        content=json.loads(replaced),
+        candidates=suggestion.candidates,
+        versions=suggestion.versions,
+        created_at=suggestion.created_at,
+    )
+    as_open = Card(found.cluster, found.institution, false, found.names, (), False)
+    view = desk.view(as_open, viewer, {}, desk.retrieved(false))
+    may = {action: cell(Step("open", action), viewer.role) not in ("-", "back") for action in view["may"]}
+    return view | {
+        "status": "open",
+        "status_text": word("status", "open", viewer.lang),
+        "decisions": [],
+        "blind": False,
+        "may": may,
+    }
+
+
+def answer(
+    session: Session, control: Control, action: str, codes: Sequence[str], key: str, at: datetime, why: str = ""
+) -> str:
+    """What the reviewer did to a sample: `ok`, or `again` where it was answered before."""
+    if control.action:
+        return "again"
+    control.action, control.codes, control.why = action, list(codes), why
+    control.caught = not (action == "settle" and list(codes) == control.wrong_codes)
+    control.client_key, control.answered_at = short(key), at
+    session.flush()
+    return "ok"
+
+
+def take_back(control: Control) -> None:
+    """The reviewer undid his answer: he will give another."""
+    control.action, control.codes, control.why, control.caught = "", [], "", None
+    control.client_key = control.answered_at = None
+
+
+def by_turn(session: Session, user_id: int, turn: str) -> Control | None:
+    """The sample behind a card of this person; None for an ordinary card."""
+    found = select(Control).where(col(Control.turn) == short(turn), col(Control.user_id) == user_id)
+    return session.scalars(found.with_for_update()).one_or_none()
+
+
+def by_key(session: Session, user_id: int, key: str) -> Control | None:
+    """The sample that an order with this key answered."""
+    found = select(Control).where(col(Control.client_key) == short(key), col(Control.user_id) == user_id)
+    return session.scalars(found.with_for_update()).one_or_none()
+
+
+def rates(session: Session) -> dict[int, Rate]:
+    """Catch rate of each reviewer, for the lead."""
+    rows = session.execute(
+        select(col(Control.user_id), col(Control.caught), func.count()).group_by(
+            col(Control.user_id), col(Control.caught)
+        )
+    ).all()
+    numbers: dict[int, dict[bool | None, int]] = {}
+    for user_id, caught, number in rows:
+        numbers.setdefault(user_id, {})[caught] = int(number)
+    found = {}
+    for user_id, counts in sorted(numbers.items()):
+        noticed, missed = counts.get(True, 0), counts.get(False, 0)
+        answered = noticed + missed
+        low, high = wilson(noticed, answered) if answered else (None, None)
+        share = noticed / answered if answered else None
+        found[user_id] = Rate(answered + counts.get(None, 0), answered, noticed, share, low, high)
+    return found

@@ -1,0 +1,190 @@
+"""Large csv and tsv files by DuckDB: distinct names, and the answers joined back to every row in the input's order.
+
+Only for files in which a row is a line and a cell is what stands between two delimiters: no quotes, no blank lines, one
+kind of line end. There DuckDB and the csv module cannot differ, and a row goes out as the line that came in, with the
+new cells behind it. Every other file goes the way of `table_text`; so does a small one, which is done before DuckDB is
+loaded. A join loses the order of rows (so do threads), so they are numbered as they are read, and sorted by that.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import errno
+import io
+import os
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from agent.answer import Query
+from agent.columns import Columns
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from agent.tables import Table
+
+LARGE = 16_000_000  # bytes of input from which this is worth it
+CHUNK = 1 << 22
+ABSENT = "\x01"  # a character that no plain file has: the delimiter of lines that are not to be taken apart
+MEMORY = "2GB"
+_ODD = re.compile(rb'["\x00\x01\x02]|\r(?!\n)|\n\r?\n')
+
+
+class Source(NamedTuple):
+    """A plain file: where its UTF-8 is, and how its lines end."""
+
+    path: Path
+    newline: str
+
+
+class Lines:
+    """Plain files with the same columns."""
+
+    def __init__(self, tables: Sequence[Table], sources: Sequence[Source], delimiter: str, scratch: Path) -> None:
+        self._tables, self._sources, self._delimiter, self._scratch = tables, sources, delimiter, scratch
+        self._columns = Columns(0, None, None)
+
+    def choose(self, columns: Columns) -> None:
+        """Which columns make a name: of rows that were read before."""
+        self._columns = columns
+
+    def distinct(self, columns: Columns) -> tuple[list[Query], list[int]] | None:
+        """The distinct names in order, and how often each stands there; None where a row has too few or many cells."""
+        import duckdb
+
+        self._columns = columns
+        try:
+            with closing(self._open()) as database:
+                width = len(self._tables[0].header)
+                odd = f"SELECT 1 FROM ({self._rows()}) WHERE len(s) <> {width} LIMIT 1"
+                if database.execute(odd).fetchone():
+                    return None
+                keys = ", ".join(self._keys())
+                database.execute(f"SELECT {keys}, count(*) FROM ({self._rows()}) GROUP BY ALL ORDER BY ALL")
+                found = database.fetchall()
+        except duckdb.Error:
+            return None  # it reads the file otherwise than it was looked at: the csv module says what is wrong
+        return [Query(*row[:3]) for row in found], [row[3] for row in found]
+
+    def write(
+        self, part: Path, new_header: Sequence[str], queries: Sequence[Query], cells: Iterable[Sequence[str]]
+    ) -> int:
+        """The rows with the cells of their names behind, into a file. Gives the number of rows; OSError where the disk
+        does not take it."""
+        import duckdb
+        import polars as pl
+
+        answers = self._scratch / f"answers-{os.getpid()}.parquet"
+        text = [self._text(each) for each in cells]
+        keys = {key: [query[at] for query in queries] for at, key in enumerate(("n", "m", "i"))}
+        pl.DataFrame({**keys, "text": text}, schema=dict.fromkeys((*keys, "text"), pl.String)).write_parquet(answers)
+        mark = "\ufeff" if any(table.byte_order_mark for table in self._tables) else ""
+        header = mark + self._text([*self._tables[0].header, *new_header])
+        name, modality, institution = self._keys()
+        query = (
+            f"SELECT text FROM (SELECT -1 AS f, 0 AS rn, {_quoted(header)} AS text UNION ALL "
+            f"SELECT f, rn, line || {_quoted(self._delimiter)} || a.text FROM ({self._rows()}) AS r "
+            f"JOIN read_parquet({_quoted(str(answers))}) AS a "
+            f"ON a.n = {name} AND a.m = {modality} AND a.i = {institution}) ORDER BY f, rn"
+        )
+        options = f"FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER {_quoted(ABSENT)}, USE_TMP_FILE false"
+        try:
+            with closing(self._open()) as database:
+                done = database.execute(f"COPY ({query}) TO {_quoted(str(part))} ({options})").fetchone()
+        except duckdb.Error as error:
+            raise OSError(_number(error), " ".join(str(error).split())[:300]) from error
+        finally:
+            answers.unlink(missing_ok=True)
+        assert done is not None
+        return int(done[0]) - 1
+
+    def _text(self, cells: Sequence[str]) -> str:
+        """Cells as a csv writer puts them."""
+        buffer = io.StringIO(newline="")
+        csv.writer(buffer, delimiter=self._delimiter, lineterminator="\r\n").writerow(cells)
+        return buffer.getvalue()[:-2]
+
+    def _open(self) -> DuckDBPyConnection:
+        import duckdb
+
+        database = duckdb.connect(config={"memory_limit": MEMORY, "threads": str(min(4, os.cpu_count() or 1))})
+        database.execute(f"SET temp_directory = {_quoted(str(self._scratch / 'duckdb'))}")
+        return database
+
+    def _keys(self) -> list[str]:
+        return ["''" if index is None else f"s[{index + 1}]" for index in self._columns]
+
+    def _rows(self) -> str:
+        """Every row of all files: number of file and row, line, cells."""
+        delimiter = _quoted(self._delimiter)
+        return " UNION ALL ".join(
+            f"SELECT {at} AS f, row_number() OVER () AS rn, line, string_split(line, {delimiter}) AS s FROM read_csv("
+            f"{_quoted(str(source.path))}, columns = {{'line': 'VARCHAR'}}, delim = {_quoted(ABSENT)}, quote = '', "
+            f"escape = '', comment = '', nullstr = {_quoted(chr(2))}, header = false, skip = 1, auto_detect = false, "
+            f"new_line = {_quoted(source.newline)})"
+            for at, source in enumerate(self._sources)
+        )
+
+
+def open_lines(tables: Sequence[Table], output: Path, scratch: Path, least: int = LARGE) -> Lines | None:
+    """The files as lines, where all are plain and the output is of the same kind; None elsewhere. `scratch`: a folder
+    for what is needed on the way; a file in GB18030 is there as UTF-8."""
+    from agent.table_text import DELIMITERS, TextTable
+
+    ending = output.suffix.lower()
+    if ending not in DELIMITERS or sum(table.path.stat().st_size for table in tables) < least:
+        return None
+    sources = []
+    for at, table in enumerate(tables):
+        if not isinstance(table, TextTable) or table.path.suffix.lower() != ending or len(table.header) < 2:
+            return None
+        path = table.path
+        if table.encoding == "gb18030":
+            path = scratch / f"input-{at}.txt"
+            _transcoded(table.path, path)
+        newline = _plain(path)
+        if newline is None:
+            return None
+        sources.append(Source(path, newline))
+    return Lines(tables, sources, DELIMITERS[ending], scratch)
+
+
+def _plain(path: Path) -> str | None:
+    """How the lines of a plain file end, as DuckDB writes it; None where the file is not plain."""
+    dos = unix = 0
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK) + file.readline():  # whole lines
+            if _ODD.search(chunk) or chunk.startswith((b"\n", b"\r\n")):
+                return None
+            both = chunk.count(b"\r\n")
+            dos, unix = dos + both, unix + chunk.count(b"\n") - both
+    if dos and unix:
+        return None
+    return "\\r\\n" if dos else "\\n"
+
+
+def _transcoded(source: Path, target: Path) -> None:
+    decoder = codecs.getincrementaldecoder("gb18030")()
+    with open(source, "rb") as file, open(target, "w", encoding="utf-8", newline="") as out:
+        while True:
+            chunk = file.read(CHUNK)
+            out.write(decoder.decode(chunk, final=not chunk))
+            if not chunk:
+                return
+
+
+def _quoted(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _number(error: Any) -> int:
+    """What the system said, of an error of DuckDB's."""
+    said = str(error).lower()
+    if "no space left" in said or "file too large" in said:
+        return errno.ENOSPC
+    return errno.EIO

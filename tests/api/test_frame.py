@@ -1,0 +1,19 @@
+"""The frame of the pages in a browser: tabs, language, log-out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.serving import Server
+
+
+def test_the_tabs_are_there_in_the_language_chosen(as_role: Callable[..., Any], served_sqlite: Server) -> None:
+    page = as_role("lead")
+    page.goto(f"{served_sqlite.url}/ui/")
+    for word in ("审核", "对话", "批量", "标准", "概览"):
+        page.get_by_role("tab", name=word).wait_for()
+    page.locator("#language").click()
+    for word in ("Review", "Chat", "Bulk", "Standard", "Overview"):
+        page.get_by_role("tab", name=word).wait_for()
+    assert page.evaluate("navigator.language") == "en"

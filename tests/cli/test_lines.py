@@ -1,0 +1,105 @@
+"""Large plain files go through DuckDB: byte for byte what the csv module makes of them, in the input's order; every
+file in which the two could differ goes the way of the csv module."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import table_lines
+from agent.command_normalize import Options, normalize
+from standard.errors import InputError
+
+ROWS = [
+    "no,name,modality,institution",
+    *(f"{n},{('胸部', '头颅', '左膝关节')[n % 3]}CT平扫(编号{n % 700}),CT,院{n % 5}" for n in range(3_000)),
+    "3000, 胸部CT平扫 ,,",
+    "3001,=cmd|' /C calc'!A0,CT,'院",
+    "3002,,CT,院",
+    "3003,胸部CT平扫\t\x0b\x7f\u200b\u2028,CT,院",
+    "3004,#胸部CT平扫,NULL,#",
+]
+
+
+def made(folder: Path, sources: Sequence[Path], least: int, patch: pytest.MonkeyPatch, ending: str = ".csv") -> Any:
+    """The bytes of the output, and whether DuckDB made them."""
+    used = []
+    write = table_lines.Lines.write
+
+    def noted(*arguments: Any) -> int:
+        used.append(True)
+        return write(*arguments)
+
+    with patch.context() as now:
+        now.setattr(table_lines, "LARGE", least)
+        now.setattr(table_lines.open_lines, "__defaults__", (least,))
+        now.setattr(table_lines.Lines, "write", noted)
+        outcome = normalize(Options(sources, folder / f"out-{least}{ending}", "name"))
+    return (folder / f"out-{least}{ending}").read_bytes(), outcome._replace(output=Path(), seconds=0), bool(used)
+
+
+PLAIN = {
+    "utf-8": ("\n".join(ROWS) + "\n").encode(),
+    "no newline at the end": "\n".join(ROWS).encode(),
+    "byte order mark": ("\ufeff" + "\n".join(ROWS)).encode(),
+    "lines of DOS": ("\r\n".join(ROWS) + "\r\n").encode(),
+    "gb18030": ("\r\n".join(ROWS) + "\r\n").encode("gb18030"),
+    "header only": (ROWS[0] + "\n").encode(),
+}
+ODD = {
+    "quotes": ("\n".join([*ROWS, '9,"a,b",CT,x'])).encode(),
+    "a quote in a cell": ("\n".join([*ROWS, '9,a"b,CT,x'])).encode(),
+    "blank line": ("\n".join([*ROWS[:9], "", *ROWS[9:]])).encode(),
+    "blank lines at the end": ("\n".join(ROWS) + "\n\n").encode(),
+    "mixed ends": ("\n".join(ROWS[:5]) + "\r\n" + "\n".join(ROWS[5:])).encode(),
+    "lone carriage return": ("\n".join(ROWS) + "\r9,x,CT,y\n").encode(),
+    "control": ("\n".join([*ROWS, "9,a\x01b,CT,\x02"])).encode(),
+}
+
+
+@pytest.mark.parametrize("kind", [*PLAIN, *ODD])
+def test_the_same_bytes_either_way(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes({**PLAIN, **ODD}[kind])
+    slow = made(tmp_path, [source], 1 << 40, monkeypatch)
+    fast = made(tmp_path, [source], 0, monkeypatch)
+    assert fast[0] == slow[0]
+    assert fast[1] == slow[1]._replace(reasons=fast[1].reasons)
+    assert sorted(fast[1].reasons.items()) == sorted(slow[1].reasons.items())
+    assert (slow[2], fast[2]) == (False, kind in PLAIN)
+
+
+def test_several_files_and_tabs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = tmp_path / "it's one.tsv", tmp_path / "二.tsv"
+    one.write_text("\n".join(row.replace("\t", "").replace(",", "\t") for row in ROWS), encoding="utf-8")
+    two.write_bytes("\r\n".join(row.replace("\t", "").replace(",", "\t") for row in ROWS[:50]).encode("gb18030"))
+    slow = made(tmp_path, [one, two], 1 << 40, monkeypatch, ".tsv")
+    fast = made(tmp_path, [one, two], 0, monkeypatch, ".tsv")
+    assert (fast[0], fast[1].rows, fast[2]) == (slow[0], slow[1].rows, True)
+    assert made(tmp_path, [one], 0, monkeypatch, ".csv")[2] is False  # other delimiters
+
+
+def test_a_row_of_another_width_is_told_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "in.csv"
+    source.write_text("\n".join([*ROWS[:9], "9,x,CT", *ROWS[9:]]), encoding="utf-8")
+    with pytest.raises(InputError, match="row 10: 3 cells"):
+        made(tmp_path, [source], 0, monkeypatch)
+    assert [each.name for each in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_disk_that_takes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "in.csv"
+    source.write_bytes(PLAIN["utf-8"])
+
+    def full(*arguments: Any) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(table_lines.Lines, "write", full)
+    monkeypatch.setattr(table_lines.open_lines, "__defaults__", (0,))
+    with pytest.raises(InputError, match="the disk is full"):
+        normalize(Options([source], tmp_path / "o.csv", "name"))
+    assert not (tmp_path / "o.csv").exists()

@@ -1,0 +1,139 @@
+"""The review page as a reviewer has it: keys in, what is on the screen out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from agent.review.assignment import assign
+from agent.store import now
+from agent.store.keys import institution_key
+from agent.store.schema import Institution
+from tests.review.filling import fill
+from tests.serving import Server, logged_in
+
+
+def prepare(server: Server, user: str, place: str, names: list[str] | list[tuple[str, int]], modality: str = "") -> int:
+    """A reviewer of his own for a test, and names at an institution that is assigned to him. His id."""
+    number = server.add_user(user, "reviewer")
+    given = [(each, 1) if isinstance(each, str) else each for each in names]
+    fill(server.store, [(name, modality, place, exams) for name, exams in given], job=place)
+    give(server, number, place)
+    return number
+
+
+def give(server: Server, user: int, place: str) -> None:
+    """Assign the names of an institution to a person."""
+    with server.store.writing() as session:
+        found = session.scalars(select(Institution).where(col(Institution.key) == institution_key(place))).one()
+        assign(session, user, server.ids["lead"], now(), found.id)
+
+
+class Screen:
+    """A page that shows the queue."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, url: str) -> None:
+        """Go there, and wait for the first card."""
+        self.page.goto(f"{url}/ui/")
+        self.card()
+
+    def card(self) -> None:
+        """Wait for a card."""
+        self.page.locator(".review .card[data-turn]").wait_for(timeout=60_000)
+
+    def model(self, what: str) -> Any:
+        """Something of the card on the screen, as the page knows it."""
+        return self.page.evaluate(f"Review.state.model && Review.state.model.{what}")
+
+    def ready(self) -> bool:
+        """Wait for a card, or for the word that there is none; whether there is one."""
+        self.until("Review.state.model || Review.state.loaded", timeout=60_000)
+        return self.model("card") is not None
+
+    @property
+    def raw(self) -> str:
+        """The first name of the cluster on the screen."""
+        found: str = self.model("card.names[0].raw")
+        return found
+
+    def only(self, place: str) -> None:
+        """Choose an institution in the filter."""
+        self.page.get_by_label("机构").select_option(label=place)
+        self.page.locator(".review").focus()
+        self.until("Review.state.filter !== null && (Review.state.model || Review.state.loaded)")
+
+    def press(self, *keys: str) -> None:
+        """Keys one after another."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def type(self, text: str) -> None:
+        """Text into what has the focus."""
+        self.page.keyboard.type(text)
+
+    @contextmanager
+    def next(self) -> Iterator[None]:
+        """What is done inside brings another card, or the end of the queue."""
+        before = self.page.locator(".review .card").get_attribute("data-turn")
+        yield
+        self.page.wait_for_function(
+            "(before) => { const card = document.querySelector('.review .card');"
+            " return !Review.state.model || card.dataset.turn !== before }",
+            arg=before,
+        )
+
+    def until(self, condition: str, **given: Any) -> None:
+        """Wait for something of the page."""
+        self.page.wait_for_function(condition, **given)
+
+    def delivered(self) -> None:
+        """Wait until the outbox is empty."""
+        self.until("Review.send.waiting() === 0 && !document.querySelector('.review .box').textContent", timeout=60_000)
+
+    def choose(self, text: str) -> None:
+        """Type into the open list of values, and take the first of what is found."""
+        combo = self.page.get_by_role("combobox", expanded=True)
+        combo.wait_for()
+        self.page.keyboard.type(text)
+        self.until(
+            "(text) => [...document.querySelectorAll('.combo [aria-selected=true] span')]"
+            ".some(each => each.textContent.includes(text))",
+            arg=text,
+        )
+        self.press("Enter")
+        combo.wait_for(state="detached")
+
+    @property
+    def alert(self) -> str:
+        """What the page says aloud."""
+        found: str = self.page.locator(".review .alert").inner_text()
+        return found
+
+    def log_in(self, name: str, password: str) -> None:
+        """On the page of the log-in."""
+        self.page.locator("[name=name]").fill(name)
+        self.page.locator("[name=password]").fill(password)
+        self.page.locator("[name=password]").press("Enter")
+
+
+@contextmanager
+def screen(browser: Any, server: Server, user: str, **options: Any) -> Iterator[Screen]:
+    """The review page of a user, open on his first card."""
+    context = logged_in(browser, server, user, **options)
+    try:
+        found = Screen(context.new_page())
+        found.open(server.url)
+        yield found
+        assert found.errors == []
+        assert context.strayed == []
+    finally:
+        context.close()

@@ -1,0 +1,158 @@
+"""The server is away, the session is over, another person was first: nothing is lost, doubled or overwritten."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.store.schema import Cluster
+from tests.review.conftest import CALM
+from tests.review.screen import Screen, prepare, screen
+from tests.review.test_keyboard import clusters, decisions
+from tests.serving import PASSWORD, Server, serving
+from tests.store.world import distinct
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def mortal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """A server that a test may kill."""
+    url = None
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql_server").create()
+    with serving(tmp_path / "home", url, **CALM) as found:
+        yield found
+
+
+def names(server: Server, place: str, user: str, number: int = 8) -> int:
+    """Clusters for a reviewer of his own."""
+    return prepare(server, user, place, [(name, 50 - at) for at, name in enumerate(distinct(number))])
+
+
+def each_once(server: Server, place: str, user: int, number: int) -> dict[str, Cluster]:
+    """So many clusters have one decision of this person, and no cluster has two."""
+    found = clusters(server, place)
+    made = decisions(server, found)
+    assert [len(rows) for rows in made.values() if rows] == [1] * number
+    assert {each.user_id for rows in made.values() for each in rows} == {user}
+    return found
+
+
+def test_killed_during_a_decision_it_is_kept_and_delivered_once(browser: Any, mortal: Server) -> None:
+    me = names(mortal, "断电医院", "断电")
+    with screen(browser, mortal, "断电") as on:
+        with on.next():
+            on.press("1", "Enter")
+        on.delivered()
+        killing = threading.Thread(target=mortal.kill)
+        killing.start()
+        for _ in range(3):
+            with on.next():
+                on.press("1", "Enter")
+        killing.join()
+        on.until("document.querySelector('.review .trouble').textContent.includes('服务器没有应答')")
+        n = on.page.evaluate("Review.send.waiting()")
+        assert 1 <= n <= 3
+        assert on.page.locator(".review .box").inner_text() == f"未送达 {n}"
+        mortal.start()
+        on.delivered()
+        assert on.page.locator(".review .trouble").inner_text() == ""
+        with on.next():
+            on.press("1", "Enter")
+        on.delivered()
+    each_once(mortal, "断电医院", me, 5)
+
+
+def test_the_session_ends_and_what_was_decided_goes_to_ones_own_account_only(browser: Any, mortal: Server) -> None:
+    me = names(mortal, "过期医院", "过期")
+    names(mortal, "别人医院", "别人")
+    with screen(browser, mortal, "过期") as on:
+        on.page.request.post(f"{mortal.url}/logout", headers={"origin": mortal.url})
+        for _ in range(2):
+            with on.next():
+                on.press("1", "Enter")
+        login = on.page.get_by_role("link", name="登录")
+        login.wait_for()
+        assert "2 个决定已保留" in on.page.locator(".review .trouble").inner_text()
+        each_once_none = decisions(mortal, clusters(mortal, "过期医院"))
+        assert not any(each_once_none.values())
+        login.click()
+        on.log_in("别人", PASSWORD)  # another person, in the same tab
+        on.card()
+        assert on.model("card.institution") == "别人医院"
+        assert on.page.evaluate("Review.send.waiting()") == 0
+        with on.next():
+            on.press("1", "Enter")
+        on.delivered()
+        assert not any(decisions(mortal, clusters(mortal, "过期医院")).values())
+        on.page.request.post(f"{mortal.url}/logout", headers={"origin": mortal.url})
+        on.page.goto(f"{mortal.url}/login")
+        on.log_in("过期", PASSWORD)
+        on.card()
+        on.delivered()
+    each_once(mortal, "过期医院", me, 2)
+
+
+def test_two_browsers_on_one_queue(browser: Any, calm: Server) -> None:
+    one, two = names(calm, "同一医院", "甲", 20), calm.add_user("乙", "reviewer")
+    with screen(browser, calm, "甲") as first, screen(browser, calm, "乙") as second:
+        first.only("同一医院")
+        second.only("同一医院")
+        working = [first, second]
+        while working:  # either may hold more of the queue than the other
+            working = [on for on in (first, second) if on.ready()]
+            for on in working:
+                with on.next():
+                    on.press("1", "Enter")
+                assert "已先处理" not in on.alert
+        first.delivered()
+        second.delivered()
+    found = clusters(calm, "同一医院")
+    made = decisions(calm, found)
+    assert [len(rows) for rows in made.values()] == [1] * 20
+    assert {rows[0].user_id for rows in made.values()} == {one, two}
+    assert {each.status for each in found.values()} == {"settled"}
+
+
+def test_a_conflict_says_who_was_first_and_overwrites_nothing(browser: Any, calm: Server) -> None:
+    names(calm, "冲突医院", "丙")
+    other = calm.add_user("丁", "reviewer")
+    with screen(browser, calm, "丙") as on:
+        on.only("冲突医院")
+        on.card()
+        number, name = on.model("card.id"), on.raw
+        with calm.client("丁") as client:
+            body = {"id": number, "rev": 1, "action": "reject", "key": f"other-{number}"}
+            assert client.post("/api/review/decide", json=body).json()["r"] == "ok"
+        with on.next():
+            on.press("1", "Enter")
+        on.until("document.querySelector('.review .alert').textContent.includes('丁已先处理')")
+        assert f"#{number}" in on.alert
+        with on.next():
+            on.press("1", "Enter")
+        on.delivered()
+    (made,) = [rows for each, rows in decisions(calm, clusters(calm, "冲突医院")).items() if each == name]
+    assert [(each.user_id, each.action) for each in made] == [(other, "reject")]
+
+
+def test_leaving_gives_the_cards_back(browser: Any, calm_sqlite: Server) -> None:
+    names(calm_sqlite, "离开医院", "戊")
+    context = browser.new_context(locale="zh-CN")  # nothing stands between: the last request goes out as the page ends
+    context.add_cookies([{"name": "yingma_session", "value": calm_sqlite.cookie("戊"), "url": calm_sqlite.url}])
+    on = Screen(context.new_page())
+    on.open(calm_sqlite.url)
+
+    def leased() -> int:
+        return sum(each.lease_by is not None for each in clusters(calm_sqlite, "离开医院").values())
+
+    assert leased() >= 1
+    on.page.goto(f"{calm_sqlite.url}/healthz")
+    limit = time.monotonic() + 30
+    while leased() and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert leased() == 0
+    context.close()

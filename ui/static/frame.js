@@ -1,0 +1,121 @@
+// What all pages share: the bar above them, elements made of text only, questions to the API.
+// window.YINGMA (from the server): {lang, person: {id, name, role}, local, t}.
+window.Yingma = (() => {
+  const RANKS = ["viewer", "clerk", "reviewer", "adjudicator", "lead", "admin"];
+
+  // An element; attributes, handlers (onclick: f) and children. What comes from data is always text, never markup.
+  function h(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value === false || value === null || value === undefined) continue;
+      if (name.startsWith("on")) made[name] = value;
+      else if (name in made && name !== "list" && name !== "form") made[name] = value;
+      else made.setAttribute(name, value === true ? "" : value);
+    }
+    made.append(...children.flat(9).filter((each) => each !== null && each !== undefined && each !== false));
+    return made;
+  }
+
+  // Draws what cannot be seen or turns the direction of writing, so that a name is shown as it is.
+  const HIDDEN = /[\u2400\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+  const seen = (text) => text.replace(HIDDEN, (char) => char === "\u2400" ? "\\u0000" : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  // A name out of the data: its direction never leaks into what stands beside it.
+  const name = (text, most = 300) =>
+    h("bdi", { className: "name", title: text.length > most ? seen(text.slice(0, 2000)) : "" },
+      seen(text.length > most ? `${text.slice(0, most)}… (${text.length})` : text));
+
+  class Failure extends Error {
+    constructor(status, sentence) {
+      super(sentence);
+      this.status = status;
+    }
+  }
+
+  async function ask(path, options = {}) {
+    let answer;
+    try {
+      answer = await fetch(path, { ...options, redirect: "manual", headers: { accept: "application/json", ...options.headers } });
+    } catch {
+      throw new Failure(0, window.YINGMA.t.away);
+    }
+    if (answer.status === 204) return null;
+    let body = null;
+    try {
+      body = await answer.json();
+    } catch {
+      body = null;
+    }
+    if (answer.ok && body !== null) return body;
+    throw new Failure(answer.status, body?.error?.[window.YINGMA.lang] ?? `${answer.status}`);
+  }
+
+  // get("/api/x", {a: 1, b: ["x", "y"]}); what is empty is left out.
+  function get(path, values = {}, options = {}) {
+    const wanted = new URLSearchParams();
+    for (const [key, value] of Object.entries(values))
+      for (const each of Array.isArray(value) ? value : [value])
+        if (each !== "" && each !== null && each !== undefined) wanted.append(key, each);
+    const query = wanted.toString();
+    return ask(query ? `${path}?${query}` : path, options);
+  }
+
+  const post = (path, body = {}) =>
+    ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+
+  const may = (role) => RANKS.indexOf(window.YINGMA.person.role) >= RANKS.indexOf(role);
+  const number = (value) => value.toLocaleString("en-US");
+
+  // A sentence in a place of the page; after a 401 with the way back in.
+  function say(place, failure) {
+    place.replaceChildren(failure.message ?? failure);
+    if (failure.status === 401) place.append(" ", h("a", { href: "/login?next=/ui/", textContent: window.YINGMA.t.login }));
+  }
+
+  // Calls `start` when a page is first looked at, not before: a hidden tab asks for nothing.
+  function whenSeen(element, start) {
+    const watcher = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      watcher.disconnect();
+      start();
+    });
+    watcher.observe(element);
+  }
+
+  function fill(bar) {
+    const { person, local, lang, t } = window.YINGMA;
+    bar.append(
+      h("b", { textContent: t.title }),
+      h("span", { textContent: local ? t.local : `${person.name} · ${t.role}` }),
+      h("button", {
+        id: "language",
+        textContent: t.language,
+        onclick: async () => {
+          await post("/language", { lang: lang === "zh" ? "en" : "zh" });
+          location.reload();
+        },
+      }),
+    );
+    if (local) return;
+    const out = h("form", { method: "post", action: "/logout" }, h("button", { id: "logout", textContent: t.logout }));
+    bar.append(out);
+  }
+
+  // The tab that ?tab= names (Gradio keeps ?page= for itself), else the first that this person may see.
+  function turn() {
+    const { pages } = window.YINGMA;
+    const wanted = new URLSearchParams(location.search).get("tab");
+    const button = document.getElementById(`tab-${pages.includes(wanted) ? wanted : pages[0]}-button`);
+    if (button && button.getAttribute("aria-selected") !== "true") button.click();
+    return button;
+  }
+
+  // Gradio builds the page after this script: wait for the bar and the tabs, then stop watching.
+  const watcher = new MutationObserver(() => {
+    const bar = document.getElementById("bar");
+    if (bar && !bar.childElementCount) fill(bar);
+    if (bar && turn()) watcher.disconnect();
+  });
+  watcher.observe(document.documentElement, { childList: true, subtree: true });
+
+  return { h, name, seen, get, post, may, number, say, whenSeen, Failure };
+})();

@@ -1,0 +1,134 @@
+// The review page: what is on the screen, and the steps from card to card. Everything from the server is put in as text,
+// never as markup. Parts: review_send (outbox, queue, leases), review_draw, review_edit (slots, type-ahead), review_keys
+// (shortcuts as a table), review_panels (dialogs).
+window.Review = window.Review || { parts: 0 };
+(() => {
+  const R = window.Review;
+  const FULL = 20; // decisions that may be undelivered
+  const KEPT = 50; // of what was decided, for undo
+
+  const S = (R.state = {
+    root: null,
+    t: {},
+    tab: Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join(""),
+    model: null, // the card on the screen: {card, exams, active}
+    queue: [], // models that come next
+    decided: new Map(), // models by the key of their decision
+    filter: null, // null: what is this person's
+    order: "priority",
+    skipped: [],
+    prog: null,
+    loaded: false,
+  });
+
+  R.text = (name, values) =>
+    Object.entries(values || {}).reduce((text, [key, value]) => text.replaceAll(`{${key}}`, value), S.t[name] ?? name);
+
+  // An element: attributes, listeners (onclick), children; a string child is text.
+  R.el = (tag, given, ...children) => {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(given || {})) {
+      if (value === false || value === null || value === undefined) continue;
+      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+      else made.setAttribute(name, value === true ? "" : value);
+    }
+    made.append(...children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false));
+    return made;
+  };
+
+  R.post = async (path, body) => {
+    const answer = await fetch(`/api/review/${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return { status: answer.status, body: await answer.json().catch(() => ({})) };
+  };
+  R.get = async (path) => {
+    const answer = await fetch(`/api/review/${path}`, { headers: { accept: "application/json" } });
+    return { status: answer.status, body: await answer.json().catch(() => ({})) };
+  };
+  R.sentence = (answer) => answer.body?.error?.[window.YINGMA.lang] ?? String(answer.status);
+  R.unique = () => `${S.tab}-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
+
+  R.model = (card) => ({
+    card,
+    active: 0,
+    pages: [], // further pages of names
+    pending: null, // an edit that is under way
+    exams: card.exams.map((each) => ({ ...each, pick: each.candidates.findIndex((one) => one.code === each.code) })),
+  });
+
+  R.exam = () => S.model && S.model.exams[S.model.active];
+
+  R.start = (root, words) => {
+    S.root = root;
+    S.t = words[window.YINGMA.lang];
+    R.frame();
+    document.addEventListener("keydown", function handle(event) {
+      if (!root.isConnected) return document.removeEventListener("keydown", handle);
+      R.pressed(event);
+    });
+    R.send.begin();
+  };
+
+  R.show = (model) => {
+    S.model = model;
+    R.draw();
+  };
+
+  // The next card; the outbox sends the decision meanwhile.
+  R.advance = () => {
+    S.loaded = S.queue.length > 0; // until the server says that nothing waits
+    R.show(S.queue.shift() ?? null);
+    R.send.refill();
+  };
+
+  R.decide = (action, why = "") => {
+    const model = S.model;
+    if (!model) return;
+    if (model.pending) return void model.pending.then(() => S.model === model && R.decide(action, why));
+    if (!model.card.may[action]) return R.say(R.text("may_not"), true);
+    const codes = action === "settle" ? model.exams.map((each) => (each.listed ? each.code : "")) : [];
+    const missing = codes.indexOf("");
+    if (missing >= 0 || (action === "settle" && !codes.length)) {
+      model.active = Math.max(0, missing);
+      R.refresh();
+      return R.say(R.text("no_code", { n: model.active + 1 }), true);
+    }
+    if (new Set(codes).size < codes.length) return R.say(R.text("double"), true);
+    if (R.send.waiting() >= FULL) return R.say(R.text("full"), true);
+    const { id, rev, turn } = model.card;
+    const key = R.unique();
+    S.decided.set(key, model);
+    if (S.decided.size > KEPT) S.decided.delete(S.decided.keys().next().value);
+    R.say("");
+    R.send.keep({ id, rev, turn, action, codes, why, key }); // before more is fetched: it must not come again
+    R.advance();
+    R.send.pump();
+  };
+
+  R.skip = () => {
+    if (!S.model) return;
+    S.skipped = [...S.skipped, S.model.card.id].slice(-100);
+    R.send.drop([S.model.card.id]);
+    R.say("");
+    R.advance();
+  };
+
+  // Puts a card before the one on the screen, which comes next again.
+  R.back = (model) => {
+    if (S.model && S.model.card.id !== model.card.id) S.queue.unshift(S.model);
+    S.queue = S.queue.filter((each) => each.card.id !== model.card.id);
+    R.show(model);
+  };
+
+  R.changeFilter = (filter, order) => {
+    R.send.drop([S.model, ...S.queue].filter(Boolean).map((each) => each.card.id));
+    Object.assign(S, { filter, order, queue: [], skipped: [], loaded: false });
+    R.show(null);
+    R.send.refill();
+  };
+
+  R.parts += 1;
+})();

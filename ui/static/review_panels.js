@@ -1,0 +1,257 @@
+// Dialogs over the card: shortcuts, history with undo, bulk actions, quality and assignment, and the line for a comment.
+window.Review = window.Review || { parts: 0 };
+(() => {
+  const R = window.Review;
+  const el = (...given) => R.el(...given); // the scripts come in any order
+
+  function dialog(title, ...children) {
+    const made = el("dialog", { class: "panel", "aria-label": title }, el("h2", {}, title), ...children);
+    made.addEventListener("close", () => {
+      made.remove();
+      R.state.root.focus({ preventScroll: true });
+    });
+    made.addEventListener("keydown", (event) => event.stopPropagation());
+    R.state.root.append(made);
+    made.showModal();
+    return made;
+  }
+  const short = (name) => R.shown(name.length > 60 ? `${name.slice(0, 60)}…` : name);
+  const composing = (event) => event.isComposing || event.keyCode === 229;
+  const closing = (made) => el("button", { type: "button", onclick: () => made().close() }, R.text("close"));
+
+  // One line for a comment; goes on with it.
+  R.comment = (then) => {
+    if (!R.state.model) return;
+    const input = el("input", { type: "text", maxlength: "2000", "aria-label": R.text("comment"), placeholder: R.text("comment_needed") });
+    const made = dialog(R.text("comment"), input, el("p", {}, el("button", { type: "button", onclick: send }, R.text("send")), " ",
+      el("button", { type: "button", onclick: () => made.close() }, R.text("cancel"))));
+    function send() {
+      const why = input.value.trim();
+      if (!why) return input.focus();
+      made.close();
+      return then(why);
+    }
+    input.addEventListener("keydown", (event) => {
+      if (composing(event) || event.key !== "Enter") return;
+      event.preventDefault();
+      send();
+    });
+    input.focus();
+  };
+
+  function help() {
+    const rows = R.table().map((each) => el("tr", {}, el("td", {}, el("kbd", {}, R.keyOf(each.id))), el("td", {}, R.text(`key.${each.id}`))));
+    const half = Math.ceil(rows.length / 2);
+    const made = dialog(R.text("keys"), el("div", { class: "two" }, ...[rows.slice(0, half), rows.slice(half)].map((each) => el("table", {}, el("tbody", {}, each)))), closing(() => made));
+    made.addEventListener("keydown", (event) => ["?", "？"].includes(event.key) && made.close());
+  }
+
+  // A list in which arrows move; `act` gets the key and the row.
+  function chooser(body, rows, draw, act) {
+    let at = 0;
+    const show = () => {
+      body.replaceChildren(...rows.map((row, index) => draw(row, index === at)));
+      body.children[at]?.scrollIntoView({ block: "nearest" });
+    };
+    const keys = (event) => {
+      if (composing(event) || ["INPUT", "SELECT"].includes(event.target.tagName)) return;
+      const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
+      if (step) at = Math.max(0, Math.min(rows.length - 1, at + step));
+      else if (!rows[at] || !act(event.key, rows[at], at)) return;
+      event.preventDefault();
+      show();
+    };
+    show();
+    return { keys, show };
+  }
+
+  async function history() {
+    let everybody = false;
+    const rows = [];
+    const body = el("tbody", {});
+    const note = el("p", { class: "note", role: "status" }, R.text("history_hint"));
+    const all = el("input", { type: "checkbox", onchange: () => {
+      everybody = all.checked;
+      rows.length = 0;
+      fetchMore();
+    } });
+    const made = dialog(
+      R.text("history"), note, el("div", { class: "scroll", tabindex: "0", autofocus: true }, el("table", {}, body)),
+      el("p", {}, el("label", {}, all, R.text("everybody")), " ",
+        el("button", { type: "button", onclick: fetchMore }, R.text("older")), " ", closing(() => made)),
+    );
+    const draw = (row, on) =>
+      el(
+        "tr", { "aria-selected": String(on), class: row.undone ? "undone" : "", onclick: () => act("Enter", row) },
+        el("td", {}, R.when(row.at)), el("td", {}, R.shown(row.by)), el("td", {}, row.text, row.undone ? ` (${R.text("undone")})` : ""),
+        el("td", {}, el("code", {}, row.codes.join(" + "))), el("td", { class: "raw" }, el("bdi", {}, short(row.name))),
+        el("td", { class: "n" }, R.text("count", row)), el("td", {}, row.status), el("td", {}, R.shown(row.why)),
+      );
+    const list = chooser(body, rows, draw, act);
+    made.addEventListener("keydown", list.keys);
+
+    function act(key, row) {
+      if (key === "Enter") {
+        R.post("card", { id: row.cluster }).then(({ body: found }) => {
+          if (!found.row) return;
+          made.close();
+          R.back(R.model(found.row));
+        });
+      } else if (key === "u" && row.may_undo) {
+        const done = (why) => R.send.takeBack({ decision: row.id, why }, () => made.close());
+        if (row.own) done("");
+        else R.comment(done);
+      } else return false;
+      return true;
+    }
+    async function fetchMore() {
+      const last = rows[rows.length - 1];
+      const answer = await R.get(`history?all=${everybody}${last ? `&before=${last.id}` : ""}`);
+      if (answer.status !== 200) return R.say(R.sentence(answer), true);
+      rows.push(...answer.body.rows);
+      return list.show();
+    }
+    await fetchMore();
+  }
+
+  async function bulk() {
+    const filter = R.state.filter ?? { status: "open", order: R.state.order };
+    const rows = [];
+    const checked = new Set();
+    const body = el("tbody", {});
+    const action = el("select", { "aria-label": R.text("bulk") }, ["settle", "reject", "not_in_standard"].map((each, at) =>
+      el("option", { value: each }, R.text(["bulk_settle", "bulk_reject", "bulk_not"][at]))));
+    const result = el("div", { role: "status", class: "result" });
+    const made = dialog(
+      R.text("bulk"), el("p", { class: "note" }, R.text("bulk_hint")),
+      el("div", { class: "scroll", tabindex: "0", autofocus: true }, el("table", {}, body)),
+      el("p", {}, action, " ", el("button", { type: "button", onclick: preview }, R.text("preview")), " ",
+        el("button", { type: "button", onclick: more }, R.text("more_rows")), " ", closing(() => made)),
+      result,
+    );
+    const draw = (row, on) =>
+      el(
+        "tr", { "aria-selected": String(on) },
+        el("td", {}, checked.has(row.id) ? "☑" : "☐"), el("td", { class: "raw" }, el("bdi", {}, short(row.name))),
+        el("td", { class: "n" }, R.text("count", row)), el("td", {}, el("code", {}, row.codes.join(" + "))),
+        el("td", {}, row.items.join(" + ")), el("td", {}, row.score.toFixed(2)),
+      );
+    const list = chooser(body, rows, draw, (key, row) => {
+      if (key === " ") checked.has(row.id) ? checked.delete(row.id) : checked.add(row.id);
+      else if (key === "a") checked.size < rows.length ? rows.forEach((each) => checked.add(each.id)) : checked.clear();
+      else if (key === "Enter") preview();
+      else return false;
+      return true;
+    });
+    made.addEventListener("keydown", (event) => event.target.tagName !== "BUTTON" && list.keys(event));
+
+    async function more() {
+      const last = rows[rows.length - 1];
+      const answer = await R.post("list", { filter, after: last ? last.id : null });
+      if (answer.status !== 200) return R.say(R.sentence(answer), true);
+      rows.push(...answer.body.rows);
+      return list.show();
+    }
+    async function preview() {
+      const key = R.unique();
+      const answer = await R.post("preview", { key, action: action.value, filter, ids: [...checked] });
+      if (answer.status !== 200) return result.replaceChildren(R.sentence(answer));
+      const found = answer.body;
+      const apply = el("button", { type: "button", class: "apply", onclick: () => run(found.batch, apply) }, R.text("bulk_apply"));
+      result.replaceChildren(
+        el("p", {}, el("b", {}, R.text("bulk_shows", found)), found.without ? ` ${R.text("bulk_without", { n: found.without })}` : ""),
+        el("div", { class: "scroll small" }, el("table", {}, el("tbody", {}, found.by_code.map((each) =>
+          el("tr", {}, el("td", {}, el("code", {}, each.codes.join(" + "))), el("td", {}, each.items.join(" + ")), el("td", { class: "n" }, R.text("count", each))))))),
+        el("p", {}, found.clusters ? apply : null),
+      );
+      if (found.clusters) apply.focus();
+      return undefined;
+    }
+    async function loop(path, batch, line) {
+      for (;;) {
+        const answer = await R.post(path, { batch }).catch(() => null);
+        if (!answer || answer.status >= 500) {
+          await new Promise((done) => setTimeout(done, 1000)); // the same chunk again: nothing is decided twice
+          continue;
+        }
+        if (answer.status !== 200) {
+          line.textContent = R.sentence(answer);
+          return null;
+        }
+        line.textContent = R.text("bulk_doing", answer.body);
+        if (!answer.body.left) return answer.body;
+      }
+    }
+    async function run(batch, button) {
+      button.disabled = true;
+      const line = el("p", {});
+      result.append(line);
+      R.send.drop([R.state.model, ...R.state.queue].filter(Boolean).map((each) => each.card.id));
+      const done = await loop("apply", batch, line);
+      if (!done) return;
+      line.textContent = R.text("bulk_done", done);
+      const back = el("button", { type: "button", onclick: async () => {
+        back.disabled = true;
+        const undone = await loop("unapply", batch, line);
+        if (undone) line.textContent = R.text("bulk_undone", undone);
+        R.changeFilter(R.state.filter, R.state.order);
+      } }, R.text("bulk_undo"));
+      result.append(el("p", {}, back));
+      back.focus();
+      R.changeFilter(R.state.filter, R.state.order);
+    }
+    await more();
+  }
+
+  const share = (each, value) =>
+    value === null || value === undefined ? R.text("undefined") : `${value.toFixed(2)} (${each.low.toFixed(2)}–${each.high.toFixed(2)})`;
+
+  function table(head, rows) {
+    return el("table", {}, el("thead", {}, el("tr", {}, head.map((each) => el("th", {}, R.text(each))))),
+      el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell) => el("td", {}, R.shown(String(cell))))))));
+  }
+
+  async function lead() {
+    const [quality, given, filters] = await Promise.all([R.get("quality"), R.get("assignments"), R.get("filters")]);
+    const kappa = (name, each) => [name, each.n, each.agreed, share(each, each.kappa)];
+    const q = quality.body;
+    const reasons = new Map(filters.body.reasons.map((each) => [each.id, each.name]));
+    const pick = (label, rows) => el("label", {}, R.text(label), el("select", { name: label }, rows.map(([value, text]) => el("option", { value }, R.shown(text)))));
+    const all = ["", R.text("all")];
+    const form = el(
+      "form", { onsubmit: assign },
+      pick("person", given.body.people.map((each) => [each.id, each.name])),
+      pick("institution", [all, ...filters.body.institutions.map((each) => [each.id, each.name || "–"])]),
+      pick("modality", [all, ...filters.body.modalities.map((each) => [each, each])]),
+      pick("reason", [all, ...reasons]), " ", el("button", {}, R.text("assign")),
+    );
+    const body = el("tbody", {});
+    const made = dialog(
+      R.text("lead"), el("h3", {}, R.text("agreement")),
+      table(["person", "pairs", "agreed", "kappa"], [kappa(R.text("overall"), q.overall), ...q.reviewers.map((each) => kappa(each.name, each))]),
+      q.categories.length ? table(["category", "pairs", "agreed", "kappa"], q.categories.map((each) => kappa(reasons.get(each.name) ?? each.name, each))) : null,
+      el("h3", {}, R.text("controls")),
+      table(["person", "shown", "answered", "caught"], q.controls.map((each) => [each.name, each.shown, each.answered, `${each.caught} ${share(each, each.share)}`])),
+      el("h3", {}, R.text("assignments")), form, el("table", {}, body),
+      el("p", {}, R.text("export"), " ", ["csv", "xlsx", "fhir"].map((each) => [el("a", { href: `/api/review/export?format=${each}`, download: true }, each.toUpperCase()), " "]), closing(() => made)),
+    );
+    async function show() {
+      const { body: found } = await R.get("assignments");
+      body.replaceChildren(...found.rows.map((row) =>
+        el("tr", {}, el("td", {}, R.shown(row.user)), el("td", {}, R.shown(row.institution)), el("td", {}, row.modality), el("td", {}, reasons.get(row.reason) ?? row.reason),
+          el("td", {}, el("button", { type: "button", onclick: () => R.post("unassign", { id: row.id }).then(show) }, R.text("take_away"))))));
+    }
+    async function assign(event) {
+      event.preventDefault();
+      const value = (name) => form.elements[name].value || null;
+      const place = value("institution");
+      const answer = await R.post("assign", { user: Number(value("person")), institution: place ? Number(place) : null, modality: value("modality"), reason: value("reason") });
+      if (answer.status !== 200) R.say(R.sentence(answer), true);
+      await show();
+    }
+    await show();
+  }
+
+  R.panel = (name) => ({ help, history, bulk, lead })[name]();
+  R.parts += 1;
+})();

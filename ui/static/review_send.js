@@ -1,0 +1,215 @@
+// The outbox: decisions are kept in this tab, under the name of who made them, and sent one after another until each is
+// answered. Also what comes next: cards are fetched before they are needed, and leased while this tab shows them.
+window.Review = window.Review || { parts: 0 };
+(() => {
+  const R = window.Review;
+  const AHEAD = 5; // cards that wait behind the one on the screen
+  const REFILL = 4;
+  const RENEW = 40_000;
+  const IDLE = 10_000; // between looks at an empty queue
+  const state = () => R.state;
+  const { person } = window.YINGMA;
+  const BOX = `yingma.review.${person.id}.${person.name}`;
+
+  let box = [];
+  let keys = []; // of what was delivered, the newest last: for undo
+  let sending = null; // the order that is under way
+  let running = false;
+  let expired = false;
+  let fetching = false;
+
+  const rest = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+  function load() {
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(BOX) || "{}");
+      box = kept.box || [];
+      keys = kept.keys || [];
+    } catch {
+      box = [];
+    }
+  }
+  const save = () => sessionStorage.setItem(BOX, JSON.stringify({ box, keys: keys.slice(-50) }));
+
+  function settle(order, answer) {
+    const { r, sentence, prog } = answer.body;
+    if (prog) R.progress(prog);
+    if (r === "ok" || r === "again") keys.push(order.key);
+    else if (r === "refused") {
+      R.say(R.text("refused", { id: order.id, sentence }), true);
+      const model = state().decided.get(order.key);
+      if (model) state().queue.unshift(model); // nothing was written: it comes again
+    } else R.say(R.text("conflict", { id: order.id, sentence }), true);
+  }
+
+  async function pump() {
+    if (running) return;
+    running = true;
+    let wait = 1000;
+    while (box.length) {
+      sending = box[0];
+      let answer = null;
+      try {
+        answer = await R.post("decide", sending);
+      } catch {
+        answer = null; // no server: tried again
+      }
+      if (answer && answer.status === 401) {
+        sending = null;
+        expired = true;
+        R.waiting();
+        await rest(5000);
+        continue; // logged in again in another tab, it goes on
+      }
+      if (!answer || answer.status >= 500 || answer.status === 429) {
+        R.away(true);
+        await rest(wait);
+        wait = Math.min(wait * 1.5, 5000);
+        continue;
+      }
+      expired = false;
+      wait = 1000;
+      R.away(false);
+      const order = box.shift();
+      sending = null;
+      if (answer.status === 200) settle(order, answer);
+      else R.say(R.text("lost", { id: order.id, status: answer.status, sentence: R.sentence(answer) }), true);
+      save();
+      R.waiting();
+    }
+    running = false;
+    R.waiting();
+    R.send.refill();
+  }
+
+  async function refill() {
+    const s = state();
+    const have = s.queue.length + (s.model ? 1 : 0);
+    if (fetching || have > REFILL) return;
+    fetching = true;
+    const ids = [s.model, ...s.queue].filter(Boolean).map((each) => each.card.id);
+    const skip = [...new Set([...ids, ...box.map((each) => each.id), ...s.skipped])];
+    const asked = s.filter;
+    let answer = null;
+    try {
+      answer = await R.post("next", { tab: s.tab, n: AHEAD + 1 - have, skip, filter: asked, order: s.order });
+    } catch {
+      answer = null;
+    }
+    fetching = false;
+    if (!answer || answer.status >= 500) {
+      R.away(true);
+      return void setTimeout(refill, 1000);
+    }
+    if (answer.status === 401) {
+      expired = true;
+      R.waiting();
+      return void setTimeout(refill, 5000);
+    }
+    if (answer.status !== 200) return R.say(R.sentence(answer), true);
+    expired = false;
+    R.away(false);
+    if (asked !== s.filter) {
+      drop(answer.body.rows.map((each) => each.id));
+      return refill(); // the filter was changed meanwhile
+    }
+    s.queue.push(...answer.body.rows.map(R.model));
+    R.progress(answer.body.prog);
+    if (!s.model && s.queue.length) R.advance();
+    s.loaded = true;
+    if (s.model) return;
+    R.draw();
+    setTimeout(refill, IDLE);
+  }
+
+  const shown = () => [state().model, ...state().queue].filter(Boolean).map((each) => each.card.id);
+
+  function drop(ids) {
+    if (!ids.length) return;
+    const body = JSON.stringify({ tab: state().tab, drop: ids });
+    fetch("/api/review/leases", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+      keepalive: true,
+    }).catch(() => {}); // without a server the leases run out by themselves
+  }
+
+  async function renew() {
+    const { root, tab } = state();
+    if (!root.isConnected) return;
+    setTimeout(renew, RENEW);
+    if (document.hidden || root.offsetParent === null || !shown().length) return;
+    try {
+      await R.post("leases", { tab, keep: shown() });
+    } catch {
+      R.away(true); // told; the next decision or renewal tries again
+    }
+  }
+
+  // The last decision: taken out of the outbox where it was not sent yet, else taken back on the server.
+  async function undo() {
+    const s = state();
+    const last = box[box.length - 1];
+    if (last && last !== sending && s.decided.has(last.key)) {
+      box.pop();
+      save();
+      R.waiting();
+      R.say(R.text("undone_now", { id: last.id }));
+      return R.back(s.decided.get(last.key));
+    }
+    while (box.length) {
+      if (expired) return;
+      await rest(20);
+    }
+    if (!keys.length) return R.say(R.text("nothing_to_undo"));
+    const of = keys[keys.length - 1];
+    await takeBack({ of }, () => {
+      keys = keys.filter((each) => each !== of);
+      save();
+    });
+  }
+
+  async function takeBack(what, done) {
+    const answer = await R.post("undo", { tab: state().tab, key: R.unique(), ...what }).catch(() => null);
+    if (!answer || answer.status >= 500) return R.away(true);
+    if (answer.status === 401) {
+      expired = true;
+      return R.waiting();
+    }
+    if (answer.status !== 200) return R.say(R.sentence(answer), true);
+    const { r, row, id, sentence, prog } = answer.body;
+    R.progress(prog);
+    done?.();
+    if (r !== "ok" && r !== "again") return R.say(sentence, true);
+    R.say(R.text("undone_now", { id }));
+    if (row) R.back(R.model(row));
+  }
+
+  function begin() {
+    load();
+    addEventListener("beforeunload", (event) => box.length && !expired && event.preventDefault());
+    addEventListener("pagehide", () => drop(shown()));
+    setTimeout(renew, RENEW);
+    R.waiting();
+    if (box.length) pump();
+    refill();
+  }
+
+  R.send = {
+    begin,
+    drop,
+    refill,
+    takeBack,
+    undo,
+    waiting: () => box.length,
+    expired: () => expired,
+    pump,
+    keep(order) {
+      box.push(order);
+      save();
+      R.waiting();
+    },
+  };
+  R.parts += 1;
+})();
