@@ -161,7 +161,7 @@ def page(context: Context, texts: Words) -> None:
     into: list[Any] = [chatbot, current, modality, institution]
     out: list[Any] = [chatbot, current, history]
     answering: dict[str, Any] = {**quiet, "trigger_mode": "multiple", "concurrency_limit": AT_ONCE}
-    running = [
+    running: list[Any] = [
         box.submit(say, [box, *into], out, js=TAKE, **answering),
         chatbot.option_select(press, into, out, **answering),
         chatbot.example_select(example, into, out, **answering),
