@@ -50,8 +50,19 @@ def register(app: typer.Typer) -> None:
             "由程序和数据重新生成 docs/ 中的参考页。", "Generate the reference pages in docs/ from program and data."
         )
     )
-    def docs() -> None:
-        """Generate the reference pages."""
-        from agent.command_develop import run_docs
+    def docs(
+        screens: Annotated[
+            bool,
+            typer.Option(
+                "--screens",
+                help=say(
+                    "改为重拍 docs/screens/ 中各页面的图（需要 chromium 和中文字体）。",
+                    "Take the pictures of the pages in docs/screens/ again instead (needs chromium and Chinese fonts).",
+                ),
+            ),
+        ] = False,
+    ) -> None:
+        """Generate the reference pages, or take the pictures."""
+        from agent.command_develop import run_docs, run_screens
 
-        raise typer.Exit(run_docs())
+        raise typer.Exit(run_screens() if screens else run_docs())

@@ -40,6 +40,12 @@ def run_docs() -> int:
     return 0
 
 
+def run_screens() -> int:
+    """Take the pictures of the pages for the docs. Its exit code."""
+    _need_checkout()
+    return _command("tests.screens")
+
+
 class Check(NamedTuple):
     """A check: its name and what runs it; true where it holds. What is wrong, it prints itself."""
 

@@ -143,10 +143,11 @@ def _looked(settings: Settings, folder: Path, sheet: str | None) -> dict[str, An
     except ValueError as error:
         raise RuntimeError(done.stderr.decode(errors="replace")[-500:]) from error
     name = json.loads((folder / "owner.json").read_text(encoding="utf-8"))["name"]
+    path = str(_file(folder))
     if "error" in told:
-        path = str(_file(folder))
         raise InputError(told["error"]["zh"].replace(path, name), told["error"]["en"].replace(path, name))
     (folder / "look.json").write_text(json.dumps({"header": told["header"], "sheet": sheet}), encoding="utf-8")
+    told["notes"] = [[each.replace(path, name) for each in note] for note in told["notes"]]
     return {**told, "upload": folder.name, "file": name, "size": _file(folder).stat().st_size}
 
 

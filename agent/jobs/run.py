@@ -336,6 +336,5 @@ def _add(totals: Counter[str], answers: Sequence[Sequence[str]], counts: Sequenc
     for answer, exams in zip(answers, counts, strict=True):
         totals[answer[0]] += 1
         totals[f"{answer[0]}_exams"] += exams
-        if answer[4] in MEMORY:
-            totals["memory"] += 1
+        totals["memory"] += answer[4] in MEMORY
     totals["failed"] += len(failed)
