@@ -162,6 +162,28 @@ def look(
 
 @app.command(
     help=say(
+        "任务的报告：去向、原因、没有解释的字、各步骤用时、版本。",
+        "The report of a job: routes, reasons, characters that nothing explains, time of each step, versions.",
+    )
+)
+def report(
+    name: NameArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT.html", help=say("写到哪里；默认标准输出。", "Where to; else stdout.")
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The report of a job, as HTML or JSON."""
+    from agent.command_job_files import run_report
+
+    run_report(name, output, as_json)
+
+
+@app.command(
+    help=say(
         "任务的结果，供人打开：像公式的单元格前加撇号。",
         "The output of a job for people: cells that look like formulas get an apostrophe.",
     )

@@ -1,6 +1,6 @@
-"""`yingma job look` and `export`: what is in a file before it is a job, and its output for people.
+"""`yingma job look`, `export` and `report`: what is in a file before it is a job, its output for people, its report.
 
-The server runs both in a process of their own: reading a large file would hold up everybody's keys.
+The server runs the first two in a process of their own: reading a large file would hold up everybody's keys.
 """
 
 from __future__ import annotations
@@ -88,6 +88,23 @@ def run_export(name: str, output: Path | None) -> None:
     print(say(f"写入 {output}", f"written to {output}"), file=sys.stderr)
 
 
+def run_report(name: str, output: Path | None, as_json: bool) -> None:
+    """The report of a job, in the language of this run."""
+    from agent.console import language
+    from agent.jobs.folder import find_job
+    from agent.jobs.report import as_html, kept_report
+    from agent.settings import load_settings
+
+    found = kept_report(find_job(load_settings().home, name))
+    if as_json:
+        emit_json(found)
+    elif output is None:
+        print(as_html(found, language()), end="")
+    else:
+        output.write_text(as_html(found, language()), encoding="utf-8")
+        print(say(f"写入 {output}", f"written to {output}"), file=sys.stderr)
+
+
 def _export(source: Path, target: IO[bytes]) -> None:
     from agent.defuse import defused
     from agent.table_text import DELIMITERS
@@ -112,4 +129,4 @@ def _rows(rows: Any, change: Any) -> Any:
         yield [change(cell) for cell in row]
 
 
-__all__: Sequence[str] = ["look_at", "run_export", "run_look"]
+__all__: Sequence[str] = ["look_at", "run_export", "run_look", "run_report"]

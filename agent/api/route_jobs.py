@@ -1,5 +1,5 @@
-"""Jobs: upload a file, see its first rows, start, progress, stop, go on, download. Nothing is computed here: reading a
-file and running a job happen in processes of their own, which outlive the server.
+"""Jobs: upload a file, see its first rows, start, progress, stop, go on, report, download. Nothing is computed here:
+reading a file and running a job happen in processes of their own, which outlive the server.
 
 A person sees his own jobs; lead and admin see all.
 """
@@ -22,7 +22,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -30,6 +30,8 @@ from agent.api.context import Context, CurrentContext
 from agent.api.language import language_of
 from agent.api.person import CurrentPerson, Person
 from agent.jobs import Folder, cancel_job, find_job, job_ids, new_job, retry_failed, start_job
+from agent.jobs.report import FILE as REPORT
+from agent.jobs.report import as_html, kept_report
 from agent.settings import Settings
 from agent.store import now
 from agent.tables import check_ending
@@ -264,6 +266,17 @@ def retry(name: str, person: CurrentPerson, context: CurrentContext) -> dict[str
     return _told(folder, person)
 
 
+@router.get("/api/jobs/{name}/report")
+def report(
+    name: str, request: Request, person: CurrentPerson, context: CurrentContext, plain: bool = False
+) -> Response:
+    """Its report, as a page; `plain` as JSON."""
+    found = kept_report(_job(name, person, context))
+    if plain:
+        return JSONResponse(found)
+    return HTMLResponse(as_html(found, language_of(request.headers, context.lang)))
+
+
 @router.get("/api/jobs/{name}/result")
 def result(name: str, person: CurrentPerson, context: CurrentContext, plain: bool = False) -> Response:
     """The result as a file: for people, with formulas defused; `plain` with every cell as it came."""
@@ -327,5 +340,6 @@ def _told(folder: Folder, person: Person) -> dict[str, Any]:
         "model": spec.model,
         "feed": spec.feed,
         **{key: status.get(key) for key in keys},
+        "has_report": folder.has(REPORT),
         "has_result": status["state"] == "done" and Path(spec.output).is_file(),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from agent.chat.facts import (
 )
 from agent.chat.tools import LINES
 from agent.chat.values import Draft
+from agent.defuse import drawn
 from agent.reasons import evidence_rows
 from agent.texts import Texts, texts_in
 from standard.errors import Lang
@@ -30,7 +30,6 @@ SENTENCES = Path(__file__).parent / "data" / "sentences.tsv"
 LONGEST = 300  # characters of a text from outside that are shown
 NEAR = 3  # candidates that an answer names; the evidence names more
 _MARKS = re.compile(r"([!-/:-@\[-`{-~])")
-_DRAWN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
 
 def sentences() -> Texts:
@@ -41,8 +40,7 @@ def sentences() -> Texts:
 def escape(text: str) -> str:
     """A text from outside as Markdown that shows it: no markup, no link, no control character works in it."""
     cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    drawn = "".join(f"‹U+{ord(char):04X}›" if unicodedata.category(char) in _DRAWN else char for char in cut)
-    return _MARKS.sub(r"\\\1", " ".join(drawn.split()))
+    return _MARKS.sub(r"\\\1", " ".join(drawn(cut).split()))
 
 
 class Renderer:

@@ -26,6 +26,8 @@ from agent.jobs import feed as feeding
 from agent.jobs.folder import Folder, JobSpec
 from agent.jobs.pieces import Pieces
 from agent.jobs.plan import Plan, keep_plan, kept_plan, make_plan, open_inputs
+from agent.jobs.report import FILE as REPORT
+from agent.jobs.report import make_report
 from agent.memory import MEMORY, Memory, read_memory
 from agent.opening import open_pipeline
 from agent.pipeline import Pipeline
@@ -135,6 +137,7 @@ class _Run:
             "pid": os.getpid(),
             "started": before.get("started") or now().isoformat(timespec="seconds"),
             "counts": {},
+            "seconds": dict(before.get("seconds", {})),  # of each step, of all runs together
         }
         self.told = 0.0
         self.phase_began, self.phase_from = time.monotonic(), 0
@@ -169,6 +172,11 @@ class _Run:
         shutil.rmtree(self.folder.path / SCRATCH, ignore_errors=True)
         if spec.feed != "none":
             self.feed(pipeline, plan, pieces)
+        self.spend()
+        self.status["ended"] = now().isoformat(timespec="seconds")
+        failures = self.folder.read("failed.json")
+        report = make_report(spec, self.status, plan.queries, plan.counts, pieces.all(), failures, pipeline)
+        self.folder.write(REPORT, report)
         self.end("done")
 
     def answer(self, pipeline: Pipeline, plan: Plan, pieces: Pieces) -> None:
@@ -270,9 +278,15 @@ class _Run:
 
     def phase(self, name: str, done: int, total: int) -> None:
         """A step begins, of which something may be done."""
+        self.spend()
         self.phase_began, self.phase_from = time.monotonic(), done
         self.status |= {"phase": name, "done": done, "total": total, "rate": None, "left": None}
         self.tell(force=True)
+
+    def spend(self) -> None:
+        """A step ends: its seconds."""
+        spent, step = self.status["seconds"], self.status["phase"]
+        spent[step] = round(spent.get(step, 0.0) + time.monotonic() - self.phase_began, 3)
 
     def step(self, done: int, total: int) -> None:
         """So much is done of it."""
@@ -301,6 +315,8 @@ class _Run:
 
     def end(self, state: str, zh: str = "", en: str = "") -> None:
         """It has ended: in its status, and in the database as far as that answers."""
+        if state != "done":
+            self.spend()
         self.status |= {"state": state, "ended": now().isoformat(timespec="seconds"), "pid": None}
         self.status |= {"sentence": {"zh": zh, "en": en}, "rate": None, "left": None}
         if state == "done":
