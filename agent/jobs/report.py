@@ -31,9 +31,9 @@ REREAD = 5000  # names with unexplained characters that are read again to name t
 SHOWN = 40  # rows of a table that can be long
 STYLE = (
     "body{font:14px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#111}h1{font-size:1.3em}"
-    "h2{font-size:1.05em;margin:1.6em 0 .3em}table{border-collapse:collapse;width:100%}"
-    "th,td{text-align:left;padding:2px 8px 2px 0;border-bottom:1px solid #ddd;vertical-align:top}"
-    "th{font-weight:600;color:#555}.n{text-align:right}p{margin:.2em 0;color:#555}"
+    "h2{font-size:1.05em;margin:1.6em 0 .3em}table{border-collapse:collapse}"
+    "th,td{text-align:left;padding:2px 20px 2px 0;border-bottom:1px solid #ddd;vertical-align:top}"
+    "th{font-weight:600;color:#555}th.n,td.n{text-align:right}td:first-child{white-space:nowrap}p{margin:.2em 0;color:#555}"
 )
 
 
@@ -124,7 +124,7 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
     counts = report["counts"]
     facts = [
         *((t.word(key), report[key] or "") for key in ("job", "file", "output", "user", "started", "ended")),
-        *((t.word(key), counts.get(key, 0)) for key in ("rows", "names", "memory", "failed")),
+        *((t.word(key), f"{counts.get(key, 0):,}") for key in ("rows", "names", "memory", "failed")),
     ]
     unexplained = report["unexplained"]
     parts = [
@@ -194,14 +194,19 @@ class _Page:
         """Rows of values; numbers stand to the right."""
         if not rows:
             return f"<p>{self.word('nothing')}</p>"
-        heads = "".join(f"<th>{self.word(each)}</th>" for each in head)
+        heads = "".join(
+            f"<th{_kind(value)}>{self.word(each)}</th>" for each, value in zip(head, rows[0], strict=bool(head))
+        )
         body = "".join(f"<tr>{''.join(self._cell(each) for each in row)}</tr>" for row in rows)
         return f"<table>{f'<tr>{heads}</tr>' if head else ''}{body}</table>"
 
     def _cell(self, value: object) -> str:
-        kind = ' class="n"' if isinstance(value, int | float) else ""
         shown = f"{value:,}" if isinstance(value, int | float) else self.text(value)
-        return f"<td{kind}>{shown}</td>"
+        return f"<td{_kind(value)}>{shown}</td>"
+
+
+def _kind(value: object) -> str:
+    return ' class="n"' if isinstance(value, int | float) else ""
 
 
 def _figures(row: Mapping[str, Any]) -> tuple[object, ...]:
