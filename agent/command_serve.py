@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from agent.api.context import Context
+from agent.api.desk import work_of
 from agent.api.gate import anybody_there
 from agent.api.log import start_log
 from agent.console import note, say
@@ -41,6 +42,7 @@ def run(host: str | None, port: int | None, local: bool, make: Callable[[Context
     try:
         store = context.store
         context.pipeline  # noqa: B018 (a model that cannot be opened is told now, not to the first who asks)
+        work_of(context)  # nobody's first page waits for it
         app = make(context)
         address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         if local:

@@ -7,6 +7,7 @@ once in a job, however often this is run.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy.orm import Session
@@ -21,7 +22,8 @@ from agent.store.schema import Job
 from standard.errors import InputError
 
 FAILED = "failed"  # a name that the program fails at has no reading
-MANY = 500  # names in one transaction
+MANY = 100  # names in one transaction: on SQLite, decisions wait for it
+OPEN_SECONDS = 0.01  # that the database is free between two of them, for who waits
 
 
 def job_row(session: Session, spec: JobSpec, versions: dict[str, str]) -> int:
@@ -71,6 +73,7 @@ def feed(
             return put(session, job_id, entries, now())
 
         total += store.write(operation)
+        time.sleep(OPEN_SECONDS)
         folder.write("fed.json", {"make": make, "names": start + len(some)})
         progress(start + len(some))
     return total

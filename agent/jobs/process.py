@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from agent.jobs.folder import Folder
 from agent.settings import Settings
 from standard.errors import InputError
 
+BACKGROUND = 10  # its niceness: people who work at the same machine come first
 GRACE = 30.0  # seconds that a job may take to stop
 _started: list[subprocess.Popen[bytes]] = []  # kept, so that those that ended are taken off the system's list
 
@@ -26,16 +28,27 @@ def start_job(folder: Folder, settings: Settings) -> None:
     folder.drop("stop")
     environment = {**os.environ, "YINGMA_HOME": str(settings.home)}
     with open(folder.path / "log.txt", "ab") as log:
-        _started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "agent", "job", "resume", folder.id],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "agent", "job", "resume", folder.id],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
+    _started.append(process)
+    _put_back(process.pid)
+
+
+def _put_back(pid: int) -> None:
+    """Let a process that was just started, and all that it will start, have what the others leave of the processors.
+
+    Where Linux shares them out among sessions first (autogroup), niceness counts only within one: so its session too.
+    """
+    with suppress(ProcessLookupError, PermissionError):  # it has ended already, or it is nicer
+        os.setpriority(os.PRIO_PROCESS, pid, BACKGROUND)
+    with suppress(OSError):  # no such file: another system, or not shared out so
+        Path(f"/proc/{pid}/autogroup").write_text(str(BACKGROUND), encoding="ascii")
 
 
 def cancel_job(folder: Folder, wait: float = GRACE) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from agent.store.ledger import record
 from agent.store.people import acting
-from agent.store.queue import Filter, Sorting, next_clusters
+from agent.store.queue import Filter, Sorting, next_clusters, waiting_in
 from agent.store.schema import Cluster, Institution
 from agent.store.schema_review import Assignment
 from agent.store.states import Step, cell
@@ -93,7 +93,8 @@ def handed(
     user = acting(session, user_id)
     if user is None:
         return []
-    second = [Filter(each) for each in SECOND_FIRST if cell(Step(each, "settle"), user.role) != "-"]
+    allowed = [each for each in SECOND_FIRST if cell(Step(each, "settle"), user.role) != "-"]
+    second = [Filter(each) for each in waiting_in(session, allowed)]
     own = [
         Filter("open", order, each.institution_id, each.reason, each.modality) for each in assignments(session, user_id)
     ]

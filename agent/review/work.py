@@ -21,9 +21,9 @@ from agent.review import controls
 from agent.review.assignment import handed
 from agent.review.pace import pace
 from agent.review.view import NAMES, Desk, Viewer, decision_row, users_of
-from agent.store import Filter, Order, Outcome, Rules, Store, card, decide, names_of, progress, undo
+from agent.store import Filter, Order, Outcome, Rules, Store, decide, names_of, progress, undo
 from agent.store.deciding import fault_of, sent_before
-from agent.store.queue import Sorting, release, renew, take
+from agent.store.queue import Sorting, cards, release, renew, take
 from agent.store.schema import Cluster, Suggestion
 from agent.store.schema_acts import Decision, User
 from agent.store.schema_review import Control
@@ -74,12 +74,10 @@ class Work:
     def cards(self, viewer: Viewer, ids: Sequence[int]) -> list[dict[str, Any]]:
         """The cards of clusters; without those that are gone. Candidates that retrieval finds are kept."""
         found = []
-        for number in ids:
-            with self.store.reading() as session:
-                each = card(session, viewer.user_id, number, NAMES)
-                if each is None:
-                    continue
-                users = self._users(session, users_of(each.decisions))
+        with self.store.reading() as session:
+            made = cards(session, viewer.user_id, ids, NAMES)
+            users = self._users(session, {user for each in made for user in users_of(each.decisions)})
+        for each in made:
             retrieved = self.desk.retrieved(each.suggestion)
             if each.suggestion is not None and retrieved and not each.suggestion.candidates:
                 self._keep(each.suggestion.id or 0, list(retrieved))
@@ -207,7 +205,10 @@ class Work:
         return rows
 
     def _users(self, session: Session, ids: Iterable[int]) -> dict[int, str]:
-        found = session.execute(select(col(User.id), col(User.name)).where(col(User.id).in_(set(ids)))).all()
+        wanted = set(ids)
+        if not wanted:
+            return {}
+        found = session.execute(select(col(User.id), col(User.name)).where(col(User.id).in_(wanted))).all()
         return {number: name for number, name in found if number is not None}
 
     def _keep(self, suggestion_id: int, retrieved: list[Any]) -> None:

@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -32,6 +33,7 @@ from standard.errors import StoreError
 
 FILE_NAME = "yingma.db"
 BUSY_SECONDS = 15  # that a writer waits for another one on SQLite
+LOOK_SECONDS = 0.002  # between its looks whether the lock is free
 ATTEMPTS = 3  # at an operation that another one came between
 BETWEEN = ("40001", "40P01", "23505")  # PostgreSQL: serialization failure, deadlock, the same key at the same moment
 
@@ -189,8 +191,32 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """A writer takes the lock at once: it cannot find later that another one was first."""
-    write = connection.get_execution_options().get("yingma_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if not connection.get_execution_options().get("yingma_write"):
+        connection.exec_driver_sql("BEGIN")
+    elif not _begin_in_turn(connection.connection.dbapi_connection):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises what is wrong, as SQLAlchemy's error
+
+
+def _begin_in_turn(connection: Any) -> bool:
+    """Begin as soon as the lock is free; whether that was so in time.
+
+    SQLite itself looks less and less often, up to every 100 ms: beside a job that takes the lock again within a few
+    milliseconds, a reviewer's decision would find it taken each time.
+    """
+    limit = time.monotonic() + BUSY_SECONDS
+    connection.execute("PRAGMA busy_timeout=0").close()
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE").close()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= limit:
+                    return False
+                time.sleep(LOOK_SECONDS)
+            else:
+                return True
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}").close()
 
 
 def _remember_process(connection: Any, record: Any) -> None:

@@ -9,6 +9,7 @@ What waits for a second person is never handed to who decided on it before, and 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,6 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from agent.store.keys import short
-from agent.store.ledger import decisions_of
 from agent.store.people import acting
 from agent.store.replay import standing
 from agent.store.schema import Cluster, Institution, Name, Suggestion
@@ -130,22 +130,50 @@ def take(session: Session, user_id: int, tab: str, cluster_id: int, at: datetime
     return bool(done.all())
 
 
+def waiting_in(session: Session, statuses: Sequence[str]) -> list[str]:
+    """Those of the statuses, `open` not among them, that any cluster has: one look into the index for each."""
+    if not statuses:
+        return []
+    looks = [filtered(select(literal(1)), Filter(each)).order_by(None).limit(1).exists() for each in statuses]
+    found = session.execute(select(*looks)).one()
+    return [status for status, there in zip(statuses, found, strict=True) if there]
+
+
 def card(session: Session, user_id: int, cluster_id: int, names: int = 20) -> Card | None:
     """All that the screen shows of a cluster to a person; None where there is none."""
-    cluster = session.get(Cluster, cluster_id)
-    if cluster is None:
-        return None
-    suggestion = None if cluster.suggestion_id is None else session.get(Suggestion, cluster.suggestion_id)
-    decisions = decisions_of(session, cluster_id)
-    blind = cluster.status in BLIND and not any(each.user_id == user_id for each in standing(decisions))
-    return Card(
-        cluster,
-        session.get_one(Institution, cluster.institution_id).name,
-        suggestion,
-        tuple(names_of(session, cluster_id, count=names)),
-        () if blind else tuple(decisions),
-        blind,
-    )
+    return next(iter(cards(session, user_id, [cluster_id], names)), None)
+
+
+def cards(session: Session, user_id: int, cluster_ids: Sequence[int], names: int = 20) -> list[Card]:
+    """The same of several clusters, in their order, without those that are gone; few queries, however many they are."""
+    found = {each.id: each for each in session.scalars(select(Cluster).where(col(Cluster.id).in_(cluster_ids)))}
+    clusters = [found[number] for number in cluster_ids if number in found]
+    suggestions = _by_id(session, Suggestion, {each.suggestion_id for each in clusters})
+    institutions = _by_id(session, Institution, {each.institution_id for each in clusters})
+    decisions: defaultdict[int, list[Decision]] = defaultdict(list)
+    made = select(Decision).where(col(Decision.cluster_id).in_(found)).order_by(col(Decision.id))
+    for decision in session.scalars(made):
+        decisions[decision.cluster_id].append(decision)
+    made_of = []
+    for each in clusters:
+        own = decisions[each.id or 0]
+        blind = each.status in BLIND and not any(one.user_id == user_id for one in standing(own))
+        made_of.append(
+            Card(
+                each,
+                institutions[each.institution_id].name,
+                suggestions.get(each.suggestion_id),
+                tuple(names_of(session, each.id or 0, count=names)),
+                () if blind else tuple(own),
+                blind,
+            )
+        )
+    return made_of
+
+
+def _by_id(session: Session, table: Any, ids: Collection[int | None]) -> dict[int | None, Any]:
+    found = session.scalars(select(table).where(col(table.id).in_([each for each in ids if each is not None])))
+    return {each.id: each for each in found}
 
 
 def names_of(session: Session, cluster_id: int, after: int = 0, count: int = 100) -> Sequence[Name]:

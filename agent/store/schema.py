@@ -62,6 +62,25 @@ class Cluster(Base, table=True):
         Index(
             "ix_cluster_queue_reason", "reason", text("priority DESC"), "id", sqlite_where=OPEN, postgresql_where=OPEN
         ),
+        Index(
+            "ix_cluster_queue_modality",
+            "modality",
+            text("priority DESC"),
+            "id",
+            sqlite_where=OPEN,
+            postgresql_where=OPEN,
+        ),
+        Index(
+            "ix_cluster_queue_institution_reason",
+            "institution_id",
+            "reason",
+            text("priority DESC"),
+            "id",
+            sqlite_where=OPEN,
+            postgresql_where=OPEN,
+        ),
+        Index("ix_cluster_oldest_institution", "institution_id", "id", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("ix_cluster_oldest_reason", "reason", "id", sqlite_where=OPEN, postgresql_where=OPEN),
         # What waits for a second person is little, so one index serves all of it.
         Index(
             "ix_cluster_status",

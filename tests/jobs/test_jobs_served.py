@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from agent.jobs import cancel_job, find_job, job_ids
+from agent.jobs.process import BACKGROUND
 from agent.store.schema import Cluster, Job, Name, Sighting
 from tests.jobs.conftest import table
 from tests.jobs.test_jobs import names
@@ -202,6 +203,7 @@ def test_the_job_outlives_the_server(tmp_path: Path) -> None:
                 assert list((server.home / "uploads-jobs").iterdir()) == []
                 name = started(clerk, rows)
             job = process_of(name)
+            assert os.getpriority(os.PRIO_PROCESS, job) >= BACKGROUND  # people at the same machine come first
             os.kill(job, signal.SIGSTOP)  # so that it is still at work however slow this machine is
             server.kill()
             os.kill(job, signal.SIGCONT)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from agent.store import Entry, Filter, card, names_of, peek, release, renew
-from agent.store.queue import LEASE, filtered
+from agent.store.queue import LEASE, cards, filtered, waiting_in
 from agent.store.schema import Cluster
 from tests.store.world import ANKLE, CONFLICT, SURE, World, answer, distinct
 
@@ -126,6 +126,30 @@ def test_a_card_shows_its_names_a_page_at_a_time(world: World) -> None:
         assert card(session, 1, 999) is None
 
 
+def test_several_cards_come_in_the_order_they_were_asked_for(world: World) -> None:
+    ids = filled(world, 4)
+    li = world.person("reviewer")
+    world.decide(li, world.clusters()[0])
+    wanted = [ids[2], 999, ids[0], ids[3], ids[1]]
+    with world.store.reading() as session:
+        found = cards(session, li, wanted)
+        assert found == [card(session, li, number) for number in wanted if number != 999]
+        assert [each.cluster.id for each in found] == [ids[2], ids[0], ids[3], ids[1]]
+        assert sum(len(each.decisions) for each in found) == 1
+        assert cards(session, li, []) == []
+
+
+def test_which_second_looks_wait(world: World) -> None:
+    ids = filled(world, 2)
+    second = ["adjudication", "flagged", "second_look"]
+    with world.store.reading() as session:
+        assert waiting_in(session, second) == waiting_in(session, []) == []
+    (cluster,) = [each for each in world.clusters() if each.id == ids[0]]
+    world.decide(world.person("reviewer"), cluster, "flag", (), why="?")
+    with world.store.reading() as session:
+        assert waiting_in(session, second) == ["flagged"]
+
+
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
@@ -133,6 +157,11 @@ def test_a_card_shows_its_names_a_page_at_a_time(world: World) -> None:
         (Filter(order="oldest"), "ix_cluster_oldest"),
         (Filter(institution_id=1), "ix_cluster_queue_institution"),
         (Filter(reason="missing_side"), "ix_cluster_queue_reason"),
+        (Filter(modality="CT"), "ix_cluster_queue_modality"),
+        (Filter(institution_id=1, reason="missing_side"), "ix_cluster_queue_institution_reason"),
+        (Filter(order="reason", institution_id=1), "ix_cluster_queue_institution_reason"),
+        (Filter(order="oldest", institution_id=1), "ix_cluster_oldest_institution"),
+        (Filter(order="oldest", reason="missing_side"), "ix_cluster_oldest_reason"),
         (Filter(status="second_look"), "ix_cluster_status"),
     ],
 )

@@ -3,8 +3,9 @@
 window.Review = window.Review || { parts: 0 };
 (() => {
   const R = window.Review;
-  const AHEAD = 5; // cards that wait behind the one on the screen
-  const REFILL = 4;
+  const AHEAD = 9; // cards that wait behind the one on the screen: a second of work when the server is held up
+  const REFILL = 6; // as many or fewer at hand: ask for more
+  const FIRST = 3; // cards to ask for while the screen is empty
   const RENEW = 40_000;
   const IDLE = 10_000; // between looks at an empty queue
   const state = () => R.state;
@@ -90,9 +91,10 @@ window.Review = window.Review || { parts: 0 };
     const ids = [s.model, ...s.queue].filter(Boolean).map((each) => each.card.id);
     const skip = [...new Set([...ids, ...box.map((each) => each.id), ...s.skipped])];
     const asked = s.filter;
+    const n = s.model ? AHEAD + 1 - have : FIRST;
     let answer = null;
     try {
-      answer = await R.post("next", { tab: s.tab, n: AHEAD + 1 - have, skip, filter: asked, order: s.order });
+      answer = await R.post("next", { tab: s.tab, n, skip, filter: asked, order: s.order });
     } catch {
       answer = null;
     }
@@ -115,7 +117,7 @@ window.Review = window.Review || { parts: 0 };
     }
     s.queue.push(...answer.body.rows.map(R.model));
     R.progress(answer.body.prog);
-    if (!s.model && s.queue.length) R.advance();
+    if (!s.model && s.queue.length) R.advance(); // which asks for more
     s.loaded = true;
     if (s.model) return;
     R.draw();
