@@ -33,7 +33,8 @@ STYLE = (
     "body{font:14px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#111}h1{font-size:1.3em}"
     "h2{font-size:1.05em;margin:1.6em 0 .3em}table{border-collapse:collapse}"
     "th,td{text-align:left;padding:2px 20px 2px 0;border-bottom:1px solid #ddd;vertical-align:top}"
-    "th{font-weight:600;color:#555}th.n,td.n{text-align:right}td:first-child{white-space:nowrap}p{margin:.2em 0;color:#555}"
+    "th{font-weight:600;color:#555}th.n,td.n{text-align:right}"
+    "td:first-child{white-space:nowrap}p{margin:.2em 0;color:#555}"
 )
 
 

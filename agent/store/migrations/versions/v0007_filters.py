@@ -16,12 +16,13 @@ FIRST = sa.text("priority DESC")
 
 def upgrade() -> None:
     """Make the indexes."""
-    for name, columns in (
+    indexes: tuple[tuple[str, list[str | sa.TextClause]], ...] = (
         ("ix_cluster_queue_modality", ["modality", FIRST, "id"]),
         ("ix_cluster_queue_institution_reason", ["institution_id", "reason", FIRST, "id"]),
         ("ix_cluster_oldest_institution", ["institution_id", "id"]),
         ("ix_cluster_oldest_reason", ["reason", "id"]),
-    ):
+    )
+    for name, columns in indexes:
         op.create_index(name, "cluster", columns, sqlite_where=OPEN, postgresql_where=OPEN)
 
 
