@@ -65,7 +65,7 @@ window.Review = window.Review || { parts: 0 };
       el(
         "tr", { "aria-selected": String(on), onclick: () => toggle(row) },
         el("td", {}, checked.has(row.id) ? "☑" : "☐"), el("td", { class: "raw" }, el("bdi", {}, R.ui.short(row.name))),
-        el("td", { class: "n" }, R.text("count", row)), el("td", { class: "short" }, el("code", {}, row.codes.join(" + "))),
+        el("td", { class: "n" }, R.text("count", row)), el("td", {}, el("code", {}, row.codes.join(" + "))),
         el("td", { class: row.codes.length ? "" : "note" }, row.codes.length ? row.items.join(" + ") : R.text("bulk_none")),
         el("td", { class: "note" }, R.reason(row.reason)), el("td", { class: "n" }, row.score.toFixed(2)),
       );
@@ -105,7 +105,7 @@ window.Review = window.Review || { parts: 0 };
       const apply = el("button", { type: "button", class: "apply", onclick: () => run(found.batch, apply) }, R.text("bulk_apply"));
       result.replaceChildren(
         el("p", {}, el("b", {}, R.text("bulk_shows", found)), found.without ? ` ${R.text("bulk_without", { n: found.without })}` : ""),
-        el("div", { class: "scroll small" }, el("table", {}, el("tbody", {}, found.by_code.map((each) =>
+        found.clusters === 0 ? "" : el("div", { class: "scroll small" }, el("table", {}, el("tbody", {}, found.by_code.map((each) =>
           el("tr", {}, el("td", { class: "short" }, el("code", {}, each.codes.join(" + ") || "–")), el("td", {}, each.items.join(" + ")), el("td", { class: "n" }, R.text("count", each))))))),
         found.codes > found.by_code.length ? el("p", { class: "note" }, R.text("bulk_first", { n: found.by_code.length })) : "",
         el("p", {}, found.clusters ? apply : R.text("bulk_nothing")),

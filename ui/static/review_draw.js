@@ -132,9 +132,11 @@ window.Review = window.Review || { parts: 0 };
   // What is said when nothing comes: others may have work where this person's is done.
   function nothing() {
     const { filter, prog, skipped } = R.state;
-    const rest = prog && (filter || prog.mine) ? prog.waiting.clusters : 0;
+    const mine = prog?.mine?.clusters;
+    const n = (filter ? 0 : mine) || prog?.waiting.clusters || 0;
     return [
-      R.text("empty"), rest ? ` ${R.text(filter ? "empty_filter" : "empty_mine", { n: rest })}` : "",
+      R.text("empty"),
+      n ? ` ${R.text(filter ? "empty_filter" : mine === 0 ? "empty_mine" : "empty_rest", { n })}` : "",
       skipped.length ? ` ${R.text("empty_skipped", { n: skipped.length, key: R.keyOf("again") })}` : "",
     ].join("");
   }
@@ -296,7 +298,11 @@ window.Review = window.Review || { parts: 0 };
   }
 
   // What changed is on the same card: an open combobox stays as it is.
-  R.refresh = () => R.state.model && fill(R.state.model);
+  R.refresh = () => {
+    if (!R.state.model) return;
+    fill(R.state.model);
+    frame.parts.candidates.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+  };
 
   function exam_row(model, each, at) {
     const el = R.el;
@@ -365,7 +371,8 @@ window.Review = window.Review || { parts: 0 };
           each.rows.slice(1).map(([signal, value, weight, text]) =>
             el(
               "span", { class: weight < 0 ? "against" : "for" },
-              weight < 0 ? "≠ " : "", text, signal.endsWith("_other") || ["lexical", "dense"].includes(signal) ? ` ${shown(value)}` : "",
+              weight < 0 ? "≠ " : "", text,
+              signal.endsWith("_other") ? ` ${shown(value)}` : ["lexical", "dense"].includes(signal) ? ` #${value}` : "",
               ` ${signed(weight)}`,
             ),
           ),

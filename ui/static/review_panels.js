@@ -142,8 +142,9 @@ window.Review = window.Review || { parts: 0 };
       pick("reason", [all, ...reasons]), " ", el("button", {}, R.text("assign")),
     );
     const body = el("tbody", {});
+    const fault = el("p", { class: "alert", role: "alert" });
     const made = dialog(
-      R.text("lead"), el("h3", {}, R.text("agreement")),
+      R.text("lead"), fault, el("h3", {}, R.text("agreement")),
       table(["person", "pairs", "agreed", "kappa"], [kappa(R.text("overall"), q.overall), ...q.reviewers.map((each) => kappa(each.name, each))]),
       q.categories.length ? table(["category", "pairs", "agreed", "kappa"], q.categories.map((each) => kappa(reasons.get(each.name) ?? each.name, each))) : null,
       el("h3", {}, R.text("controls")),
@@ -164,7 +165,7 @@ window.Review = window.Review || { parts: 0 };
       const value = (name) => form.elements[name].value || null;
       const place = value("institution");
       const answer = await R.post("assign", { user: Number(value("person")), institution: place ? Number(place) : null, modality: value("modality"), reason: value("reason") });
-      if (answer.status !== 200) R.say(R.sentence(answer), true);
+      fault.textContent = answer.status === 200 ? "" : R.sentence(answer);
       await show();
     }
     await show();
