@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.api.context import Context
 from ui.words import Words
 
-SCRIPTS = ("review", "review_send", "review_draw", "review_edit", "review_keys", "review_panels")
+SCRIPTS = ("review", "review_send", "review_draw", "review_edit", "review_keys", "review_panels", "review_bulk")
 HEAD = '<link rel="stylesheet" href="/static/review.css">' + "".join(
     f'<script src="/static/{name}.js"></script>' for name in SCRIPTS
 )

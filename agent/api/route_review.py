@@ -1,7 +1,8 @@
 """The review screen's requests: hand out, decide, undo, edit, find, in bulk, progress, history. Thin over agent/review.
 
-decide answers {r: ok | again | conflict | refused | gone, sentence, told, prog}: `again` means that this key was
-written before, `conflict` that somebody else was first and nothing was written.
+decide answers {r: ok | again | conflict | refused | gone, sentence, stale, told, prog}: `again` means that this key was
+written before, `conflict` that somebody else was first and nothing was written, `stale` that it was refused because
+other codes are suggested by now.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from agent.store import Filter, Order, Outcome, now, peek
 from agent.store.bulk import Applied, Scope, apply, batches, preview, undo_bulk
 from agent.store.queue import Sorting
 from agent.store.schema import Cluster, Institution, Name, Suggestion
-from agent.store.states import Action
+from agent.store.schema_acts import User
+from agent.store.states import Action, word
 from standard.errors import Lang
 
 router = APIRouter(prefix="/api/review")
@@ -59,17 +61,18 @@ class FilterBody(Body):
 
 
 class NextBody(Body):
-    """The next cards for a tab. `filter`: none for what is this person's."""
+    """The next cards for a tab. `filter`: none for what is this person's. `only`: these, which were skipped."""
 
     tab: Key
     n: int = Field(default=5, ge=1, le=10)
     skip: list[Id] = Field(default=[], max_length=200)
     filter: FilterBody | None = None
     order: Sorting = "priority"
+    only: list[Id] = Field(default=[], max_length=200)
 
 
 class DecideBody(Body):
-    """A decision on a card. `rev` and `turn`: as the card has them; `key`: new for each decision."""
+    """A decision on a card. `rev`, `turn` and `seen` (its `suggestion`): as the card has them; `key`: new for each."""
 
     id: Id
     rev: Id
@@ -78,6 +81,7 @@ class DecideBody(Body):
     codes: list[Code] = Field(default=[], max_length=20)
     why: Comment = ""
     turn: Short = ""
+    seen: Id | None = None
 
 
 class UndoBody(Body):
@@ -160,7 +164,7 @@ def next_cards(body: NextBody, person: CurrentPerson, context: CurrentContext, r
     """The next cards, leased to the tab."""
     viewer, at = _viewer(person, context, request), now()
     wanted = None if body.filter is None else body.filter.filter()
-    wish = Wish(body.tab, body.n, body.skip, wanted, body.order)
+    wish = Wish(body.tab, body.n, body.skip, wanted, body.order, body.only)
     work = work_of(context)
     return {"rows": work.next(viewer, wish, at), "prog": work.progress(viewer, at)}
 
@@ -170,7 +174,7 @@ def decide(body: DecideBody, person: CurrentPerson, context: CurrentContext, req
     """A decision: written once, or said why not."""
     viewer, at = _viewer(person, context, request), now()
     work = work_of(context)
-    order = Order(body.id, body.rev, cast(Action, body.action), body.key, tuple(body.codes), body.why)
+    order = Order(body.id, body.rev, cast(Action, body.action), body.key, tuple(body.codes), body.why, seen=body.seen)
     outcome = work.decide(viewer, order, body.turn, at)
     return _answer(outcome, viewer.lang) | {"prog": work.progress(viewer, at, with_pace=False)}
 
@@ -307,11 +311,20 @@ def undo_batch(body: BatchBody, person: CurrentPerson, context: CurrentContext) 
 
 
 @router.get("/batches")
-def bulk_actions(person: CurrentPerson, context: CurrentContext) -> dict[str, Any]:
+def bulk_actions(person: CurrentPerson, context: CurrentContext, request: Request) -> dict[str, Any]:
     """One's own bulk actions; all of them for a lead."""
+    lang = language_of(request.headers, context.lang)
     with context.store.reading() as session:
         found = batches(session, None if person.at_least("lead") else person.id)
-        return {"rows": [each.model_dump(exclude={"wanted"}, mode="json") for each in found]}
+        ids = {each.user_id for each in found}
+        names = dict(session.execute(select(col(User.id), col(User.name)).where(col(User.id).in_(ids))).all())
+        rows = [
+            each.model_dump(exclude={"wanted"}, mode="json")
+            | {"by": names.get(each.user_id, ""), "text": word("action", each.action, lang)}
+            | {"own": each.user_id == person.id}
+            for each in found
+        ]
+    return {"rows": rows}
 
 
 @router.get("/history")
@@ -353,6 +366,7 @@ def _answer(outcome: Outcome, lang: Lang) -> dict[str, Any]:
         "r": outcome.result,
         "id": outcome.cluster_id,
         "sentence": outcome.sentence(lang),
+        "stale": outcome.refusal == "stale",
         "told": None
         if told is None or told.hidden
         else {"by": told.by, "action": told.action, "codes": list(told.codes)},

@@ -6,17 +6,19 @@ none gets from all that is open. An assignment keeps nobody else away from the c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, true
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from agent.store.ledger import record
 from agent.store.people import acting
+from agent.store.progress import Count
 from agent.store.queue import Filter, Sorting, next_clusters, waiting_in
-from agent.store.schema import Cluster, Institution
+from agent.store.schema import Cluster, Counter, Institution
 from agent.store.schema_review import Assignment
 from agent.store.states import Step, cell
 from standard.errors import InputError
@@ -86,24 +88,63 @@ def handed(
     wanted: Filter | None = None,
     skip: Collection[int] = (),
     order: Sorting = "priority",
+    only: Collection[int] = (),
 ) -> list[Cluster]:
-    """The next clusters for a tab, leased to it: of a filter where one is given, else of what is this person's."""
-    if wanted is not None:
+    """The next clusters for a tab, leased to it: of a filter where one is given, else of what is this person's.
+
+    `only`: none but these, whatever the filter: what he skipped.
+    """
+    if wanted is not None and not only:
         return next_clusters(session, user_id, tab, count, at, wanted, skip)
     user = acting(session, user_id)
     if user is None:
         return []
     allowed = [each for each in SECOND_FIRST if cell(Step(each, "settle"), user.role) != "-"]
     second = [Filter(each) for each in waiting_in(session, allowed)]
-    own = [
-        Filter("open", order, each.institution_id, each.reason, each.modality) for each in assignments(session, user_id)
-    ]
+    own = [] if only else own_filters(session, user_id, order)
     found: list[Cluster] = []
     for each in (*second, *(own or [Filter(order=order)])):
         if len(found) < count:
             seen = {*skip, *(cluster.id or 0 for cluster in found)}
-            found += next_clusters(session, user_id, tab, count - len(found), at, each, seen)
+            found += next_clusters(session, user_id, tab, count - len(found), at, each, seen, only)
     return found
+
+
+def own_filters(session: Session, user_id: int, order: Sorting = "priority") -> list[Filter]:
+    """What is assigned to a person, as filters of what is open."""
+    return [
+        Filter("open", order, each.institution_id, each.reason, each.modality) for each in assignments(session, user_id)
+    ]
+
+
+def own_waiting(session: Session, user_id: int) -> Count | None:
+    """How much is open of what is assigned to a person, each cluster once; None where nothing is assigned.
+
+    Whole institutions are read from the counters; any narrower filter is counted, which takes longer the longer the
+    queue is.
+    """
+    own = own_filters(session, user_id)
+    if not own:
+        return None
+    table: type[Counter | Cluster]
+    number: ColumnElement[int]
+    if all(each.reason is None and each.modality is None for each in own):
+        table, number = Counter, func.sum(col(Counter.clusters))
+    else:
+        table, number = Cluster, func.count()
+    sums = (number, func.sum(col(table.names)), func.sum(col(table.exams)))
+    opened = col(table.status) == literal("open", literal_execute=True)
+    found = session.execute(select(*sums).where(opened, any_of(own, table))).one()
+    return Count(*(int(each or 0) for each in found))
+
+
+def any_of(filters: Iterable[Filter], table: Any = Cluster) -> ColumnElement[bool]:
+    """The condition that a row is in one of the filters, whatever its status."""
+    held = []
+    for each in filters:
+        parts = (("institution_id", each.institution_id), ("reason", each.reason), ("modality", each.modality))
+        held.append(and_(true(), *(col(getattr(table, name)) == value for name, value in parts if value is not None)))
+    return or_(*held)
 
 
 def _shown(row: Assignment) -> dict[str, object]:

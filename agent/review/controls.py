@@ -4,26 +4,29 @@
     ──▶ the answer is kept here and nowhere else: cluster, decisions, memory and counters are not touched
 
 Caught is what is not taken as it was shown. The lead sees the rate; nothing on the card tells it from others, so
-every card carries a `turn` and the answer is known by it.
+every card carries a `turn` and the answer is known by it; and it is made of a cluster that the reviewer's filter or
+assignments would have brought.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from agent.review.agreement import wilson
+from agent.review.assignment import any_of
 from agent.review.editing import Editor
 from agent.review.view import Desk, Viewer
 from agent.store.keys import digest, short
 from agent.store.people import acting
-from agent.store.queue import Card, card
+from agent.store.queue import Card, Filter, card
 from agent.store.schema import Cluster, Suggestion
 from agent.store.schema_acts import Decision
 from agent.store.schema_review import Control
@@ -44,8 +47,10 @@ class Rate(NamedTuple):
     high: float | None
 
 
-def make(session: Session, editor: Editor, user_id: int, tab: str, turn: str, at: datetime) -> Control | None:
-    """A sample for a person, written down; None where there is nothing to make one of."""
+def make(
+    session: Session, editor: Editor, user_id: int, tab: str, turn: str, at: datetime, among: Sequence[Filter] = ()
+) -> Control | None:
+    """A sample for a person, written down; None where there is nothing to make one of. `among`: in one of these."""
     user = acting(session, user_id)
     if user is None or cell(Step("open", "settle"), user.role) == "-":
         return None
@@ -56,6 +61,7 @@ def make(session: Session, editor: Editor, user_id: int, tab: str, turn: str, at
         .join(Suggestion, col(Suggestion.id) == col(Cluster.suggestion_id))
         .join(Decision, col(Decision.id) == col(Cluster.decision_id))
         .where(col(Cluster.status) == "settled", col(Cluster.id).not_in(seen), col(Cluster.id).not_in(mine))
+        .where(any_of(among) if among else true())
         .order_by(col(Cluster.priority).desc(), col(Cluster.id))
         .limit(POOL)
     ).all()
@@ -99,11 +105,22 @@ def spoiled(editor: Editor, codes: Sequence[str], start: int) -> tuple[str, list
     """The slot that was changed, and the codes with one value of it wrong; None where no item differs in one slot."""
     for step in range(len(codes)):
         at = (start + step) % len(codes)
-        near = [each for each in editor.neighbours(codes[at]) if each[1] not in codes]
+        near: dict[str, list[str]] = {}
+        for slot, code in editor.neighbours(codes[at]):
+            if code not in codes:
+                near.setdefault(slot, []).append(code)
         if near:
-            slot, wrong = near[start % len(near)]
+            slot = sorted(near)[start % len(near)]  # any slot as often as another: there are far more parts than sides
+            likely = _likely(codes[at], near[slot]) if slot.startswith("part") else near[slot]
+            wrong = likely[start // len(near) % len(likely)]
             return slot, [*codes[:at], wrong, *codes[at + 1 :]]
     return None
+
+
+def _likely(code: str, others: Sequence[str]) -> list[str]:
+    """Those that share the longest beginning with a code: a part nearby is overlooked sooner than one far away."""
+    shared = [sum(takewhile(bool, map(str.__eq__, code, each))) for each in others]
+    return [each for each, length in zip(others, shared, strict=True) if length == max(shared)]
 
 
 def shown(session: Session, desk: Desk, control: Control, viewer: Viewer, names: int) -> dict[str, Any] | None:
@@ -131,6 +148,8 @@ def shown(session: Session, desk: Desk, control: Control, viewer: Viewer, names:
     view = desk.view(as_open, viewer, {}, desk.retrieved(false))
     may = {action: cell(Step("open", action), viewer.role) not in ("-", "back") for action in view["may"]}
     return view | {
+        "rev": 1,  # that of its cluster would tell that it was decided
+        "suggestion": suggestion.id,
         "status": "open",
         "status_text": word("status", "open", viewer.lang),
         "decisions": [],
@@ -146,7 +165,7 @@ def answer(
     if control.action:
         return "again"
     control.action, control.codes, control.why = action, list(codes), why
-    control.caught = not (action == "settle" and list(codes) == control.wrong_codes)
+    control.caught = not (action == "settle" and set(codes) == set(control.wrong_codes))
     control.client_key, control.answered_at = short(key), at
     session.flush()
     return "ok"
@@ -162,6 +181,12 @@ def by_turn(session: Session, user_id: int, turn: str) -> Control | None:
     """The sample behind a card of this person; None for an ordinary card."""
     found = select(Control).where(col(Control.turn) == short(turn), col(Control.user_id) == user_id)
     return session.scalars(found.with_for_update()).one_or_none()
+
+
+def unanswered(session: Session, user_id: int, only: Collection[int]) -> Sequence[Control]:
+    """The samples of these clusters that this person has skipped."""
+    found = select(Control).where(col(Control.user_id) == user_id, col(Control.cluster_id).in_(only))
+    return session.scalars(found.where(col(Control.answered_at).is_(None)).order_by(col(Control.id))).all()
 
 
 def by_key(session: Session, user_id: int, key: str) -> Control | None:

@@ -68,6 +68,7 @@ class Desk:
         return {
             "id": cluster.id,
             "rev": cluster.revision,
+            "suggestion": None if suggestion is None else suggestion.id,
             "status": cluster.status,
             "status_text": word("status", cluster.status, viewer.lang),
             "institution": card.institution,

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from agent.review import controls
-from agent.review.assignment import handed
+from agent.review.assignment import handed, own_filters, own_waiting
 from agent.review.pace import pace
 from agent.review.view import NAMES, Desk, Viewer, decision_row, users_of
 from agent.store import Filter, Order, Outcome, Rules, Store, decide, names_of, progress, undo
@@ -34,13 +34,15 @@ PAGE = 100  # names, or rows of the history, on a page
 
 
 class Wish(NamedTuple):
-    """What a tab wants next. `wanted`: a filter that was chosen; None for what is this person's."""
+    """What a tab wants next. `wanted`: a filter that was chosen; None for what is this person's. `only`: these, which
+    were skipped."""
 
     tab: str
     size: int = 5
     skip: Collection[int] = ()
     wanted: Filter | None = None
     order: Sorting = "priority"
+    only: Collection[int] = ()
 
 
 class Work:
@@ -53,22 +55,28 @@ class Work:
     def next(self, viewer: Viewer, wish: Wish, at: datetime) -> list[dict[str, Any]]:
         """The next cards for a tab."""
 
-        def operation(session: Session) -> tuple[list[Cluster], Control | None]:
-            found = handed(session, viewer.user_id, wish.tab, wish.size, at, wish.wanted, wish.skip, wish.order)
+        def operation(session: Session) -> tuple[list[Cluster], list[Control]]:
+            found = handed(
+                session, viewer.user_id, wish.tab, wish.size, at, wish.wanted, wish.skip, wish.order, wish.only
+            )
+            if wish.only:
+                again = controls.unanswered(session, viewer.user_id, set(wish.only) - set(wish.skip))
+                return found, list(again)
             mixed = None
-            drawn = random.random() < self.control_share * len(found)
+            drawn = random.random() < self.control_share * sum(each.status == "open" for each in found)
             if drawn and controls.due(session, viewer.user_id):
                 turn = secrets.token_hex(8)
-                mixed = controls.make(session, self.desk.editor, viewer.user_id, wish.tab, turn, at)
-            return found, mixed
+                among = own_filters(session, viewer.user_id) if wish.wanted is None else [wish.wanted]
+                mixed = controls.make(session, self.desk.editor, viewer.user_id, wish.tab, turn, at, among)
+            return found, [] if mixed is None else [mixed]
 
         clusters, mixed = self.store.write(operation)
         cards = self.cards(viewer, [each.id or 0 for each in clusters])
-        if mixed is not None:
+        for sample in mixed:
             with self.store.reading() as session:
-                made = controls.shown(session, self.desk, mixed, viewer, NAMES)
+                made = controls.shown(session, self.desk, sample, viewer, NAMES)
             if made is not None:
-                cards.insert(random.randrange(len(cards) + 1), made | {"turn": mixed.turn})
+                cards.insert(random.randrange(len(cards) + 1), made | {"turn": sample.turn})
         return cards
 
     def cards(self, viewer: Viewer, ids: Sequence[int]) -> list[dict[str, Any]]:
@@ -156,12 +164,14 @@ class Work:
         return {"names": self.desk.names(found[:PAGE], column), "more": len(found) > PAGE}
 
     def progress(self, viewer: Viewer, at: datetime, with_pace: bool = True) -> dict[str, Any]:
-        """How far the work is, and this person's pace."""
+        """How far the work is; with_pace: also what is open of this person's assignments, and his pace in them."""
         with self.store.reading() as session:
             found = progress(session)
             told: dict[str, Any] = {"waiting": found.waiting._asdict(), "decided": found.decided._asdict()}
             if with_pace:
-                told["pace"] = pace(session, viewer.user_id, found.waiting, at)._asdict()
+                own = own_waiting(session, viewer.user_id)
+                told["mine"] = None if own is None else own._asdict()
+                told["pace"] = pace(session, viewer.user_id, found.waiting if own is None else own, at)._asdict()
         return told
 
     def history(self, viewer: Viewer, before: int | None, everybody: bool) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from agent.store.keys import digest, short
 from agent.store.ledger import Tally, decisions_of, described, follow, move, next_decision_id, record, start_of
 from agent.store.people import acting
 from agent.store.replay import circumstance, replay, standing
-from agent.store.schema import Cluster
+from agent.store.schema import Cluster, Suggestion
 from agent.store.schema_acts import Decision, User
 from agent.store.states import ANSWERS, BLIND, SECOND, Action, Step, cell, word
 from standard import Catalogue, validate
@@ -48,7 +48,8 @@ def rules_of(catalogue: Catalogue, second_share: float) -> Rules:
 
 class Order(NamedTuple):
     """What a person wants done. `revision`: of the cluster as he saw it. `key`: made by the client, new for each order,
-    the same when the same order is sent again. `batch`: of a bulk action."""
+    the same when the same order is sent again. `batch`: of a bulk action. `seen`: the suggestion that he was shown; an
+    answer to one whose codes are no longer suggested is refused, so that he looks again."""
 
     cluster_id: int
     revision: int
@@ -57,6 +58,7 @@ class Order(NamedTuple):
     codes: tuple[str, ...] = ()
     why: str = ""
     batch: str | None = None
+    seen: int | None = None
 
 
 class Told(NamedTuple):
@@ -145,6 +147,8 @@ def decide(session: Session, rules: Rules, user_id: int, order: Order, at: datet
     fault = "not_allowed" if to in ("-", "back") else fault_of(rules, order)
     if not fault and cluster.status in SECOND and any(each.user_id == user_id for each in stand):
         fault = "own"
+    if not fault and _stale(session, cluster, order):
+        fault = "stale"
     if fault:
         return refused(cluster, fault)
     decision = Decision(
@@ -191,6 +195,16 @@ def write(session: Session, cluster: Cluster, decisions: list[Decision], at: dat
     session.flush()
     tally.write(session)
     return answer("ok", cluster, decision.id, requeued)
+
+
+def _stale(session: Session, cluster: Cluster, order: Order) -> bool:
+    """Whether other codes are suggested now than those that the person was shown when he answered."""
+    if order.seen is None or order.seen == cluster.suggestion_id or order.action not in ANSWERS:
+        return False
+    ids = [order.seen, cluster.suggestion_id]
+    rows = session.execute(select(col(Suggestion.id), col(Suggestion.codes)).where(col(Suggestion.id).in_(ids))).all()
+    codes = {number: set(given) for number, given in rows}
+    return codes.get(order.seen) != codes.get(cluster.suggestion_id)
 
 
 def refused(cluster: Cluster, refusal: str) -> Outcome:

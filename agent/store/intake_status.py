@@ -144,6 +144,8 @@ class Statuses:
                 return
             if current.versions == worst.versions and _doubt(current) <= _doubt(worst):
                 return
+            if set(current.codes) != set(worst.codes):
+                cluster.changed_at = self.at  # a bulk action that was shown before settles other codes: not this one
         cluster.suggestion_id, cluster.score, cluster.reason = worst.id, worst.score, worst.reason
 
     def _changed(self, cluster: Cluster) -> None:

@@ -66,8 +66,11 @@ def next_clusters(
     at: datetime,
     wanted: Filter = ALL,
     skip: Collection[int] = (),
+    only: Collection[int] = (),
 ) -> list[Cluster]:
     """The next clusters for a tab, leased to it; those that it has leased already come again unless skipped.
+
+    `only`: none but these, where any are given.
 
     Empty for a status that nobody waits for, and for an account that may not act.
     """
@@ -78,6 +81,8 @@ def next_clusters(
     )
     if skip:
         statement = statement.where(col(Cluster.id).not_in(skip))
+    if only:
+        statement = statement.where(col(Cluster.id).in_(only))
     if wanted.status in SECOND:
         statement = statement.where(~_decided_by(user_id))
     statement = statement.limit(count).with_for_update(skip_locked=True)

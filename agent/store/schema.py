@@ -114,7 +114,9 @@ class Cluster(Base, table=True):
     decision_id: int | None = Field(default=None, description="The decision that settles it; of another one: borrowed.")
     borrowed_id: int | None = Field(default=None, description="A group-wide decision that it was settled by.")
     created_at: datetime = Field(sa_type=Moment, description="When the first of its names came.")
-    changed_at: datetime = Field(sa_type=Moment, description="When its status last changed.")
+    changed_at: datetime = Field(
+        sa_type=Moment, description="When its status or the codes suggested for it last changed."
+    )
     lease_by: str | None = Field(default=None, max_length=64, description="The browser tab that has it on screen.")
     lease_user_id: int | None = Field(default=None, description="Whose tab that is.")
     lease_until: datetime | None = Field(default=None, sa_type=Moment, description="Until when it is kept for the tab.")

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from agent.review.assignment import assign
-from agent.store import now
+from agent.store import find_user, now
 from agent.store.keys import institution_key
-from agent.store.schema import Institution
+from agent.store.schema import Cluster, Institution
 from tests.review.filling import fill
 from tests.serving import Server, logged_in
 
@@ -42,9 +42,10 @@ class Screen:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def open(self, url: str) -> None:
-        """Go there, and wait for the first card."""
+        """Go there, and wait for the first card, or for the word that there is none."""
         self.page.goto(f"{url}/ui/")
-        self.card()
+        self.page.locator(".review .card").wait_for(state="attached", timeout=60_000)
+        self.ready()
 
     def card(self) -> None:
         """Wait for a card."""
@@ -127,7 +128,8 @@ class Screen:
 
 @contextmanager
 def screen(browser: Any, server: Server, user: str, **options: Any) -> Iterator[Screen]:
-    """The review page of a user, open on his first card."""
+    """The review page of a user, open on his first card. What it still shows at the end is free for others at once:
+    the browser is cut off before the page can give it back."""
     context = logged_in(browser, server, user, **options)
     try:
         found = Screen(context.new_page())
@@ -137,3 +139,7 @@ def screen(browser: Any, server: Server, user: str, **options: Any) -> Iterator[
         assert context.strayed == []
     finally:
         context.close()
+        with server.store.writing() as session:
+            holder = find_user(session, user)
+            mine = col(Cluster.lease_user_id) == (holder.id if holder is not None else None)
+            session.execute(update(Cluster).where(mine).values(lease_by=None, lease_user_id=None, lease_until=None))

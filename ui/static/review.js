@@ -1,11 +1,13 @@
 // The review page: what is on the screen, and the steps from card to card. Everything from the server is put in as text,
 // never as markup. Parts: review_send (outbox, queue, leases), review_draw, review_edit (slots, type-ahead), review_keys
-// (shortcuts as a table), review_panels (dialogs).
+// (shortcuts as a table), review_panels (dialogs), review_bulk.
 window.Review = window.Review || { parts: 0 };
 (() => {
   const R = window.Review;
   const FULL = 20; // decisions that may be undelivered
   const KEPT = 50; // of what was decided, for undo
+  const SKIPPED = 100; // that are remembered; one that was skipped before them comes again by itself
+  const AGAIN = 10; // of them that come at once
 
   const S = (R.state = {
     root: null,
@@ -16,7 +18,8 @@ window.Review = window.Review || { parts: 0 };
     decided: new Map(), // models by the key of their decision
     filter: null, // null: what is this person's
     order: "priority",
-    skipped: [],
+    skipped: [], // clusters that come no more by themselves in this tab; `r` brings them
+    assigned: [], // what is assigned to this person
     prog: null,
     loaded: false,
   });
@@ -98,22 +101,40 @@ window.Review = window.Review || { parts: 0 };
     }
     if (new Set(codes).size < codes.length) return R.say(R.text("double"), true);
     if (R.send.waiting() >= FULL) return R.say(R.text("full"), true);
-    const { id, rev, turn } = model.card;
+    const { id, rev, turn, suggestion: seen } = model.card;
     const key = R.unique();
     S.decided.set(key, model);
     if (S.decided.size > KEPT) S.decided.delete(S.decided.keys().next().value);
     R.say("");
-    R.send.keep({ id, rev, turn, action, codes, why, key }); // before more is fetched: it must not come again
+    R.send.keep({ id, rev, turn, seen, action, codes, why, key }); // before more is fetched: it must not come again
     R.advance();
     R.send.pump();
   };
 
   R.skip = () => {
     if (!S.model) return;
-    S.skipped = [...S.skipped, S.model.card.id].slice(-100);
+    R.send.skipped([...S.skipped.filter((each) => each !== S.model.card.id), S.model.card.id].slice(-SKIPPED));
     R.send.drop([S.model.card.id]);
     R.say("");
     R.advance();
+  };
+
+  // What was skipped comes now, and then the card that is on the screen.
+  R.again = async () => {
+    if (!S.skipped.length) return R.say(R.text("none_skipped"));
+    const asked = S.skipped.slice(0, AGAIN);
+    const held = [S.model, ...S.queue].filter(Boolean);
+    const body = { tab: S.tab, n: AGAIN, skip: held.map((each) => each.card.id), only: asked };
+    const answer = await R.post("next", body).catch(() => null);
+    if (!answer || answer.status >= 500) return R.away(true);
+    if (answer.status !== 200) return R.say(R.sentence(answer), true);
+    const found = answer.body.rows.map(R.model);
+    const gone = asked.length - found.length;
+    R.send.skipped(S.skipped.filter((each) => !asked.includes(each)));
+    R.say(gone ? R.text("skipped_gone", { n: gone }) : "");
+    S.queue = [...found, ...[S.model, ...S.queue].filter(Boolean)];
+    if (found.length) R.show(S.queue.shift());
+    return undefined;
   };
 
   // Puts a card before the one on the screen, which comes next again.
@@ -125,7 +146,7 @@ window.Review = window.Review || { parts: 0 };
 
   R.changeFilter = (filter, order) => {
     R.send.drop([S.model, ...S.queue].filter(Boolean).map((each) => each.card.id));
-    Object.assign(S, { filter, order, queue: [], skipped: [], loaded: false });
+    Object.assign(S, { filter, order, queue: [], loaded: false });
     R.show(null);
     R.send.refill();
   };

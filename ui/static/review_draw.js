@@ -9,6 +9,16 @@ window.Review = window.Review || { parts: 0 };
   };
   const BIDI = /[\u0080-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/u;
   let frame = {};
+  const reasons = new Map(); // sentences by id
+  const places = new Map(); // names of institutions by id
+
+  R.reason = (id) => reasons.get(id) ?? id;
+  // A filter or an assignment in words.
+  R.scope = ({ institution_id: id, modality, reason }) => {
+    const place = id ? places.get(id) || `#${id}` : "";
+    const said = [shown(place), modality, reason && R.reason(reason)].filter(Boolean);
+    return said.length ? said.join(" · ") : R.text("everything");
+  };
 
   // A character that would steer the screen, drawn; every other one as it is.
   R.visible = (char) => {
@@ -28,6 +38,9 @@ window.Review = window.Review || { parts: 0 };
 
   R.waiting = () => {
     const n = R.send.waiting();
+    const later = R.state.skipped.length;
+    frame.skipped.replaceChildren(...(later ? [key("again"), ` ${R.text("skipped", { n: later })}`] : []));
+    frame.skipped.hidden = !later;
     frame.box.textContent = n ? R.text("undelivered", { n }) : "";
     frame.trouble.replaceChildren();
     if (R.send.expired())
@@ -52,8 +65,9 @@ window.Review = window.Review || { parts: 0 };
   R.progress = (prog) => {
     const s = R.state;
     s.prog = { ...s.prog, ...prog };
-    const { waiting, pace } = s.prog;
-    frame.progress.textContent = R.text("waiting", waiting);
+    const { waiting, mine, pace } = s.prog;
+    frame.progress.textContent = mine ? R.text("waiting_mine", { ...mine, all: waiting.clusters }) : R.text("waiting", waiting);
+    frame.progress.title = s.assigned.map(R.scope).join("\n");
     if (pace && pace.names_an_hour !== null)
       frame.pace.textContent = R.text("pace", {
         names: round(pace.names_an_hour), exams: round(pace.exams_an_hour), left: left(pace.hours_left),
@@ -79,6 +93,7 @@ window.Review = window.Review || { parts: 0 };
       progress: el("span", { class: "progress" }),
       pace: el("span", { class: "pace" }),
       box: el("b", { class: "box" }),
+      skipped: el("button", { type: "button", class: "skipped", hidden: true, onclick: () => R.again() }),
       status: el("span", { role: "status", class: "said" }),
       alert: el("span", { role: "alert", class: "said alert" }),
       trouble: el("div", { role: "alert", class: "trouble" }),
@@ -91,12 +106,19 @@ window.Review = window.Review || { parts: 0 };
     };
     const help = el("button", { type: "button", class: "help", onclick: () => R.panel("help") }, "? ", R.text("keys"));
     root.replaceChildren(
-      el("div", { class: "top" }, frame.filters, frame.progress, frame.pace, frame.box, help),
+      el("div", { class: "top" }, frame.filters, frame.progress, frame.pace, frame.skipped, frame.box, help),
       frame.trouble, el("div", { class: "line" }, frame.status, frame.alert), frame.card,
     );
     R.draw();
+    R.get("assignments").then(({ status, body }) => {
+      if (status !== 200) return;
+      R.state.assigned = body.rows.filter((each) => each.user === window.YINGMA.person.name);
+      if (R.state.prog) R.progress({});
+    });
     R.get("filters").then(({ status, body }) => {
       if (status !== 200) return;
+      for (const each of body.reasons) reasons.set(each.id, each.name);
+      for (const each of body.institutions) places.set(each.id, each.name);
       const into = (name, rows) =>
         frame.filters.querySelector(`[data-filter=${name}]`).append(
           ...rows.map(([value, text]) => el("option", { value }, shown(text || "–"))),
@@ -106,6 +128,18 @@ window.Review = window.Review || { parts: 0 };
       into("modality", body.modalities.map((each) => [each, each]));
     });
   };
+
+  // What is said when nothing comes: others may have work where this person's is done.
+  function nothing() {
+    const { filter, prog, skipped } = R.state;
+    const mine = prog?.mine?.clusters;
+    const n = (filter ? 0 : mine) || prog?.waiting.clusters || 0;
+    return [
+      R.text("empty"),
+      n ? ` ${R.text(filter ? "empty_filter" : mine === 0 ? "empty_mine" : "empty_rest", { n })}` : "",
+      skipped.length ? ` ${R.text("empty_skipped", { n: skipped.length, key: R.keyOf("again") })}` : "",
+    ].join("");
+  }
 
   function filtered() {
     const value = (name) => frame.filters.querySelector(`[data-filter=${name}]`).value;
@@ -127,7 +161,7 @@ window.Review = window.Review || { parts: 0 };
     if (R.edit) R.edit.close(false);
     if (!model) {
       frame.card.removeAttribute("data-cid");
-      frame.card.replaceChildren(R.el("p", { class: "empty" }, R.text(loaded ? "empty" : "loading")));
+      frame.card.replaceChildren(R.el("p", { class: "empty" }, loaded ? nothing() : R.text("loading")));
     } else {
       frame.card.replaceChildren(left_column(model), right_column(model));
       frame.card.dataset.cid = model.card.id;
@@ -153,8 +187,8 @@ window.Review = window.Review || { parts: 0 };
       el(
         "p", { class: "reason" }, el("b", {}, card.reason.text),
         card.reason.detail ? el("span", { class: "detail" }, ` ${shown(card.reason.detail)}`) : null,
-        card.status === "open" ? null : el("span", { class: "status" }, card.status_text),
       ),
+      card.status === "open" ? null : el("p", { class: "status" }, card.status_text),
       el(
         "div", { class: "names", tabindex: "-1", "aria-label": R.text("names", { n: card.count.names }) },
         el("table", {}, el("tbody", {}, rows.map(name_row))),
@@ -264,7 +298,11 @@ window.Review = window.Review || { parts: 0 };
   }
 
   // What changed is on the same card: an open combobox stays as it is.
-  R.refresh = () => R.state.model && fill(R.state.model);
+  R.refresh = () => {
+    if (!R.state.model) return;
+    fill(R.state.model);
+    frame.parts.candidates.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+  };
 
   function exam_row(model, each, at) {
     const el = R.el;
@@ -333,7 +371,8 @@ window.Review = window.Review || { parts: 0 };
           each.rows.slice(1).map(([signal, value, weight, text]) =>
             el(
               "span", { class: weight < 0 ? "against" : "for" },
-              weight < 0 ? "≠ " : "", text, signal.endsWith("_other") || ["lexical", "dense"].includes(signal) ? ` ${shown(value)}` : "",
+              weight < 0 ? "≠ " : "", text,
+              signal.endsWith("_other") ? ` ${shown(value)}` : ["lexical", "dense"].includes(signal) ? ` #${value}` : "",
               ` ${signed(weight)}`,
             ),
           ),
@@ -348,7 +387,7 @@ window.Review = window.Review || { parts: 0 };
     const may = { accept: "settle", reject: "reject", not_in_standard: "not_in_standard", flag: "flag", ask: "ask" };
     return R.el(
       "div", { class: "actions" },
-      ["accept", "reject", "not_in_standard", "flag", "ask", "skip", "undo", "edit", "find", "add", "split", "remove", "history", "bulk"].map((name) =>
+      ["accept", "reject", "not_in_standard", "flag", "ask", "skip", "undo", "edit", "find", "add", "split", "remove", "history", "bulk"].filter(R.has).map((name) =>
         R.el(
           "button",
           { type: "button", "data-act": name, disabled: may[name] !== undefined && !card.may[may[name]], onclick: () => R.run(name) },

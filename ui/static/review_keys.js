@@ -18,23 +18,26 @@ window.Review = window.Review || { parts: 0 };
     { id: "exam_previous", keys: ["[", "ArrowLeft"], shown: "[ ←", run: () => move(-1) },
     { id: "reject", keys: ["x"], run: () => R.decide("reject") },
     { id: "not_in_standard", keys: ["z"], run: () => R.decide("not_in_standard") },
-    { id: "flag", keys: ["f"], run: () => R.comment((why) => R.decide("flag", why)) },
+    { id: "flag", keys: ["f"], run: () => R.state.model && R.comment((why) => R.decide("flag", why)) },
     { id: "ask", keys: ["o"], run: () => R.decide("ask") },
     { id: "skip", keys: ["s"], run: () => R.skip() },
+    { id: "again", keys: ["r"], run: () => R.again() },
     { id: "undo", keys: ["u"], run: () => R.send.undo() },
     { id: "more", keys: ["m"], run: () => R.more() },
     { id: "filter", keys: ["g"], run: () => R.focusFilter() },
     { id: "history", keys: ["h"], run: () => R.panel("history") },
-    { id: "bulk", keys: ["b"], run: () => R.panel("bulk") },
+    { id: "bulk", keys: ["b"], run: () => R.panel("bulk"), role: ["reviewer", "adjudicator", "lead", "admin"] },
     { id: "lead", keys: ["q"], run: () => R.panel("lead"), role: ["lead", "admin"] },
     { id: "help", keys: ["?", "？"], shown: "?", run: () => R.panel("help") },
   ];
+  const TAB = "tab-review-button";
   const INPUTS = ["INPUT", "TEXTAREA", "SELECT"];
 
   function move(by) {
     if (R.state.model) R.setActive(R.state.model.active + by);
   }
   R.table = () => TABLE.filter((each) => !each.role || each.role.includes(window.YINGMA.person.role));
+  R.has = (id) => R.table().some((each) => each.id === id);
   const named = (id) => TABLE.find((each) => each.id === id);
   R.keyOf = (id) => named(id).shown ?? named(id).keys[0];
   R.run = (id) => named(id).run();
@@ -48,7 +51,7 @@ window.Review = window.Review || { parts: 0 };
       if (event.key === "Escape" && root.contains(target)) root.focus({ preventScroll: true });
       return;
     }
-    if (!root.contains(target) && target !== document.body) return;
+    if (!root.contains(target) && target !== document.body && target.id !== TAB) return;
     if (event.key === "Enter" && (target.tagName === "BUTTON" || target.tagName === "A")) return; // it is pressed
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const found = R.table().find((each) => each.keys.includes(key));
@@ -74,6 +77,17 @@ window.Review = window.Review || { parts: 0 };
     R.draw();
     R.state.root.querySelector(".names").scrollTop = 1e9;
   };
+
+  // A click on the tab of this page gives it the keyboard, as soon as it is seen.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("button")?.id !== TAB) return;
+    const focus = (left) => {
+      const { root } = R.state;
+      if (root && root.offsetParent !== null) root.focus({ preventScroll: true });
+      else if (left) requestAnimationFrame(() => focus(left - 1));
+    };
+    focus(60);
+  });
 
   R.parts += 1;
 })();

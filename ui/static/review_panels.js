@@ -1,4 +1,5 @@
-// Dialogs over the card: shortcuts, history with undo, bulk actions, quality and assignment, and the line for a comment.
+// Dialogs over the card: shortcuts, history with undo, quality and assignment, and the line for a comment. Bulk actions:
+// review_bulk.
 window.Review = window.Review || { parts: 0 };
 (() => {
   const R = window.Review;
@@ -21,7 +22,6 @@ window.Review = window.Review || { parts: 0 };
 
   // One line for a comment; goes on with it.
   R.comment = (then) => {
-    if (!R.state.model) return;
     const input = el("input", { type: "text", maxlength: "2000", "aria-label": R.text("comment"), placeholder: R.text("comment_needed") });
     const made = dialog(R.text("comment"), input, el("p", {}, el("button", { type: "button", onclick: send }, R.text("send")), " ",
       el("button", { type: "button", onclick: () => made.close() }, R.text("cancel"))));
@@ -65,6 +65,10 @@ window.Review = window.Review || { parts: 0 };
     return { keys, show };
   }
 
+  R.ui = { chooser, closing, dialog, short };
+
+  const status = (text) => el("td", { class: "short", title: text }, text.split(/[：:]/)[0]);
+
   async function history() {
     let everybody = false;
     const rows = [];
@@ -83,9 +87,10 @@ window.Review = window.Review || { parts: 0 };
     const draw = (row, on) =>
       el(
         "tr", { "aria-selected": String(on), class: row.undone ? "undone" : "", onclick: () => act("Enter", row) },
-        el("td", {}, R.when(row.at)), el("td", {}, R.shown(row.by)), el("td", {}, row.text, row.undone ? ` (${R.text("undone")})` : ""),
+        el("td", { class: "short" }, R.when(row.at)), el("td", { class: "short" }, R.shown(row.by)),
+        el("td", { class: "short" }, row.text, row.batch ? ` (${R.text("bulk")})` : "", row.undone ? ` (${R.text("undone")})` : ""),
         el("td", {}, el("code", {}, row.codes.join(" + "))), el("td", { class: "raw" }, el("bdi", {}, short(row.name))),
-        el("td", { class: "n" }, R.text("count", row)), el("td", {}, row.status), el("td", {}, R.shown(row.why)),
+        el("td", { class: "n" }, R.text("count", row)), status(row.status), el("td", { class: "raw" }, R.shown(row.why)),
       );
     const list = chooser(body, rows, draw, act);
     made.addEventListener("keydown", list.keys);
@@ -114,95 +119,6 @@ window.Review = window.Review || { parts: 0 };
     await fetchMore();
   }
 
-  async function bulk() {
-    const filter = R.state.filter ?? { status: "open", order: R.state.order };
-    const rows = [];
-    const checked = new Set();
-    const body = el("tbody", {});
-    const action = el("select", { "aria-label": R.text("bulk") }, ["settle", "reject", "not_in_standard"].map((each, at) =>
-      el("option", { value: each }, R.text(["bulk_settle", "bulk_reject", "bulk_not"][at]))));
-    const result = el("div", { role: "status", class: "result" });
-    const made = dialog(
-      R.text("bulk"), el("p", { class: "note" }, R.text("bulk_hint")),
-      el("div", { class: "scroll", tabindex: "0", autofocus: true }, el("table", {}, body)),
-      el("p", {}, action, " ", el("button", { type: "button", onclick: preview }, R.text("preview")), " ",
-        el("button", { type: "button", onclick: more }, R.text("more_rows")), " ", closing(() => made)),
-      result,
-    );
-    const draw = (row, on) =>
-      el(
-        "tr", { "aria-selected": String(on) },
-        el("td", {}, checked.has(row.id) ? "☑" : "☐"), el("td", { class: "raw" }, el("bdi", {}, short(row.name))),
-        el("td", { class: "n" }, R.text("count", row)), el("td", {}, el("code", {}, row.codes.join(" + "))),
-        el("td", {}, row.items.join(" + ")), el("td", {}, row.score.toFixed(2)),
-      );
-    const list = chooser(body, rows, draw, (key, row) => {
-      if (key === " ") checked.has(row.id) ? checked.delete(row.id) : checked.add(row.id);
-      else if (key === "a") checked.size < rows.length ? rows.forEach((each) => checked.add(each.id)) : checked.clear();
-      else if (key === "Enter") preview();
-      else return false;
-      return true;
-    });
-    made.addEventListener("keydown", (event) => event.target.tagName !== "BUTTON" && list.keys(event));
-
-    async function more() {
-      const last = rows[rows.length - 1];
-      const answer = await R.post("list", { filter, after: last ? last.id : null });
-      if (answer.status !== 200) return R.say(R.sentence(answer), true);
-      rows.push(...answer.body.rows);
-      return list.show();
-    }
-    async function preview() {
-      const key = R.unique();
-      const answer = await R.post("preview", { key, action: action.value, filter, ids: [...checked] });
-      if (answer.status !== 200) return result.replaceChildren(R.sentence(answer));
-      const found = answer.body;
-      const apply = el("button", { type: "button", class: "apply", onclick: () => run(found.batch, apply) }, R.text("bulk_apply"));
-      result.replaceChildren(
-        el("p", {}, el("b", {}, R.text("bulk_shows", found)), found.without ? ` ${R.text("bulk_without", { n: found.without })}` : ""),
-        el("div", { class: "scroll small" }, el("table", {}, el("tbody", {}, found.by_code.map((each) =>
-          el("tr", {}, el("td", {}, el("code", {}, each.codes.join(" + "))), el("td", {}, each.items.join(" + ")), el("td", { class: "n" }, R.text("count", each))))))),
-        el("p", {}, found.clusters ? apply : null),
-      );
-      if (found.clusters) apply.focus();
-      return undefined;
-    }
-    async function loop(path, batch, line) {
-      for (;;) {
-        const answer = await R.post(path, { batch }).catch(() => null);
-        if (!answer || answer.status >= 500) {
-          await new Promise((done) => setTimeout(done, 1000)); // the same chunk again: nothing is decided twice
-          continue;
-        }
-        if (answer.status !== 200) {
-          line.textContent = R.sentence(answer);
-          return null;
-        }
-        line.textContent = R.text("bulk_doing", answer.body);
-        if (!answer.body.left) return answer.body;
-      }
-    }
-    async function run(batch, button) {
-      button.disabled = true;
-      const line = el("p", {});
-      result.append(line);
-      R.send.drop([R.state.model, ...R.state.queue].filter(Boolean).map((each) => each.card.id));
-      const done = await loop("apply", batch, line);
-      if (!done) return;
-      line.textContent = R.text("bulk_done", done);
-      const back = el("button", { type: "button", onclick: async () => {
-        back.disabled = true;
-        const undone = await loop("unapply", batch, line);
-        if (undone) line.textContent = R.text("bulk_undone", undone);
-        R.changeFilter(R.state.filter, R.state.order);
-      } }, R.text("bulk_undo"));
-      result.append(el("p", {}, back));
-      back.focus();
-      R.changeFilter(R.state.filter, R.state.order);
-    }
-    await more();
-  }
-
   const share = (each, value) =>
     value === null || value === undefined ? R.text("undefined") : `${value.toFixed(2)} (${each.low.toFixed(2)}–${each.high.toFixed(2)})`;
 
@@ -226,12 +142,15 @@ window.Review = window.Review || { parts: 0 };
       pick("reason", [all, ...reasons]), " ", el("button", {}, R.text("assign")),
     );
     const body = el("tbody", {});
+    const fault = el("p", { class: "alert", role: "alert" });
     const made = dialog(
-      R.text("lead"), el("h3", {}, R.text("agreement")),
+      R.text("lead"), fault, el("h3", {}, R.text("agreement")),
       table(["person", "pairs", "agreed", "kappa"], [kappa(R.text("overall"), q.overall), ...q.reviewers.map((each) => kappa(each.name, each))]),
       q.categories.length ? table(["category", "pairs", "agreed", "kappa"], q.categories.map((each) => kappa(reasons.get(each.name) ?? each.name, each))) : null,
       el("h3", {}, R.text("controls")),
-      table(["person", "shown", "answered", "caught"], q.controls.map((each) => [each.name, each.shown, each.answered, `${each.caught} ${share(each, each.share)}`])),
+      q.controls.length
+        ? table(["person", "shown", "answered", "caught", "rate"], q.controls.map((each) => [each.name, each.shown, each.answered, each.caught, share(each, each.share)]))
+        : el("p", { class: "note" }, R.text("no_controls")),
       el("h3", {}, R.text("assignments")), form, el("table", {}, body),
       el("p", {}, R.text("export"), " ", ["csv", "xlsx", "fhir"].map((each) => [el("a", { href: `/api/review/export?format=${each}`, download: true }, each.toUpperCase()), " "]), closing(() => made)),
     );
@@ -246,12 +165,12 @@ window.Review = window.Review || { parts: 0 };
       const value = (name) => form.elements[name].value || null;
       const place = value("institution");
       const answer = await R.post("assign", { user: Number(value("person")), institution: place ? Number(place) : null, modality: value("modality"), reason: value("reason") });
-      if (answer.status !== 200) R.say(R.sentence(answer), true);
+      fault.textContent = answer.status === 200 ? "" : R.sentence(answer);
       await show();
     }
     await show();
   }
 
-  R.panel = (name) => ({ help, history, bulk, lead })[name]();
+  R.panel = (name) => ({ help, history, bulk: R.bulk, lead })[name]();
   R.parts += 1;
 })();

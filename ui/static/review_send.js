@@ -11,6 +11,7 @@ window.Review = window.Review || { parts: 0 };
   const state = () => R.state;
   const { person } = window.YINGMA;
   const BOX = `yingma.review.${person.id}.${person.name}`;
+  const SKIPPED = `${BOX}.skipped`;
 
   let box = [];
   let keys = []; // of what was delivered, the newest last: for undo
@@ -26,9 +27,15 @@ window.Review = window.Review || { parts: 0 };
       const kept = JSON.parse(sessionStorage.getItem(BOX) || "{}");
       box = kept.box || [];
       keys = kept.keys || [];
+      state().skipped = JSON.parse(sessionStorage.getItem(SKIPPED) || "[]");
     } catch {
       box = [];
     }
+  }
+  function skipped(ids) {
+    state().skipped = ids;
+    sessionStorage.setItem(SKIPPED, JSON.stringify(ids));
+    R.waiting();
   }
   const save = () => sessionStorage.setItem(BOX, JSON.stringify({ box, keys: keys.slice(-50) }));
 
@@ -39,8 +46,18 @@ window.Review = window.Review || { parts: 0 };
     else if (r === "refused") {
       R.say(R.text("refused", { id: order.id, sentence }), true);
       const model = state().decided.get(order.key);
-      if (model) state().queue.unshift(model); // nothing was written: it comes again
+      if (answer.body.stale) reread(order.id);
+      else if (model) state().queue.unshift(model); // nothing was written: it comes again
     } else R.say(R.text("conflict", { id: order.id, sentence }), true);
+  }
+
+  // Other codes are suggested by now: it comes again, as it is.
+  async function reread(id) {
+    const answer = await R.post("card", { id }).catch(() => null);
+    const row = answer?.body?.row;
+    if (!row || state().queue.some((each) => each.card.id === id)) return; // else it comes from the queue
+    state().queue.unshift(R.model(row));
+    if (!state().model) R.advance();
   }
 
   async function pump() {
@@ -202,6 +219,7 @@ window.Review = window.Review || { parts: 0 };
     begin,
     drop,
     refill,
+    skipped,
     takeBack,
     undo,
     waiting: () => box.length,

@@ -1,0 +1,124 @@
+"""The queue under the reviewer's hands: skipped and back, a reading that changed meanwhile, whole filters in bulk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from agent.store import Entry, now, open_job, put
+from tests.review.screen import prepare, screen
+from tests.review.test_keyboard import clusters, decisions
+from tests.serving import Server
+from tests.store.world import ANKLE, CHEST, answer, distinct
+
+
+def test_what_was_skipped_comes_back_on_a_key(browser: Any, calm_sqlite: Server) -> None:
+    place, names = "跳过医院", list(distinct(3))
+    prepare(calm_sqlite, "跳过", place, [(name, 9 - at) for at, name in enumerate(names)])
+    with screen(browser, calm_sqlite, "跳过") as on:
+        on.only(place)
+        on.page.get_by_role("tab", name="标准").click()
+        on.until("document.querySelector('.review').offsetParent === null")
+        on.page.get_by_role("tab", name="审核").click()
+        with on.next():
+            on.press("s")  # the tab that was clicked has the keyboard
+        assert on.page.get_by_role("button", name="跳过的 1").is_visible()
+        for _ in range(2):
+            assert on.ready()
+            with on.next():
+                on.press("1", "Enter")
+        on.page.get_by_text("跳过了 1 组，按 r 再看").wait_for()
+        on.delivered()
+        on.page.reload()
+        on.only(place)
+        assert not on.ready()  # still skipped
+        on.press("r")
+        on.until("(name) => Review.state.model && Review.state.model.card.names[0].raw === name", arg=names[0])
+        assert on.page.get_by_role("button", name="跳过的").is_hidden()
+        with on.next():
+            on.press("1", "Enter")
+        on.delivered()
+        on.press("r")
+        on.page.get_by_text("没有跳过的。").wait_for()
+    assert {each.status for each in clusters(calm_sqlite, place).values()} == {"settled"}
+
+
+def read_anew(server: Server, name: str, place: str) -> None:
+    """A job with another lexicon suggests another code, and is still in doubt."""
+    given = answer(name, "", place)
+    fresh = replace(given, codes=(CHEST,), names=(CHEST,), versions={**given.versions, "lexicon": "later"})
+    with server.store.writing() as session:
+        run = open_job(session, f"{place} anew", now())
+        put(session, run.id or 0, [Entry(fresh, 1)], now())
+
+
+def test_a_reading_that_changed_meanwhile_is_looked_at_again(browser: Any, calm_sqlite: Server) -> None:
+    place, names = "重读医院", list(distinct(2))
+    prepare(calm_sqlite, "重读", place, [(name, 9 - at) for at, name in enumerate(names)])
+    with screen(browser, calm_sqlite, "重读") as on:
+        on.only(place)
+        assert (on.raw, on.model("card.codes")) == (names[0], [])
+        read_anew(calm_sqlite, names[0], place)
+        with on.next():
+            on.press("1", "Enter")
+        on.until("document.querySelector('.review .alert').textContent.includes('重新读过')")
+        assert not decisions(calm_sqlite, clusters(calm_sqlite, place))[names[0]]
+        with on.next():
+            on.press("1", "Enter")
+        on.until("(name) => Review.state.model && Review.state.model.card.names[0].raw === name", arg=names[0])
+        assert on.model("card.codes") == [CHEST]
+        with on.next():
+            on.press("Enter")
+        on.delivered()
+    (made,) = decisions(calm_sqlite, clusters(calm_sqlite, place))[names[0]]
+    assert made.codes == [CHEST]
+
+
+def test_a_whole_filter_is_settled_and_taken_back_alone_later(browser: Any, calm_sqlite: Server) -> None:
+    place = "整批医院"
+    names = ["左膝关节CT平扫甫", "右膝关节CT平扫甫", "胸部CT平扫甫", ANKLE]
+    prepare(calm_sqlite, "整批", place, [(name, 9 - at) for at, name in enumerate(names)])
+    with screen(browser, calm_sqlite, "整批") as on:
+        on.only(place)
+        on.card()
+        on.press("b")
+        on.page.get_by_text(f"没有勾选：对整个范围（{place}）").wait_for()
+        on.press("Enter")
+        on.page.get_by_text("将决定 3 组、3 名、24 次检查，3 种结果").wait_for()
+        assert on.page.get_by_text("1 组没有建议的编码").is_visible()
+        on.press("Enter")
+        on.page.get_by_text("完成：决定 3 组，略过 0 组").first.wait_for()
+        on.press("Escape")
+        on.until("(name) => Review.state.model && Review.state.model.card.names[0].raw === name", arg=ANKLE)
+        with on.next():
+            on.press("1", "Enter")  # something else, after it
+        on.delivered()
+        on.page.reload()
+        on.page.locator(".review .filters").wait_for()
+        on.ready()
+        on.press("b")
+        row = on.page.locator("dialog .earlier tr").filter(has_text="3 组 3 名 24 次检查")
+        row.get_by_role("button", name="整批撤销").click()
+        row.get_by_text("已撤销 3 组，0 组不能撤销。").wait_for()
+        on.press("Escape")
+        on.until("Review.state.model && Review.state.model.exams[0].candidates.length >= 3")
+    found = clusters(calm_sqlite, place)
+    assert [found[name].status for name in names] == ["open", "open", "open", "settled"]
+
+
+def test_a_clerk_may_only_put_in_question(browser: Any, calm_sqlite: Server) -> None:
+    place = "录入医院"
+    prepare(calm_sqlite, "录入之外", place, [ANKLE])
+    with screen(browser, calm_sqlite, "clerk") as on:
+        on.only(place)
+        on.press("1", "Enter")
+        assert "不能这样做" in on.alert
+        on.press("b")
+        assert on.page.get_by_role("dialog").count() == 0
+        on.press("f")
+        on.page.get_by_role("dialog").wait_for()
+        on.type("看不懂")
+        with on.next():
+            on.press("Enter")
+        on.delivered()
+    assert clusters(calm_sqlite, place)[ANKLE].status == "flagged"
