@@ -54,7 +54,7 @@ class Grouper:
     def _body(self, nodes: list[Node], family: str) -> Iterator[Group]:
         group = Group()
         pending: tuple[str, int] | None = None
-        separator = ""
+        separator = held = ""
         position = 0
         while position < len(nodes):
             node = nodes[position]
@@ -102,7 +102,7 @@ class Grouper:
             if "part" in slots:
                 for number, element in enumerate(slots["part"].split(";")):
                     side = slots.get("side", "") or (pending[0] if pending else "")
-                    joined = separator if number == 0 else "list"
+                    joined = separator or held if number == 0 else "list"
                     if not group.parts:
                         joined = ""
                     group.parts.append(PartRef(element, side, node.at, node.review, joined))
@@ -118,6 +118,8 @@ class Grouper:
                 group.bare = "modality" if _scan_after_separator(nodes, position, group) else ""
             if "part" in slots and "modality" in slots and _part_after_separator(nodes, position):
                 group.closed = True  # 胸片、腰椎正侧位: the film is whole without the views behind
+            only_modality = bool(node.slots) and all(slot == "modality" for slot, _ in node.slots)
+            held = (separator or held) if only_modality else ""  # 胸部平片+DR肋骨: the part stands behind the plus
             separator = ""
         if pending is not None:
             self._late_side(group, pending)
@@ -279,8 +281,7 @@ class Grouper:
             elif any(self.containment.adjoining(family, each.element, part.element) for part in group.parts):
                 continue
             elif family == "US":
-                if any(self.containment.heads(family, each.element, part.element) for part in group.parts):
-                    # 子宫附件(腹部): an exam more, or the way?
+                if self.containment.is_heading(family, each.element):  # 子宫附件(腹部): an exam more, or the way?
                     group.problems.append(("combo_unclear", (group.parts[0].index, each.index)))
                 group.parts.append(each)
             else:
