@@ -71,6 +71,7 @@ class Lexer:
                 Meaning(pairs, _mask(split(idiom.modality)), idiom.certainty == "review")
             )
         idiom_masks = {surface: _mask_of(found) for surface, found in meanings.items()}
+        modality_words = [(form.surface, form.element) for form in lexicon.forms if form.slot == "modality"]
         for form in lexicon.forms:
             if form.slot == "noise":
                 noise[form.surface] = form.element
@@ -80,6 +81,8 @@ class Lexer:
                 mask = _mask(form.modality) & ~idiom_masks.get(form.surface, 0)
                 if form.slot in ("modality", "side") and not form.modality:
                     mask = ALL
+                elif form.slot == "scan" and len(form.modality) > 1:
+                    mask = _narrowed(mask, form.surface, modality_words)
                 if mask:
                     pair = ((form.slot, form.element),)
                     meanings.setdefault(form.surface, []).append(Meaning(pair, mask, form.certainty == "review"))
@@ -178,6 +181,14 @@ def _word(surface: str, meanings: tuple[Meaning, ...], kind: str, noise: str) ->
             without |= meaning.mask
     modality = modality | without if modality else ALL
     return Word(surface, meanings, kind, noise, modality, fits & modality)
+
+
+def _narrowed(mask: int, surface: str, modality_words: list[tuple[str, str]]) -> int:
+    """A form that several families share, and that holds the modality word of one (平扫CT), is of that one."""
+    for word, element in modality_words:
+        if word in surface and mask & FAMILY_OF[element]:
+            mask &= FAMILY_OF[element]
+    return mask
 
 
 def _mask_of(found: list[Meaning]) -> int:

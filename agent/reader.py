@@ -34,6 +34,7 @@ from agent.segments import (
     has_slots,
     is_noise_of,
     order_lines,
+    pieces,
     place,
     says,
 )
@@ -128,15 +129,19 @@ class Reader:
 
     def _said_families(self, text: str) -> int:
         """The families of all the words of a text; the bed is a film's only where nothing else is said (超声床旁)."""
+        words = [self.lexer.words[token.form] for token in self.lexer.tokens(text) if token.form != UNEXPLAINED]
         said = [
             element
-            for token in self.lexer.tokens(text)
-            if token.form != UNEXPLAINED
-            for meaning in self.lexer.words[token.form].meanings
+            for word in words
+            for meaning in word.meanings
             for slot, element in meaning.slots
             if slot == "modality"
         ]
         known = ALL
+        for word in words:  # 床旁超声 is a scan of one family
+            if not word.noise and any(slot == "scan" for meaning in word.meanings for slot, _ in meaning.slots):
+                known &= word.fits
+        known = known or ALL
         for element in [each for each in said if each != MOBILE] or said:
             known &= FAMILY_OF[element]
         return known or ALL
@@ -253,9 +258,9 @@ class Reader:
         before: list[Group] = []
         last_family = family_name(said_modality(raws) & mask)
         for segment in order_lines(raws):
-            pieces = by_modality(segment)
-            for piece in pieces:
-                if len(pieces) > 1 and modality_alone(piece):
+            of_one_family = by_modality(segment)
+            for piece in of_one_family:
+                if len(of_one_family) > 1 and modality_alone(piece):
                     issues.append(("conflict_modality", tuple(raw.index for raw in piece if raw.index >= 0), ""))
                     continue
                 family, issue = family_of(piece, mask)
@@ -266,14 +271,36 @@ class Reader:
                 if not family:
                     continue
                 last_family = family
-                groups = self._groups(piece, family, issues)
-                before = self._inherit(groups, before, family)
-                known = len(exams)
-                for group in groups:
-                    self._resolve(group, family, exams, issues)
+                known, clean, inherited = len(exams), len(issues), before
+                before = self._read(piece, family, inherited, exams, issues)
                 if _may_share(exams[:known], exams[known:]):  # MR腰骶段,舌咽神经增强: is the first one plain?
                     issues.append(("combo_unclear", (), exams[known - 1].part))
+                if len(issues) == clean and self._otherwise(piece, family, inherited, exams[known:]):
+                    issues.append(("combo_unclear", (), exams[known].part))
         return self._finish(exams, issues)
+
+    def _read(
+        self, piece: list[Placed], family: str, before: list[Group], exams: list[Exam], issues: list[Issue]
+    ) -> list[Group]:
+        """Adds the exams and issues of words that are of one family; returns their groups."""
+        groups = self._inherit(self._groups(piece, family, issues), before, family)
+        for group in groups:
+            self._resolve(group, family, exams, issues)
+        return groups
+
+    def _otherwise(self, line: list[Placed], family: str, before: list[Group], read: list[Exam]) -> bool:
+        """Whether the pieces of a line, each read for itself, say something else than the line does as a whole.
+
+        A piece that names its part and what is done to it is whole: neither takes a scan from another piece
+        (三维彩超右下腹、常规(颈部淋巴结)) nor gives one away."""
+        apart = pieces(line)
+        if len(apart) < 2 or not read:
+            return False
+        exams: list[Exam] = []
+        issues: list[Issue] = []
+        for piece in apart:
+            before = self._read(piece, family, before, exams, issues)
+        return not issues and _codes(self._finish(exams, [])) != _codes(self._finish(read, []))
 
     def _resolve(self, group: Group, family: str, exams: list[Exam], issues: list[Issue]) -> None:
         if exams and not group.parts and not group.problems and self._says_nothing(group, family):
@@ -417,6 +444,10 @@ def _may_share(before: list[Exam], line: list[Exam]) -> bool:
         return False
     unsaid = "plain_scan_default" in before[-1].rules and not before[-1].extra
     return unsaid and ("增强" in line[0].scan or (bool(line[0].extra) and line[0].family == "CT"))
+
+
+def _codes(outcome: Outcome) -> set[str]:
+    return {exam.code for exam in outcome.exams}
 
 
 def _names_part(word: Word) -> bool:
