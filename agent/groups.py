@@ -35,8 +35,9 @@ class Grouper:
             label = Group()
             self._gather(label, tags)
             self._label(groups, label, family)
+        cuts = [node.at for node in nodes if node.kind in ADDING - {"under"}]
         for group in groups:
-            self._tidy(group, family)
+            self._tidy(group, family, cuts)
         return [group for number, group in enumerate(groups) if not self._heads_next(groups, number, family)]
 
     def _heads_next(self, groups: list[Group], number: int, family: str) -> bool:
@@ -357,7 +358,7 @@ class Grouper:
 
     # -- after -----------------------------------------------------------------------------------------------------
 
-    def _tidy(self, group: Group, family: str) -> None:
+    def _tidy(self, group: Group, family: str, cuts: list[int]) -> None:
         """Adjoining words for the same place are one part; sides are shared; general scans give way."""
         self._drop_headings(group, family)
         kept: list[PartRef] = []
@@ -392,7 +393,18 @@ class Grouper:
         if len(kept) > 1 and sided[0] and not any(sided[1:]):
             for part in kept[1:]:
                 part.side = kept[0].side
+        group.apart = self._apart(group, cuts)
         group.scans = self.containment.most_specific(group.scans)
+
+    def _apart(self, group: Group, cuts: list[int]) -> list[tuple[str, str]]:
+        """Pairs of a scan and one that says it better, of which only a separator makes two: 平扫+高分辨."""
+        found = []
+        for scan, at in group.scans:
+            better = [(other, there) for other, there in group.scans if self.containment.general(scan, other)]
+            cut = [any(min(at, there) < each < max(at, there) for each in cuts) for _, there in better]
+            if all(cut):
+                found += [(scan, other) for other, _ in better]
+        return found
 
     def _drop_headings(self, group: Group, family: str) -> None:
         if len(group.parts) < 2:

@@ -96,6 +96,7 @@ class Lexer:
         self._any_pattern = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in lexicon.patterns))
         self.first_pattern = len(self.words)
         self._guard += [0] * len(self._patterns)
+        self._separators = frozenset(surface for surface in separator if len(surface) == 1)
         self._price = [EACH - size / LONG for size in range(LONG + 1)]  # the longer form where two cuts tie
         for pattern in lexicon.patterns:
             if pattern.slot == "noise":
@@ -114,9 +115,16 @@ class Lexer:
                 for match in pattern.finditer(text)
                 if match.end() > match.start()
             ]
+            found = [(form, self._behind(text, form, start, end), end) for form, start, end in found]
             if found:
                 matches = sorted([*matches, *found], key=_end)
         return self._cheapest(text, matches)
+
+    def _behind(self, text: str, form: int, start: int, end: int) -> int:
+        """Where a match of a pattern begins without the separator that it may begin with (、颈椎)."""
+        if self.words[form].kind == "slots" and text[start] in self._separators and end > start + 1:
+            return start + 1
+        return start
 
     def _cheapest(self, text: str, matches: list[tuple[int, int, int]]) -> list[Token]:
         """Shortest path over the ends of forms; `matches` in the order of their ends."""

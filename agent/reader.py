@@ -8,11 +8,12 @@ are not noise (`Outcome`), and kept: the answer depends on the words only, never
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 
 from agent.cross_section import CrossSection
-from agent.families import by_modality, family_name, family_of, modality_alone, said_modality
+from agent.families import by_modality, family_name, family_of, mask_of_family, modality_alone, said_modality
 from agent.group import Group, Node
 from agent.groups import Grouper
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
@@ -30,6 +31,7 @@ from agent.segments import (
     ORDERS,
     PART_OR_SIDE,
     SERVICE,
+    SOFT,
     Placed,
     has_slots,
     is_noise_of,
@@ -39,7 +41,7 @@ from agent.segments import (
     says,
 )
 from agent.stock import Stock
-from agent.ultrasound import Ultrasound
+from agent.ultrasound import ROUTINE, Ultrasound
 from standard import Catalogue
 from standard.lexicon import Lexicon, load_lexicon, split
 from standard.text import Canonical, canonical
@@ -52,6 +54,11 @@ KEPT = 200_000  # outcomes kept
 COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
 CHILD = "child"  # noise that says a child: 小儿, 新生儿
 EXPLAINED = Unexplained()
+APART = (SOFT - {"dash"}) | {"comma", "open", "close"}  # what may stand between two parts
+LEVELS = re.compile(r"T(\d+)\D+(\d+)")
+WEIGHTINGS = 2  # T1 and T2 are weightings of MR as well as vertebrae
+THORACIC = frozenset({"胸椎", "颈胸段", "胸腰段", "全脊柱"})
+BEDSIDE = "床旁"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +91,7 @@ class Reader:
         self._children_of = self._forms_of(CHILD)
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
         self._columns: dict[str, int] = {}
+        self._bedside: dict[str, bool] = {}
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
         self._family_of_code = {code: FAMILY_BITS.get(item.modality, XRAY) for code, item in catalogue.items.items()}
         self._catalogue = catalogue
@@ -97,7 +105,7 @@ class Reader:
         text = canonical(name)
         tokens = self._tokens(text)
         mask = self.column(modality)
-        outcome = self._outcome_of(tokens, mask, text.text)
+        outcome = self._as_bedside(modality, self._outcome_of(tokens, mask, text.text))
         kept = [token for token in tokens if not self._is_noise(token)]
         spans = self._spans(name, text, tokens, outcome, mask)
         by_index = dict(zip(tokens, spans, strict=True))
@@ -111,7 +119,7 @@ class Reader:
         """The same without spans, for bulk: the outcome, and what nothing explains."""
         text = canonical(name)
         tokens = self._tokens(text)
-        outcome = self._outcome_of(tokens, self.column(modality), text.text)
+        outcome = self._as_bedside(modality, self._outcome_of(tokens, self.column(modality), text.text))
         return outcome, self._unexplained(text.text, tokens)
 
     def _unexplained(self, text: str, tokens: list[Token]) -> Unexplained:
@@ -138,13 +146,24 @@ class Reader:
             if slot == "modality"
         ]
         known = ALL
-        for word in words:  # 床旁超声 is a scan of one family
-            if not word.noise and any(slot == "scan" for meaning in word.meanings for slot, _ in meaning.slots):
+        for word in words:
+            if not word.noise and family_name(word.fits):  # 床旁超声: a scan of one family says the family
                 known &= word.fits
         known = known or ALL
         for element in [each for each in said if each != MOBILE] or said:
             known &= FAMILY_OF[element]
         return known or ALL
+
+    def _as_bedside(self, modality: str, outcome: Outcome) -> Outcome:
+        """Under a column of bedside ultrasound, an exam that is not said to be at the bedside is for a person."""
+        if modality not in self._bedside:
+            tokens = self.lexer.tokens(canonical(modality).text)
+            meanings = [m for token in tokens if token.form >= 0 for m in self.lexer.words[token.form].meanings]
+            said = {slot for meaning in meanings for slot in meaning.slots}
+            self._bedside[modality] = ("scan", BEDSIDE) in said
+        if not self._bedside[modality] or all((e.family, e.scan) != ("US", ROUTINE) for e in outcome.exams):
+            return outcome
+        return Outcome(outcome.exams, (*outcome.issues, ("uncertain_word", (), BEDSIDE)))
 
     def _tokens(self, text: Canonical) -> list[Token]:
         if len(text.text) > LONGEST:
@@ -168,6 +187,8 @@ class Reader:
         sequence = self._sequence(tokens)
         outcome = self._outcome(sequence, mask, text)
         said = {token.form for token in tokens}
+        if self._levels(tokens, text) and not any(exam.part in THORACIC for exam in outcome.exams):
+            return Outcome(outcome.exams, (*outcome.issues, ("missing_part", (), "胸椎")))
         if not said.isdisjoint(self._children_of) and any(
             (exam.family, exam.part) in self._children for exam in outcome.exams
         ):
@@ -179,6 +200,24 @@ class Reader:
         if not other.exams or {exam.code for exam in other.exams} == {exam.code for exam in outcome.exams}:
             return outcome
         return Outcome(other.exams, (*other.issues, ("conflict_part", told, "")))
+
+    def _levels(self, tokens: list[Token], text: str) -> bool:
+        """Whether levels of the thoracic spine (T7-T9) stand apart from any part, and so are the part themselves.
+
+        T1 and T2 are weightings of MR as well."""
+        level = part = False
+        for start, end, form in [*tokens, Token(0, 0, UNEXPLAINED)]:
+            word = None if form == UNEXPLAINED else self.lexer.words[form]
+            if end == 0 or (word is not None and word.kind in APART):
+                if level and not part:
+                    return True
+                level = part = False
+            elif word is not None and form >= self.lexer.first_pattern and word.noise == "anatomy":
+                found = LEVELS.match(text, start, end)
+                level = level or (found is not None and max(map(int, found.groups())) > WEIGHTINGS)
+            elif word is not None:
+                part = part or any(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
+        return False
 
     def _histories(self, tokens: list[Token]) -> tuple[int, ...]:
         """Places, in the sequence, of the parts that are named alone and with a complaint behind, where another part is
@@ -193,10 +232,10 @@ class Reader:
             elif word is not None and word.kind == "close":
                 number, depth = number + 1, max(0, depth - 1)
             elif word is not None and _names_part(word):
-                complaints = self._complaints(tokens, index + 1)
+                over = self._complaints(tokens, index + 1)
                 if depth:
-                    brackets[number].append((at, complaints > 0))
-                elif complaints and self._ends(tokens, index + 1 + complaints, parts > 0):
+                    brackets[number].append((at, over > index + 1))
+                elif over > index + 1 and self._ends(tokens, over, parts > 0):
                     told.append(at)
                 parts += 1
             at += not self._is_noise(token)
@@ -211,13 +250,17 @@ class Reader:
         return not last and form != UNEXPLAINED and self.lexer.words[form].kind in ("comma", "dash", "under")
 
     def _complaints(self, tokens: list[Token], start: int) -> int:
-        """How many words of complaint follow each other from there on."""
-        count = 0
-        for token in tokens[start:]:
-            if token.form not in self._complaints_of:
-                break
-            count += 1
-        return count
+        """Where the complaint is over that begins there, with the noise behind it, in brackets or not; `start` where
+        none begins."""
+        if start == len(tokens) or tokens[start].form not in self._complaints_of:
+            return start
+        index = start
+        while index < len(tokens) and (self._is_noise(tokens[index]) or self._is_bracket(tokens[index])):
+            index += 1
+        return index
+
+    def _is_bracket(self, token: Token) -> bool:
+        return token.form != UNEXPLAINED and self.lexer.words[token.form].kind in ("open", "close")
 
     def _outcome(self, sequence: tuple[int, ...], mask: int, text: str) -> Outcome:
         if len(text) > LONGEST:
@@ -271,6 +314,9 @@ class Reader:
                 if not family:
                     continue
                 last_family = family
+                rooms = _other_rooms(piece, family)
+                if rooms:  # CT室双肺平扫和颅脑MR
+                    issues.append(("conflict_modality", rooms, ""))
                 known, clean, inherited = len(exams), len(issues), before
                 before = self._read(piece, family, inherited, exams, issues)
                 if _may_share(exams[:known], exams[known:]):  # MR腰骶段,舌咽神经增强: is the first one plain?
@@ -444,6 +490,17 @@ def _may_share(before: list[Exam], line: list[Exam]) -> bool:
         return False
     unsaid = "plain_scan_default" in before[-1].rules and not before[-1].extra
     return unsaid and ("增强" in line[0].scan or (bool(line[0].extra) and line[0].family == "CT"))
+
+
+def _other_rooms(piece: list[Placed], family: str) -> tuple[int, ...]:
+    """Words that may be noise (CT室), and as a modality are another family's."""
+    bit = mask_of_family(family)
+    return tuple(raw.index for raw in piece if raw.word is not None and raw.word.noise and _excludes(raw.word, bit))
+
+
+def _excludes(word: Word, bit: int) -> bool:
+    said = [pair for meaning in word.meanings for pair in meaning.slots]
+    return bool(said) and all(slot == "modality" and not FAMILY_OF[element] & bit for slot, element in said)
 
 
 def _codes(outcome: Outcome) -> set[str]:
