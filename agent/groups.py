@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.group import ADDING, LISTS, SAID, SEPARATORS, STANCES, Group, Node, PartRef
+from agent.group import ADDING, LISTS, ROUTINE, SAID, SEPARATORS, STANCES, Group, Node, PartRef
 from agent.relations import Containment
 from agent.stock import UNSPECIFIED
 
@@ -45,6 +45,8 @@ class Grouper:
         group = groups[number]
         if len(group.parts) != 1 or group.said() or group.problems or number + 1 == len(groups):
             return False
+        if any(at == group.parts[0].index for _, at in group.modalities):  # CXR、肋骨前后位
+            return False
         if groups[number + 1].joined in WHOLE:  # 胸部平片+肋骨前后位
             return False
         following = groups[number + 1].parts
@@ -76,6 +78,8 @@ class Grouper:
                     inside.append(nodes[position])
                     position += 1
                 extra = self._bracket(group, inside, family)
+                if extra is None and any(map(_is_film, inside)) and _part_after_separator(nodes, position):
+                    group.closed = True
                 if extra is not None:
                     yield group
                     group = extra
@@ -88,12 +92,14 @@ class Grouper:
             if only_part and group.closed and self._repeats(group, slots["part"], pending, nodes, position):
                 pending = None
                 continue
-            opens = "part" in slots and (group.closed or (group.bracketed and bool(separator)))
+            opens = "part" in slots and (
+                group.closed or (group.bracketed and (bool(separator) or self._is_apart(group, slots["part"], family)))
+            )
             if "scan" in slots and "part" not in slots and separator and group.parts and not group.said():
                 opens = position < len(nodes) and _has_part(nodes[position]) and not nodes[position].depth
             if not opens and separator and group.parts and group.said():
                 opens = ("scan" in slots and group.scan_first and _next_is_part(nodes, position, group.bracketed)) or (
-                    "modality" in slots and "scan" not in slots and _next_is_part(nodes, position)
+                    _is_modality(node, family) and _next_is_part(nodes, position)
                 )
             if opens:
                 yield group
@@ -117,7 +123,7 @@ class Grouper:
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
                 group.bare = "modality" if _scan_after_separator(nodes, position, group) else ""
-            if "part" in slots and "modality" in slots and _part_after_separator(nodes, position):
+            if _is_film(node) and _part_after_separator(nodes, position):
                 group.closed = True  # 胸片、腰椎正侧位: the film is whole without the views behind
             only_modality = bool(node.slots) and all(slot == "modality" for slot, _ in node.slots)
             held = (separator or held) if only_modality else ""  # 胸部平片+DR肋骨: the part stands behind the plus
@@ -125,6 +131,17 @@ class Grouper:
         if pending is not None:
             self._late_side(group, pending)
         yield group
+
+    def _is_apart(self, group: Group, elements: str, family: str) -> bool:
+        """Whether a part behind a bracket with a scan is another place than the parts before it."""
+        return not any(
+            part.element == element
+            or self._related(family, part.element, element)
+            or self.containment.heads(family, part.element, element)
+            or self.containment.heads(family, element, part.element)
+            for part in group.parts
+            for element in elements.split(";")
+        )
 
     def _repeats(
         self,
@@ -437,6 +454,17 @@ class Grouper:
                 group.review = [index for index in group.review if index != other.index]
                 return chosen
         return None
+
+
+def _is_modality(node: Node, family: str) -> bool:
+    """A modality and no scan; in ultrasound the routine scan (彩超) is its modality's name."""
+    slots = dict(node.slots)
+    return slots.get("scan") == ROUTINE if family == "US" else "modality" in slots and "scan" not in slots
+
+
+def _is_film(node: Node) -> bool:
+    """A word that says a part and its modality: 胸片, CXR."""
+    return {"part", "modality"} <= {slot for slot, _ in node.slots}
 
 
 def _has_part(node: Node) -> bool:

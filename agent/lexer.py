@@ -65,13 +65,16 @@ class Lexer:
         meanings: dict[str, list[Meaning]] = {}
         noise: dict[str, str] = {}
         separator: dict[str, str] = {}
+        modality_words = [(form.surface, form.element) for form in lexicon.forms if form.slot == "modality"]
         for idiom in lexicon.idioms:
             pairs = tuple((s.partition("=")[0], s.partition("=")[2]) for s in idiom.slots.split(";"))
+            if [slot for slot, _ in pairs] == ["part"] and idiom.modality == "XR":  # 胸部平片 is a film, as 胸片 is
+                held = (word for word in modality_words if word[1] == "XR" and word[0] in idiom.surface)
+                pairs += tuple(("modality", element) for _, element in list(held)[:1])
             meanings.setdefault(idiom.surface, []).append(
                 Meaning(pairs, _mask(split(idiom.modality)), idiom.certainty == "review")
             )
         idiom_masks = {surface: _mask_of(found) for surface, found in meanings.items()}
-        modality_words = [(form.surface, form.element) for form in lexicon.forms if form.slot == "modality"]
         for form in lexicon.forms:
             if form.slot == "noise":
                 noise[form.surface] = form.element

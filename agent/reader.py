@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from agent.cross_section import CrossSection
 from agent.families import by_modality, family_name, family_of, mask_of_family, modality_alone, said_modality
-from agent.group import Group, Node
+from agent.group import ROUTINE, Group, Node
 from agent.groups import Grouper
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
@@ -33,15 +33,18 @@ from agent.segments import (
     SERVICE,
     SOFT,
     Placed,
+    done_first,
+    done_then_part,
     has_slots,
     is_noise_of,
     order_lines,
+    parts_alone,
     pieces,
     place,
     says,
 )
 from agent.stock import Stock
-from agent.ultrasound import ROUTINE, Ultrasound
+from agent.ultrasound import Ultrasound
 from standard import Catalogue
 from standard.lexicon import Lexicon, load_lexicon, split
 from standard.text import Canonical, canonical
@@ -52,6 +55,7 @@ FAMILY_BITS = dict.fromkeys(("PET/CT", "PET/MR", "SPECT"), MASK["NM"]) | {
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
 COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
+DETAIL = "anatomy"  # noise that says a place within a part: 中下段, T7-T9
 CHILD = "child"  # noise that says a child: 小儿, 新生儿
 EXPLAINED = Unexplained()
 APART = (SOFT - {"dash"}) | {"comma", "open", "close"}  # what may stand between two parts
@@ -88,6 +92,7 @@ class Reader:
         }
         self._noise = [word.kind == "noise" and word.noise not in DECISIVE for word in self.lexer.words]
         self._complaints_of = self._forms_of(COMPLAINT)
+        self._details_of = self._forms_of(DETAIL)
         self._children_of = self._forms_of(CHILD)
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
         self._columns: dict[str, int] = {}
@@ -212,7 +217,7 @@ class Reader:
                 if level and not part:
                     return True
                 level = part = False
-            elif word is not None and form >= self.lexer.first_pattern and word.noise == "anatomy":
+            elif word is not None and form >= self.lexer.first_pattern and word.noise == DETAIL:
                 found = LEVELS.match(text, start, end)
                 level = level or (found is not None and max(map(int, found.groups())) > WEIGHTINGS)
             elif word is not None:
@@ -250,11 +255,13 @@ class Reader:
         return not last and form != UNEXPLAINED and self.lexer.words[form].kind in ("comma", "dash", "under")
 
     def _complaints(self, tokens: list[Token], start: int) -> int:
-        """Where the complaint is over that begins there, with the noise behind it, in brackets or not; `start` where
+        """Where the complaint is over that begins there, with the noise around it, in brackets or not; `start` where
         none begins."""
-        if start == len(tokens) or tokens[start].form not in self._complaints_of:
-            return start
         index = start
+        while index < len(tokens) and tokens[index].form in self._details_of:  # 右股骨中下段活动受限
+            index += 1
+        if index == len(tokens) or tokens[index].form not in self._complaints_of:
+            return start
         while index < len(tokens) and (self._is_noise(tokens[index]) or self._is_bracket(tokens[index])):
             index += 1
         return index
@@ -300,6 +307,7 @@ class Reader:
             issues.append(("negated", denied, ""))
         before: list[Group] = []
         last_family = family_name(said_modality(raws) & mask)
+        heads = False  # what is done stands before the parts, for all the lines that name parts alone
         for segment in order_lines(raws):
             of_one_family = by_modality(segment)
             for piece in of_one_family:
@@ -321,6 +329,11 @@ class Reader:
                 before = self._read(piece, family, inherited, exams, issues)
                 if _may_share(exams[:known], exams[known:]):  # MR腰骶段,舌咽神经增强: is the first one plain?
                     issues.append(("combo_unclear", (), exams[known - 1].part))
+                heads = done_first(piece) or (heads and parts_alone(piece))
+                if known and len(issues) == clean:
+                    shared = heads and parts_alone(piece) and _is_special(exams[known - 1])  # 增强:垂体,颈椎
+                    if shared or (done_then_part(piece) and exams[known - 1].family == exams[-1].family):
+                        issues.append(("combo_unclear", (), exams[-1].part))
                 if len(issues) == clean and self._otherwise(piece, family, inherited, exams[known:]):
                     issues.append(("combo_unclear", (), exams[known].part))
         return self._finish(exams, issues)
@@ -330,8 +343,12 @@ class Reader:
     ) -> list[Group]:
         """Adds the exams and issues of words that are of one family; returns their groups."""
         groups = self._inherit(self._groups(piece, family, issues), before, family)
-        for group in groups:
+        for number, group in enumerate(groups):
+            known = len(exams)
             self._resolve(group, family, exams, issues)
+            bare = group.parts and not group.said() and not group.modalities
+            if number and known and len(exams) > known and bare and _is_special(exams[known - 1]):
+                issues.append(("combo_unclear", (), exams[known].part))  # 盆腔:造影彩超子宫
         return groups
 
     def _otherwise(self, line: list[Placed], family: str, before: list[Group], read: list[Exam]) -> bool:
@@ -490,6 +507,11 @@ def _may_share(before: list[Exam], line: list[Exam]) -> bool:
         return False
     unsaid = "plain_scan_default" in before[-1].rules and not before[-1].extra
     return unsaid and ("增强" in line[0].scan or (bool(line[0].extra) and line[0].family == "CT"))
+
+
+def _is_special(exam: Exam) -> bool:
+    """A scan or post-processing that no convention fills in."""
+    return exam.scan not in ("", "平扫", ROUTINE) or (exam.family == "CT" and bool(exam.extra))
 
 
 def _other_rooms(piece: list[Placed], family: str) -> tuple[int, ...]:

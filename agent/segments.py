@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.group import BOUNDARY
+from agent.group import BOUNDARY, ROUTINE
 from agent.lexer import Word
 
 SOFT = frozenset({"list", "slash", "plus", "under", "and", "dash"})  # separators inside an order line
@@ -21,6 +21,7 @@ PART = frozenset({"part"})
 PART_OR_SIDE = frozenset({"part", "side"})
 ORDERS = frozenset({"scan", "post", "position", "subitem"})
 DONE = ORDERS | {"modality"}
+PLAIN = frozenset({"平扫", ROUTINE})
 BETWEEN = SOFT - {"dash"}  # separators between exams; a dash stands as well between the words of one
 
 
@@ -139,6 +140,20 @@ def done_first(line: list[Placed]) -> bool:
         if says(raw, ORDERS):
             return True
     return False
+
+
+def done_then_part(line: list[Placed]) -> bool:
+    """A line that begins with a special scan or a post-processing alone, and only behind a separator names its part
+    (三维-甲状腺彩超): it may be of the line before."""
+    first: list[Placed] = []
+    for raw in line:
+        if raw.depth == 0 and raw.word is not None and raw.word.kind in SOFT and any(map(has_slots, first)):
+            break
+        first.append(raw)
+    said = {pair for raw in first if raw.word is not None for meaning in raw.word.meanings for pair in meaning.slots}
+    special = any(slot in ("scan", "post") for slot, _ in said)
+    alone = not any(slot in ("part", "modality") or element in PLAIN for slot, element in said)
+    return special and alone and any(says(raw, PART) for raw in line)
 
 
 def _matching(words: list[Word | None]) -> set[int]:
