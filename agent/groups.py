@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.group import ADDING, LISTS, ROUTINE, SAID, SEPARATORS, STANCES, Group, Node, PartRef
+from agent.group import ADDING, LISTS, SAID, SEPARATORS, STANCES, Group, Node, PartRef
+from agent.nodes import has_part, is_film, is_modality, next_is_part, part_after_separator, scan_after_separator
 from agent.relations import Containment
 from agent.stock import UNSPECIFIED
 
 WHOLE = frozenset({"plus", "and"})  # what stands before one of these is no heading of what follows
-APART = SEPARATORS - {"dash"}  # what may stand between one exam and the next
 # Separators after a heading (腹部_胆囊), by family; elsewhere a dash alone.
 HEADS = {"US": frozenset({"", "dash", "under", "slash"}), "XR": frozenset({"dash", "under", "slash"})}
 
@@ -78,7 +78,7 @@ class Grouper:
                     inside.append(nodes[position])
                     position += 1
                 extra = self._bracket(group, inside, family)
-                if extra is None and any(map(_is_film, inside)) and _part_after_separator(nodes, position):
+                if extra is None and any(map(is_film, inside)) and part_after_separator(nodes, position):
                     group.closed = True
                 if extra is not None:
                     yield group
@@ -96,10 +96,10 @@ class Grouper:
                 group.closed or (group.bracketed and (bool(separator) or self._is_apart(group, slots["part"], family)))
             )
             if "scan" in slots and "part" not in slots and separator and group.parts and not group.said():
-                opens = position < len(nodes) and _has_part(nodes[position]) and not nodes[position].depth
+                opens = position < len(nodes) and has_part(nodes[position]) and not nodes[position].depth
             if not opens and separator and group.parts and group.said():
-                opens = ("scan" in slots and group.scan_first and _next_is_part(nodes, position, group.bracketed)) or (
-                    _is_modality(node, family) and _next_is_part(nodes, position)
+                opens = ("scan" in slots and group.scan_first and next_is_part(nodes, position, group.bracketed)) or (
+                    is_modality(node, family) and next_is_part(nodes, position)
                 )
             if opens:
                 yield group
@@ -122,8 +122,8 @@ class Grouper:
                 group.bare = group.bare or "part"
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
-                group.bare = "modality" if _scan_after_separator(nodes, position, group) else ""
-            if _is_film(node) and _part_after_separator(nodes, position):
+                group.bare = "modality" if scan_after_separator(nodes, position, group) else ""
+            if is_film(node) and part_after_separator(nodes, position):
                 group.closed = True  # 胸片、腰椎正侧位: the film is whole without the views behind
             only_modality = bool(node.slots) and all(slot == "modality" for slot, _ in node.slots)
             held = (separator or held) if only_modality else ""  # 胸部平片+DR肋骨: the part stands behind the plus
@@ -184,7 +184,7 @@ class Grouper:
     ) -> tuple[str, int] | None:
         """A side belongs to the part that follows at once; else to the parts before it that have none."""
         following = nodes[position] if position < len(nodes) else None
-        if following is not None and following.kind == "slots" and not following.depth and _has_part(following):
+        if following is not None and following.kind == "slots" and not following.depth and has_part(following):
             return side
         if group.parts:
             self._late_side(group, side)
@@ -454,53 +454,3 @@ class Grouper:
                 group.review = [index for index in group.review if index != other.index]
                 return chosen
         return None
-
-
-def _is_modality(node: Node, family: str) -> bool:
-    """A modality and no scan; in ultrasound the routine scan (彩超) is its modality's name."""
-    slots = dict(node.slots)
-    return slots.get("scan") == ROUTINE if family == "US" else "modality" in slots and "scan" not in slots
-
-
-def _is_film(node: Node) -> bool:
-    """A word that says a part and its modality: 胸片, CXR."""
-    return {"part", "modality"} <= {slot for slot, _ in node.slots}
-
-
-def _has_part(node: Node) -> bool:
-    return any(slot == "part" for slot, _ in node.slots)
-
-
-def _next_is_part(nodes: list[Node], position: int, bracketed: bool = False) -> bool:
-    for node in nodes[position:]:
-        if node.kind == "slots" and (bracketed or not node.depth):
-            slots = [slot for slot, _ in node.slots]
-            if "part" in slots:
-                return True
-            if "scan" in slots or "position" in slots:
-                return False
-    return False
-
-
-def _scan_after_separator(nodes: list[Node], position: int, group: Group) -> bool:
-    """A scan behind a separator, of the same part: 头颅MRI+MRA, 脑部核磁和脑血管MRA."""
-    said = {part.element for part in group.parts}
-    for node in _behind_separator(nodes, position):
-        slots = dict(node.slots) if node.kind == "slots" else {}
-        if "scan" in slots:
-            return True
-        if not slots or not slots.keys() <= {"part", "vessel"} or slots.get("part", "") not in {"", *said}:
-            return False
-    return False
-
-
-def _part_after_separator(nodes: list[Node], position: int) -> bool:
-    """A separator, and a part with or without its side."""
-    following = _behind_separator(nodes, position)
-    return any(map(_has_part, [node for node in following if "side" not in dict(node.slots)][:1]))
-
-
-def _behind_separator(nodes: list[Node], position: int) -> list[Node]:
-    """What follows where a separator between exams stands; nothing where none does."""
-    apart = position < len(nodes) and nodes[position].kind in APART
-    return nodes[position + 1 :] if apart else []

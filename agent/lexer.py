@@ -49,6 +49,7 @@ class Word:
     noise: str  # its kind of noise, where it can be noise
     modality: int = ALL
     fits: int = ALL
+    slots: frozenset[str] = frozenset()  # all that its meanings fill
 
 
 def _mask(modality: Iterable[str]) -> int:
@@ -180,8 +181,9 @@ def _end(match: tuple[int, int, int]) -> int:
 
 
 def _word(surface: str, meanings: tuple[Meaning, ...], kind: str, noise: str) -> Word:
+    slots = frozenset(slot for meaning in meanings for slot, _ in meaning.slots)
     if not meanings or noise:
-        return Word(surface, meanings, kind, noise)
+        return Word(surface, meanings, kind, noise, slots=slots)
     modality = without = fits = 0
     for meaning in meanings:
         fits |= meaning.mask | (XRAY if meaning.mask & XRAY else 0)
@@ -191,7 +193,7 @@ def _word(surface: str, meanings: tuple[Meaning, ...], kind: str, noise: str) ->
         if not said and len(meanings) > 1 and any(slot == "part" for slot, _ in meaning.slots):
             without |= meaning.mask
     modality = modality | without if modality else ALL
-    return Word(surface, meanings, kind, noise, modality, fits & modality)
+    return Word(surface, meanings, kind, noise, modality, fits & modality, slots)
 
 
 def _narrowed(mask: int, surface: str, modality_words: list[tuple[str, str]]) -> int:

@@ -8,10 +8,10 @@ are not noise (`Outcome`), and kept: the answer depends on the words only, never
 
 from __future__ import annotations
 
-import re
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from dataclasses import dataclass
 
+from agent.beside import Beside
 from agent.cross_section import CrossSection
 from agent.families import by_modality, family_name, family_of, mask_of_family, modality_alone, said_modality
 from agent.group import ROUTINE, Group, Node
@@ -29,9 +29,7 @@ from agent.segments import (
     NEGATION,
     NONEXAM,
     ORDERS,
-    PART_OR_SIDE,
     SERVICE,
-    SOFT,
     Placed,
     done_first,
     done_then_part,
@@ -54,13 +52,8 @@ FAMILY_BITS = dict.fromkeys(("PET/CT", "PET/MR", "SPECT"), MASK["NM"]) | {
 }
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
-COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
-DETAIL = "anatomy"  # noise that says a place within a part: 中下段, T7-T9
 CHILD = "child"  # noise that says a child: 小儿, 新生儿
 EXPLAINED = Unexplained()
-APART = (SOFT - {"dash"}) | {"comma", "open", "close"}  # what may stand between two parts
-LEVELS = re.compile(r"T(\d+)\D+(\d+)")
-WEIGHTINGS = 2  # T1 and T2 are weightings of MR as well as vertebrae
 THORACIC = frozenset({"胸椎", "颈胸段", "胸腰段", "全脊柱"})
 BEDSIDE = "床旁"
 
@@ -91,8 +84,7 @@ class Reader:
             "NM": Nuclear(catalogue, shared),
         }
         self._noise = [word.kind == "noise" and word.noise not in DECISIVE for word in self.lexer.words]
-        self._complaints_of = self._forms_of(COMPLAINT)
-        self._details_of = self._forms_of(DETAIL)
+        self.beside = Beside(self.lexer, self._noise)
         self._children_of = self._forms_of(CHILD)
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
         self._columns: dict[str, int] = {}
@@ -192,82 +184,19 @@ class Reader:
         sequence = self._sequence(tokens)
         outcome = self._outcome(sequence, mask, text)
         said = {token.form for token in tokens}
-        if self._levels(tokens, text) and not any(exam.part in THORACIC for exam in outcome.exams):
+        if self.beside.levels(tokens, text) and not any(exam.part in THORACIC for exam in outcome.exams):
             return Outcome(outcome.exams, (*outcome.issues, ("missing_part", (), "胸椎")))
         if not said.isdisjoint(self._children_of) and any(
             (exam.family, exam.part) in self._children for exam in outcome.exams
         ):
             return Outcome(outcome.exams, (*outcome.issues, ("uncertain_part", (), "")))
-        if not outcome.exams or said.isdisjoint(self._complaints_of) or not (told := self._histories(tokens)):
+        if not outcome.exams or said.isdisjoint(self.beside.complaints) or not (told := self.beside.histories(tokens)):
             return outcome
         bare = tuple(UNEXPLAINED if at in told else form for at, form in enumerate(sequence))
         other = self._outcome(bare, mask, text)
         if not other.exams or {exam.code for exam in other.exams} == {exam.code for exam in outcome.exams}:
             return outcome
         return Outcome(other.exams, (*other.issues, ("conflict_part", told, "")))
-
-    def _levels(self, tokens: list[Token], text: str) -> bool:
-        """Whether levels of the thoracic spine (T7-T9) stand apart from any part, and so are the part themselves.
-
-        T1 and T2 are weightings of MR as well."""
-        level = part = False
-        for start, end, form in [*tokens, Token(0, 0, UNEXPLAINED)]:
-            word = None if form == UNEXPLAINED else self.lexer.words[form]
-            if end == 0 or (word is not None and word.kind in APART):
-                if level and not part:
-                    return True
-                level = part = False
-            elif word is not None and form >= self.lexer.first_pattern and word.noise == DETAIL:
-                found = LEVELS.match(text, start, end)
-                level = level or (found is not None and max(map(int, found.groups())) > WEIGHTINGS)
-            elif word is not None:
-                part = part or any(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
-        return False
-
-    def _histories(self, tokens: list[Token]) -> tuple[int, ...]:
-        """Places, in the sequence, of the parts that are named alone and with a complaint behind, where another part is
-        said: in a bracket, 头颅CT平扫(颈部外伤), at the end, 泌尿系·肾积水随访, or before all, 左膝痛,右膝正侧位."""
-        brackets: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)  # parts: place, complained of or not
-        number, depth, at, parts = 0, 0, 0, 0
-        told: list[int] = []
-        for index, token in enumerate(tokens):
-            word = None if token.form == UNEXPLAINED else self.lexer.words[token.form]
-            if word is not None and word.kind == "open":
-                number, depth = number + (depth == 0), depth + 1
-            elif word is not None and word.kind == "close":
-                number, depth = number + 1, max(0, depth - 1)
-            elif word is not None and _names_part(word):
-                over = self._complaints(tokens, index + 1)
-                if depth:
-                    brackets[number].append((at, over > index + 1))
-                elif over > index + 1 and self._ends(tokens, over, parts > 0):
-                    told.append(at)
-                parts += 1
-            at += not self._is_noise(token)
-        told += [only[0][0] for only in brackets.values() if len(only) == 1 and only[0][1]]
-        return tuple(sorted(told)) if len(told) < parts else ()
-
-    def _ends(self, tokens: list[Token], index: int, last: bool) -> bool:
-        """Whether a complaint is over there: at the end behind another part, or, before all, at a comma or a dash."""
-        if index == len(tokens):
-            return last
-        form = tokens[index].form
-        return not last and form != UNEXPLAINED and self.lexer.words[form].kind in ("comma", "dash", "under")
-
-    def _complaints(self, tokens: list[Token], start: int) -> int:
-        """Where the complaint is over that begins there, with the noise around it, in brackets or not; `start` where
-        none begins."""
-        index = start
-        while index < len(tokens) and tokens[index].form in self._details_of:  # 右股骨中下段活动受限
-            index += 1
-        if index == len(tokens) or tokens[index].form not in self._complaints_of:
-            return start
-        while index < len(tokens) and (self._is_noise(tokens[index]) or self._is_bracket(tokens[index])):
-            index += 1
-        return index
-
-    def _is_bracket(self, token: Token) -> bool:
-        return token.form != UNEXPLAINED and self.lexer.words[token.form].kind in ("open", "close")
 
     def _outcome(self, sequence: tuple[int, ...], mask: int, text: str) -> Outcome:
         if len(text) > LONGEST:
@@ -357,7 +286,7 @@ class Reader:
         A piece that names its part and what is done to it is whole: neither takes a scan from another piece
         (三维彩超右下腹、常规(颈部淋巴结)) nor gives one away."""
         apart = pieces(line)
-        if len(apart) < 2 or not read:
+        if len(apart) < 2 or not read or _all_alike(apart):
             return False
         exams: list[Exam] = []
         issues: list[Issue] = []
@@ -509,6 +438,16 @@ def _may_share(before: list[Exam], line: list[Exam]) -> bool:
     return unsaid and ("增强" in line[0].scan or (bool(line[0].extra) and line[0].family == "CT"))
 
 
+def _all_alike(apart: list[list[Placed]]) -> bool:
+    """Every piece says what is done, and all say the same: 头颅平扫+胸部平扫."""
+    said = [
+        {pair for raw in piece if says(raw, ORDERS) and raw.word for m in raw.word.meanings for pair in m.slots}
+        for piece in apart
+    ]
+    orders = [{pair for pair in each if pair[0] in ORDERS} for each in said]
+    return all(each and each == orders[0] for each in orders)
+
+
 def _is_special(exam: Exam) -> bool:
     """A scan or post-processing that no convention fills in."""
     return exam.scan not in ("", "平扫", ROUTINE) or (exam.family == "CT" and bool(exam.extra))
@@ -527,9 +466,3 @@ def _excludes(word: Word, bit: int) -> bool:
 
 def _codes(outcome: Outcome) -> set[str]:
     return {exam.code for exam in outcome.exams}
-
-
-def _names_part(word: Word) -> bool:
-    """Whether a word says a part, with or without its side, and nothing else."""
-    slots = {slot for meaning in word.meanings for slot, _ in meaning.slots}
-    return "part" in slots and slots <= PART_OR_SIDE

@@ -176,11 +176,11 @@ def is_noise_of(raw: Placed, kind: str) -> bool:
 
 def says_only(raw: Placed, slots: frozenset[str]) -> bool:
     """Every meaning of the word fills these slots alone."""
-    return raw.word is not None and all(slot in slots for m in raw.word.meanings for slot, _ in m.slots)
+    return raw.word is not None and raw.word.slots <= slots
 
 
 def says(raw: Placed, slots: frozenset[str]) -> bool:
-    return raw.word is not None and any(slot in slots for m in raw.word.meanings for slot, _ in m.slots)
+    return raw.word is not None and not raw.word.slots.isdisjoint(slots)
 
 
 def has_slots(raw: Placed) -> bool:
