@@ -50,6 +50,7 @@ class Group:
     problems: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     review: list[int] = field(default_factory=list)
     apart: list[tuple[str, str]] = field(default_factory=list)  # a scan, and one behind a separator that says it better
+    scan_words: list[int] = field(default_factory=list)  # all of them, also those that another says better
     scan_first: bool = False
     bare: str = ""  # before the first scan, and apart from it: `modality` (头颅MRI+MRA) or `part` (头颅+MRA)
     joined: str = ""  # the separator before it

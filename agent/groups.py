@@ -342,7 +342,10 @@ class Grouper:
                 for group in groups
                 for part in group.parts
             )
-            if not fits:
+            film = any(at == each.index for _, at in label.modalities)
+            if fits and film and all(part.element != each.element for group in groups for part in group.parts):
+                first.problems.append(("combo_unclear", (each.index, first.parts[0].index)))  # DR(CXR)+肋骨前后位
+            elif not fits:
                 first.problems.append(("conflict_part", (each.index, first.parts[0].index)))
             elif each.side:
                 for group in groups:
@@ -411,6 +414,7 @@ class Grouper:
             for part in kept[1:]:
                 part.side = kept[0].side
         group.apart = self._apart(group, cuts)
+        group.scan_words = [at for _, at in group.scans]
         group.scans = self.containment.most_specific(group.scans)
 
     def _apart(self, group: Group, cuts: list[int]) -> list[tuple[str, str]]:

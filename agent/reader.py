@@ -286,7 +286,7 @@ class Reader:
         A piece that names its part and what is done to it is whole: neither takes a scan from another piece
         (三维彩超右下腹、常规(颈部淋巴结)) nor gives one away."""
         apart = pieces(line)
-        if len(apart) < 2 or not read or _all_alike(apart):
+        if len(apart) < 2 or not read:
             return False
         exams: list[Exam] = []
         issues: list[Issue] = []
@@ -436,16 +436,6 @@ def _may_share(before: list[Exam], line: list[Exam]) -> bool:
         return False
     unsaid = "plain_scan_default" in before[-1].rules and not before[-1].extra
     return unsaid and ("增强" in line[0].scan or (bool(line[0].extra) and line[0].family == "CT"))
-
-
-def _all_alike(apart: list[list[Placed]]) -> bool:
-    """Every piece says what is done, and all say the same: 头颅平扫+胸部平扫."""
-    said = [
-        {pair for raw in piece if says(raw, ORDERS) and raw.word for m in raw.word.meanings for pair in m.slots}
-        for piece in apart
-    ]
-    orders = [{pair for pair in each if pair[0] in ORDERS} for each in said]
-    return all(each and each == orders[0] for each in orders)
 
 
 def _is_special(exam: Exam) -> bool:

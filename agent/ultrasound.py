@@ -158,5 +158,5 @@ def _spread(group: Group) -> bool:
     if len({part.element for part in group.parts}) < 2:
         return False
     parts = [part.index for part in group.parts]
-    scans = [at for _, at in group.scans]
+    scans = group.scan_words
     return any(min(parts) < at < max(parts) for at in scans) or any(min(scans) < at < max(scans) for at in parts)
