@@ -106,6 +106,10 @@ class CrossSection:
                 for post in posts:
                     if post not in self.inherent:
                         self._item(part, "", post, [], exams, issues)
+        for scan, other in group.apart:  # 平扫+高分辨: one exam, or the plain scan too?
+            own = scan in (self.PLAIN, self.CONTRAST) and scan not in other.split("+")
+            if own and any(exam.scan == other and exam.code for exam in exams):
+                issues.append(("combo_unclear", where, scan))
         unclear = [row for row in self.pairs if row.together == "?" and {row.scan, row.other} <= {*others, *vascular}]
         issues.extend(("combo_unclear", where, row.other) for row in unclear)
         return Resolved(exams, issues)

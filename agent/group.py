@@ -49,6 +49,8 @@ class Group:
     sides: list[tuple[str, int]] = field(default_factory=list)  # said, no part to take it
     problems: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     review: list[int] = field(default_factory=list)
+    apart: list[tuple[str, str]] = field(default_factory=list)  # a scan, and one behind a separator that says it better
+    scan_words: list[int] = field(default_factory=list)  # all of them, also those that another says better
     scan_first: bool = False
     bare: str = ""  # before the first scan, and apart from it: `modality` (头颅MRI+MRA) or `part` (头颅+MRA)
     joined: str = ""  # the separator before it
@@ -82,4 +84,5 @@ LISTS = {
 
 ADDING = frozenset({"plus", "and", "list", "under"})  # separators that add one exam to another
 STANCES = frozenset({"立位", "卧位", "负重位"})  # said in a bracket, they add to the position before it
+ROUTINE = "常规"  # the routine scan of ultrasound, which 彩超 says too
 SAID = frozenset({"scan", "post", "position", "subitem"})

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.group import ADDING, LISTS, SAID, SEPARATORS, STANCES, Group, Node, PartRef
+from agent.nodes import has_part, is_film, is_modality, next_is_part, part_after_separator, scan_after_separator
 from agent.relations import Containment
 from agent.stock import UNSPECIFIED
 
 WHOLE = frozenset({"plus", "and"})  # what stands before one of these is no heading of what follows
-APART = SEPARATORS - {"dash"}  # what may stand between one exam and the next
 # Separators after a heading (腹部_胆囊), by family; elsewhere a dash alone.
 HEADS = {"US": frozenset({"", "dash", "under", "slash"}), "XR": frozenset({"dash", "under", "slash"})}
 
@@ -35,14 +35,17 @@ class Grouper:
             label = Group()
             self._gather(label, tags)
             self._label(groups, label, family)
+        cuts = [node.at for node in nodes if node.kind in ADDING - {"under"}]
         for group in groups:
-            self._tidy(group, family)
+            self._tidy(group, family, cuts)
         return [group for number, group in enumerate(groups) if not self._heads_next(groups, number, family)]
 
     def _heads_next(self, groups: list[Group], number: int, family: str) -> bool:
         """A group of one heading and nothing else, before the group that it heads (腹部_床旁肾脏)."""
         group = groups[number]
         if len(group.parts) != 1 or group.said() or group.problems or number + 1 == len(groups):
+            return False
+        if any(at == group.parts[0].index for _, at in group.modalities):  # CXR、肋骨前后位
             return False
         if groups[number + 1].joined in WHOLE:  # 胸部平片+肋骨前后位
             return False
@@ -54,7 +57,7 @@ class Grouper:
     def _body(self, nodes: list[Node], family: str) -> Iterator[Group]:
         group = Group()
         pending: tuple[str, int] | None = None
-        separator = ""
+        separator = held = ""
         position = 0
         while position < len(nodes):
             node = nodes[position]
@@ -75,6 +78,8 @@ class Grouper:
                     inside.append(nodes[position])
                     position += 1
                 extra = self._bracket(group, inside, family)
+                if extra is None and any(map(is_film, inside)) and part_after_separator(nodes, position):
+                    group.closed = True
                 if extra is not None:
                     yield group
                     group = extra
@@ -87,12 +92,14 @@ class Grouper:
             if only_part and group.closed and self._repeats(group, slots["part"], pending, nodes, position):
                 pending = None
                 continue
-            opens = "part" in slots and (group.closed or (group.bracketed and bool(separator)))
+            opens = "part" in slots and (
+                group.closed or (group.bracketed and (bool(separator) or self._is_apart(group, slots["part"], family)))
+            )
             if "scan" in slots and "part" not in slots and separator and group.parts and not group.said():
-                opens = position < len(nodes) and _has_part(nodes[position]) and not nodes[position].depth
+                opens = position < len(nodes) and has_part(nodes[position]) and not nodes[position].depth
             if not opens and separator and group.parts and group.said():
-                opens = ("scan" in slots and group.scan_first and _next_is_part(nodes, position, group.bracketed)) or (
-                    "modality" in slots and "scan" not in slots and _next_is_part(nodes, position)
+                opens = ("scan" in slots and group.scan_first and next_is_part(nodes, position, group.bracketed)) or (
+                    is_modality(node, family) and next_is_part(nodes, position)
                 )
             if opens:
                 yield group
@@ -102,7 +109,7 @@ class Grouper:
             if "part" in slots:
                 for number, element in enumerate(slots["part"].split(";")):
                     side = slots.get("side", "") or (pending[0] if pending else "")
-                    joined = separator if number == 0 else "list"
+                    joined = separator or held if number == 0 else "list"
                     if not group.parts:
                         joined = ""
                     group.parts.append(PartRef(element, side, node.at, node.review, joined))
@@ -115,13 +122,26 @@ class Grouper:
                 group.bare = group.bare or "part"
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
-                group.bare = "modality" if _scan_after_separator(nodes, position, group) else ""
-            if "part" in slots and "modality" in slots and _part_after_separator(nodes, position):
+                group.bare = "modality" if scan_after_separator(nodes, position, group) else ""
+            if is_film(node) and part_after_separator(nodes, position):
                 group.closed = True  # 胸片、腰椎正侧位: the film is whole without the views behind
+            only_modality = bool(node.slots) and all(slot == "modality" for slot, _ in node.slots)
+            held = (separator or held) if only_modality else ""  # 胸部平片+DR肋骨: the part stands behind the plus
             separator = ""
         if pending is not None:
             self._late_side(group, pending)
         yield group
+
+    def _is_apart(self, group: Group, elements: str, family: str) -> bool:
+        """Whether a part behind a bracket with a scan is another place than the parts before it."""
+        return not any(
+            part.element == element
+            or self._related(family, part.element, element)
+            or self.containment.heads(family, part.element, element)
+            or self.containment.heads(family, element, part.element)
+            for part in group.parts
+            for element in elements.split(";")
+        )
 
     def _repeats(
         self,
@@ -164,7 +184,7 @@ class Grouper:
     ) -> tuple[str, int] | None:
         """A side belongs to the part that follows at once; else to the parts before it that have none."""
         following = nodes[position] if position < len(nodes) else None
-        if following is not None and following.kind == "slots" and not following.depth and _has_part(following):
+        if following is not None and following.kind == "slots" and not following.depth and has_part(following):
             return side
         if group.parts:
             self._late_side(group, side)
@@ -279,8 +299,7 @@ class Grouper:
             elif any(self.containment.adjoining(family, each.element, part.element) for part in group.parts):
                 continue
             elif family == "US":
-                if any(self.containment.heads(family, each.element, part.element) for part in group.parts):
-                    # 子宫附件(腹部): an exam more, or the way?
+                if self.containment.is_heading(family, each.element):  # 子宫附件(腹部): an exam more, or the way?
                     group.problems.append(("combo_unclear", (group.parts[0].index, each.index)))
                 group.parts.append(each)
             else:
@@ -323,7 +342,10 @@ class Grouper:
                 for group in groups
                 for part in group.parts
             )
-            if not fits:
+            film = any(at == each.index for _, at in label.modalities)
+            if fits and film and all(part.element != each.element for group in groups for part in group.parts):
+                first.problems.append(("combo_unclear", (each.index, first.parts[0].index)))  # DR(CXR)+肋骨前后位
+            elif not fits:
                 first.problems.append(("conflict_part", (each.index, first.parts[0].index)))
             elif each.side:
                 for group in groups:
@@ -356,7 +378,7 @@ class Grouper:
 
     # -- after -----------------------------------------------------------------------------------------------------
 
-    def _tidy(self, group: Group, family: str) -> None:
+    def _tidy(self, group: Group, family: str, cuts: list[int]) -> None:
         """Adjoining words for the same place are one part; sides are shared; general scans give way."""
         self._drop_headings(group, family)
         kept: list[PartRef] = []
@@ -391,7 +413,19 @@ class Grouper:
         if len(kept) > 1 and sided[0] and not any(sided[1:]):
             for part in kept[1:]:
                 part.side = kept[0].side
+        group.apart = self._apart(group, cuts)
+        group.scan_words = [at for _, at in group.scans]
         group.scans = self.containment.most_specific(group.scans)
+
+    def _apart(self, group: Group, cuts: list[int]) -> list[tuple[str, str]]:
+        """Pairs of a scan and one that says it better, of which only a separator makes two: 平扫+高分辨."""
+        found = []
+        for scan, at in group.scans:
+            better = [(other, there) for other, there in group.scans if self.containment.general(scan, other)]
+            cut = [any(min(at, there) < each < max(at, there) for each in cuts) for _, there in better]
+            if all(cut):
+                found += [(scan, other) for other, _ in better]
+        return found
 
     def _drop_headings(self, group: Group, family: str) -> None:
         if len(group.parts) < 2:
@@ -424,42 +458,3 @@ class Grouper:
                 group.review = [index for index in group.review if index != other.index]
                 return chosen
         return None
-
-
-def _has_part(node: Node) -> bool:
-    return any(slot == "part" for slot, _ in node.slots)
-
-
-def _next_is_part(nodes: list[Node], position: int, bracketed: bool = False) -> bool:
-    for node in nodes[position:]:
-        if node.kind == "slots" and (bracketed or not node.depth):
-            slots = [slot for slot, _ in node.slots]
-            if "part" in slots:
-                return True
-            if "scan" in slots or "position" in slots:
-                return False
-    return False
-
-
-def _scan_after_separator(nodes: list[Node], position: int, group: Group) -> bool:
-    """A scan behind a separator, of the same part: 头颅MRI+MRA, 脑部核磁和脑血管MRA."""
-    said = {part.element for part in group.parts}
-    for node in _behind_separator(nodes, position):
-        slots = dict(node.slots) if node.kind == "slots" else {}
-        if "scan" in slots:
-            return True
-        if not slots or not slots.keys() <= {"part", "vessel"} or slots.get("part", "") not in {"", *said}:
-            return False
-    return False
-
-
-def _part_after_separator(nodes: list[Node], position: int) -> bool:
-    """A separator, and a part with or without its side."""
-    following = _behind_separator(nodes, position)
-    return any(map(_has_part, [node for node in following if "side" not in dict(node.slots)][:1]))
-
-
-def _behind_separator(nodes: list[Node], position: int) -> list[Node]:
-    """What follows where a separator between exams stands; nothing where none does."""
-    apart = position < len(nodes) and nodes[position].kind in APART
-    return nodes[position + 1 :] if apart else []

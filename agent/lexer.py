@@ -49,6 +49,7 @@ class Word:
     noise: str  # its kind of noise, where it can be noise
     modality: int = ALL
     fits: int = ALL
+    slots: frozenset[str] = frozenset()  # all that its meanings fill
 
 
 def _mask(modality: Iterable[str]) -> int:
@@ -65,8 +66,12 @@ class Lexer:
         meanings: dict[str, list[Meaning]] = {}
         noise: dict[str, str] = {}
         separator: dict[str, str] = {}
+        modality_words = [(form.surface, form.element) for form in lexicon.forms if form.slot == "modality"]
         for idiom in lexicon.idioms:
             pairs = tuple((s.partition("=")[0], s.partition("=")[2]) for s in idiom.slots.split(";"))
+            if [slot for slot, _ in pairs] == ["part"] and idiom.modality == "XR":  # 胸部平片 is a film, as 胸片 is
+                held = (word for word in modality_words if word[1] == "XR" and word[0] in idiom.surface)
+                pairs += tuple(("modality", element) for _, element in list(held)[:1])
             meanings.setdefault(idiom.surface, []).append(
                 Meaning(pairs, _mask(split(idiom.modality)), idiom.certainty == "review")
             )
@@ -80,6 +85,8 @@ class Lexer:
                 mask = _mask(form.modality) & ~idiom_masks.get(form.surface, 0)
                 if form.slot in ("modality", "side") and not form.modality:
                     mask = ALL
+                elif form.slot == "scan" and len(form.modality) > 1:
+                    mask = _narrowed(mask, form.surface, modality_words)
                 if mask:
                     pair = ((form.slot, form.element),)
                     meanings.setdefault(form.surface, []).append(Meaning(pair, mask, form.certainty == "review"))
@@ -93,6 +100,7 @@ class Lexer:
         self._any_pattern = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in lexicon.patterns))
         self.first_pattern = len(self.words)
         self._guard += [0] * len(self._patterns)
+        self._separators = frozenset(surface for surface in separator if len(surface) == 1)
         self._price = [EACH - size / LONG for size in range(LONG + 1)]  # the longer form where two cuts tie
         for pattern in lexicon.patterns:
             if pattern.slot == "noise":
@@ -111,9 +119,16 @@ class Lexer:
                 for match in pattern.finditer(text)
                 if match.end() > match.start()
             ]
+            found = [(form, self._behind(text, form, start, end), end) for form, start, end in found]
             if found:
                 matches = sorted([*matches, *found], key=_end)
         return self._cheapest(text, matches)
+
+    def _behind(self, text: str, form: int, start: int, end: int) -> int:
+        """Where a match of a pattern begins without the separator that it may begin with (、颈椎)."""
+        if self.words[form].kind == "slots" and text[start] in self._separators and end > start + 1:
+            return start + 1
+        return start
 
     def _cheapest(self, text: str, matches: list[tuple[int, int, int]]) -> list[Token]:
         """Shortest path over the ends of forms; `matches` in the order of their ends."""
@@ -166,8 +181,9 @@ def _end(match: tuple[int, int, int]) -> int:
 
 
 def _word(surface: str, meanings: tuple[Meaning, ...], kind: str, noise: str) -> Word:
+    slots = frozenset(slot for meaning in meanings for slot, _ in meaning.slots)
     if not meanings or noise:
-        return Word(surface, meanings, kind, noise)
+        return Word(surface, meanings, kind, noise, slots=slots)
     modality = without = fits = 0
     for meaning in meanings:
         fits |= meaning.mask | (XRAY if meaning.mask & XRAY else 0)
@@ -177,7 +193,15 @@ def _word(surface: str, meanings: tuple[Meaning, ...], kind: str, noise: str) ->
         if not said and len(meanings) > 1 and any(slot == "part" for slot, _ in meaning.slots):
             without |= meaning.mask
     modality = modality | without if modality else ALL
-    return Word(surface, meanings, kind, noise, modality, fits & modality)
+    return Word(surface, meanings, kind, noise, modality, fits & modality, slots)
+
+
+def _narrowed(mask: int, surface: str, modality_words: list[tuple[str, str]]) -> int:
+    """A form that several families share, and that holds the modality word of one (平扫CT), is of that one."""
+    for word, element in modality_words:
+        if word in surface and mask & FAMILY_OF[element]:
+            mask &= FAMILY_OF[element]
+    return mask
 
 
 def _mask_of(found: list[Meaning]) -> int:

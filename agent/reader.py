@@ -8,12 +8,13 @@ are not noise (`Outcome`), and kept: the answer depends on the words only, never
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from dataclasses import dataclass
 
+from agent.beside import Beside
 from agent.cross_section import CrossSection
-from agent.families import by_modality, family_name, family_of, modality_alone, said_modality
-from agent.group import Group, Node
+from agent.families import by_modality, family_name, family_of, mask_of_family, modality_alone, said_modality
+from agent.group import ROUTINE, Group, Node
 from agent.groups import Grouper
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
@@ -28,12 +29,15 @@ from agent.segments import (
     NEGATION,
     NONEXAM,
     ORDERS,
-    PART_OR_SIDE,
     SERVICE,
     Placed,
+    done_first,
+    done_then_part,
     has_slots,
     is_noise_of,
     order_lines,
+    parts_alone,
+    pieces,
     place,
     says,
 )
@@ -48,9 +52,10 @@ FAMILY_BITS = dict.fromkeys(("PET/CT", "PET/MR", "SPECT"), MASK["NM"]) | {
 }
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
-COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
 CHILD = "child"  # noise that says a child: 小儿, 新生儿
 EXPLAINED = Unexplained()
+THORACIC = frozenset({"胸椎", "颈胸段", "胸腰段", "全脊柱"})
+BEDSIDE = "床旁"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,10 +84,11 @@ class Reader:
             "NM": Nuclear(catalogue, shared),
         }
         self._noise = [word.kind == "noise" and word.noise not in DECISIVE for word in self.lexer.words]
-        self._complaints_of = self._forms_of(COMPLAINT)
+        self.beside = Beside(self.lexer, self._noise)
         self._children_of = self._forms_of(CHILD)
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
         self._columns: dict[str, int] = {}
+        self._bedside: dict[str, bool] = {}
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
         self._family_of_code = {code: FAMILY_BITS.get(item.modality, XRAY) for code, item in catalogue.items.items()}
         self._catalogue = catalogue
@@ -96,7 +102,7 @@ class Reader:
         text = canonical(name)
         tokens = self._tokens(text)
         mask = self.column(modality)
-        outcome = self._outcome_of(tokens, mask, text.text)
+        outcome = self._as_bedside(modality, self._outcome_of(tokens, mask, text.text))
         kept = [token for token in tokens if not self._is_noise(token)]
         spans = self._spans(name, text, tokens, outcome, mask)
         by_index = dict(zip(tokens, spans, strict=True))
@@ -110,7 +116,7 @@ class Reader:
         """The same without spans, for bulk: the outcome, and what nothing explains."""
         text = canonical(name)
         tokens = self._tokens(text)
-        outcome = self._outcome_of(tokens, self.column(modality), text.text)
+        outcome = self._as_bedside(modality, self._outcome_of(tokens, self.column(modality), text.text))
         return outcome, self._unexplained(text.text, tokens)
 
     def _unexplained(self, text: str, tokens: list[Token]) -> Unexplained:
@@ -128,18 +134,33 @@ class Reader:
 
     def _said_families(self, text: str) -> int:
         """The families of all the words of a text; the bed is a film's only where nothing else is said (超声床旁)."""
+        words = [self.lexer.words[token.form] for token in self.lexer.tokens(text) if token.form != UNEXPLAINED]
         said = [
             element
-            for token in self.lexer.tokens(text)
-            if token.form != UNEXPLAINED
-            for meaning in self.lexer.words[token.form].meanings
+            for word in words
+            for meaning in word.meanings
             for slot, element in meaning.slots
             if slot == "modality"
         ]
         known = ALL
+        for word in words:
+            if not word.noise and family_name(word.fits):  # 床旁超声: a scan of one family says the family
+                known &= word.fits
+        known = known or ALL
         for element in [each for each in said if each != MOBILE] or said:
             known &= FAMILY_OF[element]
         return known or ALL
+
+    def _as_bedside(self, modality: str, outcome: Outcome) -> Outcome:
+        """Under a column of bedside ultrasound, an exam that is not said to be at the bedside is for a person."""
+        if modality not in self._bedside:
+            tokens = self.lexer.tokens(canonical(modality).text)
+            meanings = [m for token in tokens if token.form >= 0 for m in self.lexer.words[token.form].meanings]
+            said = {slot for meaning in meanings for slot in meaning.slots}
+            self._bedside[modality] = ("scan", BEDSIDE) in said
+        if not self._bedside[modality] or all((e.family, e.scan) != ("US", ROUTINE) for e in outcome.exams):
+            return outcome
+        return Outcome(outcome.exams, (*outcome.issues, ("uncertain_word", (), BEDSIDE)))
 
     def _tokens(self, text: Canonical) -> list[Token]:
         if len(text.text) > LONGEST:
@@ -163,56 +184,19 @@ class Reader:
         sequence = self._sequence(tokens)
         outcome = self._outcome(sequence, mask, text)
         said = {token.form for token in tokens}
+        if self.beside.levels(tokens, text) and not any(exam.part in THORACIC for exam in outcome.exams):
+            return Outcome(outcome.exams, (*outcome.issues, ("missing_part", (), "胸椎")))
         if not said.isdisjoint(self._children_of) and any(
             (exam.family, exam.part) in self._children for exam in outcome.exams
         ):
             return Outcome(outcome.exams, (*outcome.issues, ("uncertain_part", (), "")))
-        if not outcome.exams or said.isdisjoint(self._complaints_of) or not (told := self._histories(tokens)):
+        if not outcome.exams or said.isdisjoint(self.beside.complaints) or not (told := self.beside.histories(tokens)):
             return outcome
         bare = tuple(UNEXPLAINED if at in told else form for at, form in enumerate(sequence))
         other = self._outcome(bare, mask, text)
         if not other.exams or {exam.code for exam in other.exams} == {exam.code for exam in outcome.exams}:
             return outcome
         return Outcome(other.exams, (*other.issues, ("conflict_part", told, "")))
-
-    def _histories(self, tokens: list[Token]) -> tuple[int, ...]:
-        """Places, in the sequence, of the parts that are named alone and with a complaint behind, where another part is
-        said: in a bracket, 头颅CT平扫(颈部外伤), at the end, 泌尿系·肾积水随访, or before all, 左膝痛,右膝正侧位."""
-        brackets: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)  # parts: place, complained of or not
-        number, depth, at, parts = 0, 0, 0, 0
-        told: list[int] = []
-        for index, token in enumerate(tokens):
-            word = None if token.form == UNEXPLAINED else self.lexer.words[token.form]
-            if word is not None and word.kind == "open":
-                number, depth = number + (depth == 0), depth + 1
-            elif word is not None and word.kind == "close":
-                number, depth = number + 1, max(0, depth - 1)
-            elif word is not None and _names_part(word):
-                complaints = self._complaints(tokens, index + 1)
-                if depth:
-                    brackets[number].append((at, complaints > 0))
-                elif complaints and self._ends(tokens, index + 1 + complaints, parts > 0):
-                    told.append(at)
-                parts += 1
-            at += not self._is_noise(token)
-        told += [only[0][0] for only in brackets.values() if len(only) == 1 and only[0][1]]
-        return tuple(sorted(told)) if len(told) < parts else ()
-
-    def _ends(self, tokens: list[Token], index: int, last: bool) -> bool:
-        """Whether a complaint is over there: at the end behind another part, or, before all, at a comma or a dash."""
-        if index == len(tokens):
-            return last
-        form = tokens[index].form
-        return not last and form != UNEXPLAINED and self.lexer.words[form].kind in ("comma", "dash", "under")
-
-    def _complaints(self, tokens: list[Token], start: int) -> int:
-        """How many words of complaint follow each other from there on."""
-        count = 0
-        for token in tokens[start:]:
-            if token.form not in self._complaints_of:
-                break
-            count += 1
-        return count
 
     def _outcome(self, sequence: tuple[int, ...], mask: int, text: str) -> Outcome:
         if len(text) > LONGEST:
@@ -252,10 +236,11 @@ class Reader:
             issues.append(("negated", denied, ""))
         before: list[Group] = []
         last_family = family_name(said_modality(raws) & mask)
+        heads = False  # what is done stands before the parts, for all the lines that name parts alone
         for segment in order_lines(raws):
-            pieces = by_modality(segment)
-            for piece in pieces:
-                if len(pieces) > 1 and modality_alone(piece):
+            of_one_family = by_modality(segment)
+            for piece in of_one_family:
+                if len(of_one_family) > 1 and modality_alone(piece):
                     issues.append(("conflict_modality", tuple(raw.index for raw in piece if raw.index >= 0), ""))
                     continue
                 family, issue = family_of(piece, mask)
@@ -266,14 +251,48 @@ class Reader:
                 if not family:
                     continue
                 last_family = family
-                groups = self._groups(piece, family, issues)
-                before = self._inherit(groups, before, family)
-                known = len(exams)
-                for group in groups:
-                    self._resolve(group, family, exams, issues)
+                rooms = _other_rooms(piece, family)
+                if rooms:  # CT室双肺平扫和颅脑MR
+                    issues.append(("conflict_modality", rooms, ""))
+                known, clean, inherited = len(exams), len(issues), before
+                before = self._read(piece, family, inherited, exams, issues)
                 if _may_share(exams[:known], exams[known:]):  # MR腰骶段,舌咽神经增强: is the first one plain?
                     issues.append(("combo_unclear", (), exams[known - 1].part))
+                heads = done_first(piece) or (heads and parts_alone(piece))
+                if known and len(issues) == clean:
+                    shared = heads and parts_alone(piece) and _is_special(exams[known - 1])  # 增强:垂体,颈椎
+                    if shared or (done_then_part(piece) and exams[known - 1].family == exams[-1].family):
+                        issues.append(("combo_unclear", (), exams[-1].part))
+                if len(issues) == clean and self._otherwise(piece, family, inherited, exams[known:]):
+                    issues.append(("combo_unclear", (), exams[known].part))
         return self._finish(exams, issues)
+
+    def _read(
+        self, piece: list[Placed], family: str, before: list[Group], exams: list[Exam], issues: list[Issue]
+    ) -> list[Group]:
+        """Adds the exams and issues of words that are of one family; returns their groups."""
+        groups = self._inherit(self._groups(piece, family, issues), before, family)
+        for number, group in enumerate(groups):
+            known = len(exams)
+            self._resolve(group, family, exams, issues)
+            bare = group.parts and not group.said() and not group.modalities
+            if number and known and len(exams) > known and bare and _is_special(exams[known - 1]):
+                issues.append(("combo_unclear", (), exams[known].part))  # 盆腔:造影彩超子宫
+        return groups
+
+    def _otherwise(self, line: list[Placed], family: str, before: list[Group], read: list[Exam]) -> bool:
+        """Whether the pieces of a line, each read for itself, say something else than the line does as a whole.
+
+        A piece that names its part and what is done to it is whole: neither takes a scan from another piece
+        (三维彩超右下腹、常规(颈部淋巴结)) nor gives one away."""
+        apart = pieces(line)
+        if len(apart) < 2 or not read:
+            return False
+        exams: list[Exam] = []
+        issues: list[Issue] = []
+        for piece in apart:
+            before = self._read(piece, family, before, exams, issues)
+        return not issues and _codes(self._finish(exams, [])) != _codes(self._finish(read, []))
 
     def _resolve(self, group: Group, family: str, exams: list[Exam], issues: list[Issue]) -> None:
         if exams and not group.parts and not group.problems and self._says_nothing(group, family):
@@ -419,7 +438,21 @@ def _may_share(before: list[Exam], line: list[Exam]) -> bool:
     return unsaid and ("增强" in line[0].scan or (bool(line[0].extra) and line[0].family == "CT"))
 
 
-def _names_part(word: Word) -> bool:
-    """Whether a word says a part, with or without its side, and nothing else."""
-    slots = {slot for meaning in word.meanings for slot, _ in meaning.slots}
-    return "part" in slots and slots <= PART_OR_SIDE
+def _is_special(exam: Exam) -> bool:
+    """A scan or post-processing that no convention fills in."""
+    return exam.scan not in ("", "平扫", ROUTINE) or (exam.family == "CT" and bool(exam.extra))
+
+
+def _other_rooms(piece: list[Placed], family: str) -> tuple[int, ...]:
+    """Words that may be noise (CT室), and as a modality are another family's."""
+    bit = mask_of_family(family)
+    return tuple(raw.index for raw in piece if raw.word is not None and raw.word.noise and _excludes(raw.word, bit))
+
+
+def _excludes(word: Word, bit: int) -> bool:
+    said = [pair for meaning in word.meanings for pair in meaning.slots]
+    return bool(said) and all(slot == "modality" and not FAMILY_OF[element] & bit for slot, element in said)
+
+
+def _codes(outcome: Outcome) -> set[str]:
+    return {exam.code for exam in outcome.exams}

@@ -54,6 +54,10 @@ class Containment:
             members |= self._paths.get((family, heading), frozenset())
         return member != heading and (member in members or "*" in members)
 
+    def is_heading(self, family: str, element: str) -> bool:
+        """A region under which finer parts are written (腹部, 颈部), whether or not it is an exam by itself."""
+        return (family, element) in self._headings or (family, element) in self._paths
+
     def only_heading(self, family: str, element: str) -> bool:
         """A heading that is no exam by itself (四肢, 浅表器官)."""
         return not self._headings.get((family, element), (None, True))[1]

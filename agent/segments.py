@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.group import BOUNDARY
+from agent.group import BOUNDARY, ROUTINE
 from agent.lexer import Word
 
 SOFT = frozenset({"list", "slash", "plus", "under", "and", "dash"})  # separators inside an order line
@@ -20,6 +20,9 @@ MODALITY = frozenset({"modality"})
 PART = frozenset({"part"})
 PART_OR_SIDE = frozenset({"part", "side"})
 ORDERS = frozenset({"scan", "post", "position", "subitem"})
+DONE = ORDERS | {"modality"}
+PLAIN = frozenset({"平扫", ROUTINE})
+BETWEEN = SOFT - {"dash"}  # separators between exams; a dash stands as well between the words of one
 
 
 @dataclass(slots=True)
@@ -84,6 +87,75 @@ def order_lines(raws: list[Placed]) -> list[list[Placed]]:
     return kept
 
 
+def pieces(line: list[Placed]) -> list[list[Placed]]:
+    """A line cut at its separators into pieces that each say a part and what is done to it.
+
+    Parts alone wait for the piece that says what is done to them (颈椎、腰椎CT平扫 is one piece); what is done alone
+    belongs to the piece before it (头颅平扫+增强), or, where there is none, to the one behind.
+    """
+    out: list[list[Placed]] = []
+    waiting: list[Placed] = []
+    for piece in _cut(line):
+        waiting += piece
+        if not any(says(raw, PART) for raw in waiting):
+            if out:
+                out[-1] += waiting
+                waiting = []
+        elif _is_whole(waiting):
+            out.append(waiting)
+            waiting = []
+    if waiting and out:
+        out[-1] += waiting
+    elif waiting:
+        out.append(waiting)
+    return out
+
+
+def _is_whole(piece: list[Placed]) -> bool:
+    """It says what is done, or behind its part a modality (胸部CT+…); one in front may be that of the whole line."""
+    first = next((at for at, raw in enumerate(piece) if says(raw, PART) and not raw.tag), len(piece))
+    return any(says(raw, ORDERS) for raw in piece) or any(says(raw, MODALITY) for raw in piece[first:])
+
+
+def _cut(line: list[Placed]) -> list[list[Placed]]:
+    """At each separator outside brackets that may stand between exams; it opens the piece behind it."""
+    out: list[list[Placed]] = [[]]
+    for raw in line:
+        if raw.depth == 0 and raw.word is not None and raw.word.kind in BETWEEN:
+            out.append([])
+        out[-1].append(raw)
+    return out
+
+
+def parts_alone(line: list[Placed]) -> bool:
+    """A line that says parts, and nothing of what is done to them."""
+    return any(says(raw, PART) for raw in line) and not any(says(raw, DONE) for raw in line)
+
+
+def done_first(line: list[Placed]) -> bool:
+    """A line that says what is done before it says the first part: 增强:垂体."""
+    for raw in line:
+        if says(raw, PART):
+            return False
+        if says(raw, ORDERS):
+            return True
+    return False
+
+
+def done_then_part(line: list[Placed]) -> bool:
+    """A line that begins with a special scan or a post-processing alone, and only behind a separator names its part
+    (三维-甲状腺彩超): it may be of the line before."""
+    first: list[Placed] = []
+    for raw in line:
+        if raw.depth == 0 and raw.word is not None and raw.word.kind in SOFT and any(map(has_slots, first)):
+            break
+        first.append(raw)
+    said = {pair for raw in first if raw.word is not None for meaning in raw.word.meanings for pair in meaning.slots}
+    special = any(slot in ("scan", "post") for slot, _ in said)
+    alone = not any(slot in ("part", "modality") or element in PLAIN for slot, element in said)
+    return special and alone and any(says(raw, PART) for raw in line)
+
+
 def _matching(words: list[Word | None]) -> set[int]:
     """Indexes of the brackets that have their other half; one left open ends with the name (a name cut off)."""
     stack: list[int] = []
@@ -104,11 +176,11 @@ def is_noise_of(raw: Placed, kind: str) -> bool:
 
 def says_only(raw: Placed, slots: frozenset[str]) -> bool:
     """Every meaning of the word fills these slots alone."""
-    return raw.word is not None and all(slot in slots for m in raw.word.meanings for slot, _ in m.slots)
+    return raw.word is not None and raw.word.slots <= slots
 
 
 def says(raw: Placed, slots: frozenset[str]) -> bool:
-    return raw.word is not None and any(slot in slots for m in raw.word.meanings for slot, _ in m.slots)
+    return raw.word is not None and not raw.word.slots.isdisjoint(slots)
 
 
 def has_slots(raw: Placed) -> bool:

@@ -6,12 +6,11 @@ part that has it; a way (经阴道) to the parts that have it; sides are coded f
 
 from __future__ import annotations
 
-from agent.group import Group, PartRef
+from agent.group import ROUTINE, Group, PartRef
 from agent.reading import Exam
 from agent.resolve import Issue, Resolved, Shared
 from standard.lexicon import split
 
-ROUTINE = "常规"
 HEART = "成人心脏"  # its functions (左心功能测定) are items beside the plain exam, which is then ordered too, or not
 
 
@@ -154,8 +153,10 @@ class Ultrasound:
 
 
 def _spread(group: Group) -> bool:
-    """Whether it is open which of several parts a scan said between them is of: 前列腺彩超(弹性)+彩超(肝胆脾胰)."""
+    """Whether it is open which of several parts a scan is of: one said between them, 前列腺彩超(弹性)+彩超(肝胆脾胰),
+    or another before or behind them, 三维彩超肝胆脾胰 指间关节常规."""
     if len({part.element for part in group.parts}) < 2:
         return False
     parts = [part.index for part in group.parts]
-    return any(min(parts) < at < max(parts) for _, at in group.scans)
+    scans = group.scan_words
+    return any(min(parts) < at < max(parts) for at in scans) or any(min(scans) < at < max(scans) for at in parts)

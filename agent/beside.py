@@ -1,0 +1,103 @@
+"""What stands beside the exams of a name: parts that are the patient's history, and levels of the spine.
+
+Both are noise, or next to noise, and so are looked at before the noise is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from agent.lexer import UNEXPLAINED, Lexer, Token, Word
+from agent.segments import PART_OR_SIDE, SOFT
+
+COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
+DETAIL = "anatomy"  # noise that says a place within a part: 中下段, T7-T9
+APART = (SOFT - {"dash"}) | {"comma", "open", "close"}  # what may stand between two parts
+LEVELS = re.compile(r"T(\d+)\D+(\d+)")
+WEIGHTINGS = 2  # T1 and T2 are weightings of MR as well as vertebrae
+
+
+class Beside:
+    """Compiled for a lexer; `noise` says of each of its forms whether it is left out."""
+
+    def __init__(self, lexer: Lexer, noise: list[bool]) -> None:
+        self._words = lexer.words
+        self._first_pattern = lexer.first_pattern
+        self._noise = noise
+        self.complaints = frozenset(at for at, word in enumerate(lexer.words) if word.noise == COMPLAINT)
+        self._details = frozenset(at for at, word in enumerate(lexer.words) if word.noise == DETAIL)
+
+    def _is_noise(self, token: Token) -> bool:
+        return token.form != UNEXPLAINED and self._noise[token.form]
+
+    def levels(self, tokens: list[Token], text: str) -> bool:
+        """Whether levels of the thoracic spine (T7-T9) stand apart from any part, and so are the part themselves.
+
+        T1 and T2 are weightings of MR as well."""
+        if LEVELS.search(text) is None:
+            return False
+        level = part = False
+        for start, end, form in [*tokens, Token(0, 0, UNEXPLAINED)]:
+            word = None if form == UNEXPLAINED else self._words[form]
+            if end == 0 or (word is not None and word.kind in APART):
+                if level and not part:
+                    return True
+                level = part = False
+            elif word is not None and form >= self._first_pattern and word.noise == DETAIL:
+                found = LEVELS.match(text, start, end)
+                level = level or (found is not None and max(map(int, found.groups())) > WEIGHTINGS)
+            elif word is not None:
+                part = part or any(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
+        return False
+
+    def histories(self, tokens: list[Token]) -> tuple[int, ...]:
+        """Places, in the sequence, of the parts that are named alone and with a complaint behind, where another part is
+        said: in a bracket, 头颅CT平扫(颈部外伤), at the end, 泌尿系·肾积水随访, or before all, 左膝痛,右膝正侧位."""
+        brackets: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)  # parts: place, complained of or not
+        number, depth, at, parts = 0, 0, 0, 0
+        told: list[int] = []
+        for index, token in enumerate(tokens):
+            word = None if token.form == UNEXPLAINED else self._words[token.form]
+            if word is not None and word.kind == "open":
+                number, depth = number + (depth == 0), depth + 1
+            elif word is not None and word.kind == "close":
+                number, depth = number + 1, max(0, depth - 1)
+            elif word is not None and _names_part(word):
+                over = self._complaints(tokens, index + 1)
+                if depth:
+                    brackets[number].append((at, over > index + 1))
+                elif over > index + 1 and self._ends(tokens, over, parts > 0):
+                    told.append(at)
+                parts += 1
+            at += not self._is_noise(token)
+        told += [only[0][0] for only in brackets.values() if len(only) == 1 and only[0][1]]
+        return tuple(sorted(told)) if len(told) < parts else ()
+
+    def _ends(self, tokens: list[Token], index: int, last: bool) -> bool:
+        """Whether a complaint is over there: at the end behind another part, or, before all, at a comma or a dash."""
+        if index == len(tokens):
+            return last
+        form = tokens[index].form
+        return not last and form != UNEXPLAINED and self._words[form].kind in ("comma", "dash", "under")
+
+    def _complaints(self, tokens: list[Token], start: int) -> int:
+        """Where the complaint is over that begins there, with the noise around it, in brackets or not; `start` where
+        none begins."""
+        index = start
+        while index < len(tokens) and tokens[index].form in self._details:  # 右股骨中下段活动受限
+            index += 1
+        if index == len(tokens) or tokens[index].form not in self.complaints:
+            return start
+        while index < len(tokens) and (self._is_noise(tokens[index]) or self._is_bracket(tokens[index])):
+            index += 1
+        return index
+
+    def _is_bracket(self, token: Token) -> bool:
+        return token.form != UNEXPLAINED and self._words[token.form].kind in ("open", "close")
+
+
+def _names_part(word: Word) -> bool:
+    """Whether a word says a part, with or without its side, and nothing else."""
+    slots = {slot for meaning in word.meanings for slot, _ in meaning.slots}
+    return "part" in slots and slots <= PART_OR_SIDE
