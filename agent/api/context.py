@@ -120,9 +120,10 @@ class Context:
 
     def close(self) -> None:
         """Close what was opened."""
-        store = self._opened.pop("store", None)
-        if store is not None:
-            store.close()
+        for name in ("finder", "store"):
+            opened = self._opened.pop(name, None)
+            if opened is not None:
+                opened.close()
 
     def once(self, name: str, make: Any) -> Any:
         """What `make` gives, the first time; the same from then on."""

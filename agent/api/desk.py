@@ -21,7 +21,9 @@ def work_of(context: Context) -> Work:
 
 
 def _open(context: Context) -> Work:
-    finder = Finder(context) if context.settings.review_retrieval else None
+    finder: Finder | None = None
+    if context.settings.review_retrieval:
+        finder = context.once("finder", lambda: Finder(context))
     desk = Desk(context.pipeline, finder)
     return Work(context.store, desk, context.rules, context.settings.control_share)
 
@@ -45,6 +47,13 @@ class Finder:
         with self._turn:
             found = retriever.search([(name, modality)], CANDIDATES)[0]
         return [{"code": each.code, "score": each.score, "ranks": dict(each.ranks)} for each in found]
+
+    def close(self) -> None:
+        """Let go of the index."""
+        with self._turn:
+            retriever, self._retriever = self._retriever, None
+            if retriever is not None:
+                retriever.close()
 
     def _open(self) -> None:
         """Not through the context, whose lock others wait for."""

@@ -132,9 +132,11 @@ class Desk:
         parts = [each["element"] for each in _spans(content) if each["slot"] == "part"]
         voices = voices_of(content, retrieved)
         most = CANDIDATES if len(read) == 1 else FEWER
+        column = {self._family(each["code"]) for each in retrieved}  # retrieval keeps to the modality column
         found = []
         for exam in read:
-            candidates = self.weigher.candidates(exam, parts if len(read) == 1 else (), voices, most)
+            told = exam._replace(family=next(iter(column))) if not exam.family and len(column) == 1 else exam
+            candidates = self.weigher.candidates(told, parts if len(read) == 1 else (), voices, most)
             edited = self._start(exam)
             shown = plain(edited) if edited is not None else _blank()
             if exam.part and not exam.code and self.editor.sided(shown["modality"], exam.part):

@@ -10,11 +10,12 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from agent.review.assignment import assign
-from agent.store import find_user, now
+from agent.store import Order, Rules, decide, find_user, now
 from agent.store.keys import institution_key
 from agent.store.schema import Cluster, Institution
 from tests.review.filling import fill
 from tests.serving import Server, logged_in
+from tests.store.world import valid
 
 
 def prepare(server: Server, user: str, place: str, names: list[str] | list[tuple[str, int]], modality: str = "") -> int:
@@ -31,6 +32,14 @@ def give(server: Server, user: int, place: str) -> None:
     with server.store.writing() as session:
         found = session.scalars(select(Institution).where(col(Institution.key) == institution_key(place))).one()
         assign(session, user, server.ids["lead"], now(), found.id)
+
+
+def answer_questions(server: Server) -> None:
+    """Somebody answers all that is in question: it comes first in everybody's queue."""
+    with server.store.writing() as session:
+        for each in session.scalars(select(Cluster).where(col(Cluster.status) == "flagged")).all():
+            order = Order(each.id or 0, each.revision, "reject", f"answered-{each.id}-{each.revision}")
+            assert decide(session, Rules(valid), server.ids["adjudicator"], order, now()).result == "ok"
 
 
 class Screen:

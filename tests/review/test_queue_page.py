@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.store import Entry, now, open_job, put
-from tests.review.screen import prepare, screen
+from tests.review.screen import answer_questions, prepare, screen
 from tests.review.test_keyboard import clusters, decisions
 from tests.serving import Server
 from tests.store.world import ANKLE, CHEST, answer, distinct
@@ -122,3 +122,4 @@ def test_a_clerk_may_only_put_in_question(browser: Any, calm_sqlite: Server) -> 
             on.press("Enter")
         on.delivered()
     assert clusters(calm_sqlite, place)[ANKLE].status == "flagged"
+    answer_questions(calm_sqlite)

@@ -13,7 +13,7 @@ from agent.store.schema import Suggestion
 from agent.store.schema_review import Control
 from tests.review.conftest import CALM
 from tests.review.filling import fill
-from tests.review.screen import Screen, prepare, screen
+from tests.review.screen import Screen, answer_questions, prepare, screen
 from tests.review.test_keyboard import clusters, decisions
 from tests.serving import Server, serving
 from tests.store.world import ANKLE, CONFLICT, distinct, valid
@@ -170,6 +170,7 @@ def test_second_looks_are_blind_and_an_adjudicator_ends_what_differs(browser: An
 
 def test_a_lead_assigns_and_a_reviewer_sees_how_long_his_own_will_take(browser: Any, calm_sqlite: Server) -> None:
     place, other = "分配医院", "分配之外医院"
+    answer_questions(calm_sqlite)
     names = list(distinct(8))
     fill(calm_sqlite.store, [(name, "", place, 2) for name in names], job=place)
     fill(calm_sqlite.store, [(ANKLE, "", other, 9000)], job=other)

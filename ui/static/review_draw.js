@@ -45,7 +45,7 @@ window.Review = window.Review || { parts: 0 };
     frame.trouble.replaceChildren();
     if (R.send.expired())
       frame.trouble.append(
-        R.text("expired", { n }), " ", R.el("a", { href: "/login?next=/ui/", class: "login" }, R.text("login")),
+        R.text("expired", { n }), " ", R.el("a", { href: "/login?next=/ui/", class: "login", onclick: R.send.leave }, R.text("login")),
       );
     else if (frame.isAway && n) frame.trouble.append(R.text("away", { n }));
   };

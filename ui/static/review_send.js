@@ -19,6 +19,7 @@ window.Review = window.Review || { parts: 0 };
   let running = false;
   let expired = false;
   let fetching = false;
+  let leaving = false; // to the log-in, in this tab, which keeps the outbox
 
   const rest = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
@@ -207,7 +208,7 @@ window.Review = window.Review || { parts: 0 };
 
   function begin() {
     load();
-    addEventListener("beforeunload", (event) => box.length && !expired && event.preventDefault());
+    addEventListener("beforeunload", (event) => box.length && !leaving && event.preventDefault());
     addEventListener("pagehide", () => drop(shown()));
     setTimeout(renew, RENEW);
     R.waiting();
@@ -224,6 +225,7 @@ window.Review = window.Review || { parts: 0 };
     undo,
     waiting: () => box.length,
     expired: () => expired,
+    leave: () => (leaving = true),
     pump,
     keep(order) {
       box.push(order);
