@@ -15,7 +15,7 @@ from agent.jobs.folder import Folder
 from agent.settings import Settings
 from standard.errors import InputError
 
-BACKGROUND = 10  # its niceness: people who work at the same machine come first
+BACKGROUND = 5  # its niceness: people who work at the same machine come first, and it still gets on beside others
 GRACE = 30.0  # seconds that a job may take to stop
 _started: list[subprocess.Popen[bytes]] = []  # kept, so that those that ended are taken off the system's list
 
