@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import tempfile
 from collections import Counter
@@ -14,6 +13,7 @@ from agent.columns import OUTPUT, choose
 from agent.command_normalize import Options, Outcome, normalize, reason_sentence, summary
 from agent.console import emit_json, note, out, say
 from agent.reference import ROOT
+from agent.tables import open_tables
 from standard.errors import InputError
 
 if TYPE_CHECKING:
@@ -178,8 +178,8 @@ def _samples(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _rows(outputs: list[Path]) -> Iterator[dict[str, str]]:
-    """The rows of the csv and tsv results."""
+    """The rows of the results."""
     for path in outputs:
-        if path.suffix in (".csv", ".tsv"):
-            with open(path, encoding="utf-8-sig", newline="") as file:
-                yield from csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        (table,) = open_tables([path])
+        for row in table.rows():
+            yield dict(zip(table.header, row, strict=True))
