@@ -68,7 +68,7 @@ def test_killed_during_a_decision_it_is_kept_and_delivered_once(browser: Any, mo
 
 
 def test_the_session_ends_and_what_was_decided_goes_to_ones_own_account_only(browser: Any, mortal: Server) -> None:
-    me = names(mortal, "过期医院", "过期")
+    me = names(mortal, "过期医院", "过期", 16)  # more than a tab holds: those stay leased when its session has ended
     names(mortal, "别人医院", "别人")
     with screen(browser, mortal, "过期") as on:
         on.page.request.post(f"{mortal.url}/logout", headers={"origin": mortal.url})
