@@ -48,7 +48,7 @@ class Beside:
                 found = LEVELS.match(text, start, end)
                 level = level or (found is not None and max(map(int, found.groups())) > WEIGHTINGS)
             elif word is not None:
-                part = part or any(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
+                part = part or "part" in word.slots
         return False
 
     def histories(self, tokens: list[Token]) -> tuple[int, ...]:
@@ -99,5 +99,4 @@ class Beside:
 
 def _names_part(word: Word) -> bool:
     """Whether a word says a part, with or without its side, and nothing else."""
-    slots = {slot for meaning in word.meanings for slot, _ in meaning.slots}
-    return "part" in slots and slots <= PART_OR_SIDE
+    return "part" in word.slots and word.slots <= PART_OR_SIDE

@@ -86,9 +86,8 @@ class Grouper:
                 separator = ""
                 continue
             slots = dict(node.slots)
-            only_part = (
-                "part" in slots and not SAID & slots.keys()
-            )  # 冠状动脉CTA+冠状动脉钙化积分 says more than its part
+            # 冠状动脉CTA+冠状动脉钙化积分: the second says more than its part
+            only_part = "part" in slots and not SAID & slots.keys()
             if only_part and group.closed and self._repeats(group, slots["part"], pending, nodes, position):
                 pending = None
                 continue

@@ -87,8 +87,7 @@ class Reader:
         self.beside = Beside(self.lexer, self._noise)
         self._children_of = self._forms_of(CHILD)
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
-        self._columns: dict[str, int] = {}
-        self._bedside: dict[str, bool] = {}
+        self._columns: dict[str, tuple[int, bool]] = {}
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
         self._family_of_code = {code: FAMILY_BITS.get(item.modality, XRAY) for code, item in catalogue.items.items()}
         self._catalogue = catalogue
@@ -127,38 +126,21 @@ class Reader:
 
     def column(self, modality: str) -> int:
         """The families that the text of a modality column allows; all where it says nothing."""
+        return self._column(modality)[0]
+
+    def _column(self, modality: str) -> tuple[int, bool]:
+        """What a modality column says: the families that it allows, and whether it says the bed of ultrasound."""
         known = self._columns.get(modality)
         if known is None:
-            known = self._columns[modality] = self._said_families(canonical(modality).text)
+            tokens = self.lexer.tokens(canonical(modality).text)
+            words = [self.lexer.words[token.form] for token in tokens if token.form != UNEXPLAINED]
+            said = {pair for word in words for meaning in word.meanings for pair in meaning.slots}
+            known = self._columns[modality] = _said_families(words), ("scan", BEDSIDE) in said
         return known
-
-    def _said_families(self, text: str) -> int:
-        """The families of all the words of a text; the bed is a film's only where nothing else is said (超声床旁)."""
-        words = [self.lexer.words[token.form] for token in self.lexer.tokens(text) if token.form != UNEXPLAINED]
-        said = [
-            element
-            for word in words
-            for meaning in word.meanings
-            for slot, element in meaning.slots
-            if slot == "modality"
-        ]
-        known = ALL
-        for word in words:
-            if not word.noise and family_name(word.fits):  # 床旁超声: a scan of one family says the family
-                known &= word.fits
-        known = known or ALL
-        for element in [each for each in said if each != MOBILE] or said:
-            known &= FAMILY_OF[element]
-        return known or ALL
 
     def _as_bedside(self, modality: str, outcome: Outcome) -> Outcome:
         """Under a column of bedside ultrasound, an exam that is not said to be at the bedside is for a person."""
-        if modality not in self._bedside:
-            tokens = self.lexer.tokens(canonical(modality).text)
-            meanings = [m for token in tokens if token.form >= 0 for m in self.lexer.words[token.form].meanings]
-            said = {slot for meaning in meanings for slot in meaning.slots}
-            self._bedside[modality] = ("scan", BEDSIDE) in said
-        if not self._bedside[modality] or all((e.family, e.scan) != ("US", ROUTINE) for e in outcome.exams):
+        if not self._column(modality)[1] or all((e.family, e.scan) != ("US", ROUTINE) for e in outcome.exams):
             return outcome
         return Outcome(outcome.exams, (*outcome.issues, ("uncertain_word", (), BEDSIDE)))
 
@@ -436,6 +418,21 @@ def _may_share(before: list[Exam], line: list[Exam]) -> bool:
         return False
     unsaid = "plain_scan_default" in before[-1].rules and not before[-1].extra
     return unsaid and ("增强" in line[0].scan or (bool(line[0].extra) and line[0].family == "CT"))
+
+
+def _said_families(words: list[Word]) -> int:
+    """The families that all of some words allow; the bed is a film's only where nothing else is said (超声床旁)."""
+    said = [
+        element for word in words for meaning in word.meanings for slot, element in meaning.slots if slot == "modality"
+    ]
+    known = ALL
+    for word in words:
+        if not word.noise and family_name(word.fits):  # 床旁超声: a scan of one family says the family
+            known &= word.fits
+    known = known or ALL
+    for element in [each for each in said if each != MOBILE] or said:
+        known &= FAMILY_OF[element]
+    return known or ALL
 
 
 def _is_special(exam: Exam) -> bool:

@@ -9,24 +9,23 @@ decided, and a browser looks at each page:
 from __future__ import annotations
 
 import csv
-import io
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from agent.texts import texts_in
+from standard.errors import Lang
+from tests.jobs.test_jobs_served import until, uploaded
 from tests.serving import CHROMIUM, FLAGS, ROOT, Server, logged_in, serving
 
 FOLDER = ROOT / "docs" / "screens"
 EXAMPLES = ROOT / "examples"
 COUNTY, PACS = "县人民医院", "影像中心甲"
 DECIDED = 12  # cards that a reviewer has seen before the pictures are taken
-TABS = {
-    "zh": {"review": "审核", "chat": "对话", "bulk": "批量", "standard": "标准", "overview": "概览"},
-    "en": {"review": "Review", "chat": "Chat", "bulk": "Bulk", "standard": "Standard", "overview": "Overview"},
-}
+LANGS: tuple[Lang, ...] = ("zh", "en")
+TEXTS = texts_in(ROOT / "ui" / "texts.tsv")
 ANKLE = "踝关节三维重建术"
 SEVERAL = "颅脑磁共振平扫+DWI+MRA_颈椎磁共振平扫_股骨头磁共振平扫"
 Taker = Callable[[Any], None]
@@ -44,13 +43,13 @@ def main(folder: Path = FOLDER, width: int = 1280, height: int = 800) -> int:
         fill(server)
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
         decide(browser, server)
-        for lang, tabs in TABS.items():
+        for lang in LANGS:
             context = logged_in(browser, server, "lead", lang=lang, width=width, height=height)
             page = context.new_page()
             for name, take in PAGES.items():
                 page.goto(f"{server.url}/ui/")
                 page.wait_for_load_state("networkidle")
-                page.get_by_role("tab", name=tabs[name]).click()
+                page.get_by_role("tab", name=TEXTS.text(f"page.{name}", lang)).click()
                 take(page)
                 page.screenshot(path=folder / f"{name}.{lang}.png")
             assert context.strayed == []
@@ -78,19 +77,9 @@ def fill(server: Server) -> None:
     ]
     with server.client("clerk") as clerk:
         for name, rows in (("county.csv", county), ("pacs.csv", pacs)):
-            text = io.StringIO(newline="")
-            csv.writer(text).writerows([("检查项目名称", "检查类型", "医院"), *rows])
-            upload = clerk.post("/api/uploads", params={"name": name}, content=text.getvalue().encode()).json()[
-                "upload"
-            ]
-            job = clerk.post(
-                "/api/jobs", json={"upload": upload, "name": 0, "modality": 1, "institution": 2, "feed": "all"}
-            ).json()
-            limit = time.monotonic() + 300
-            while (told := clerk.get(f"/api/jobs/{job['id']}").json())["state"] != "done":
-                if told["state"] not in ("queued", "running") or time.monotonic() > limit:
-                    raise RuntimeError(f"the job for {name} did not end well: {told}")
-                time.sleep(0.2)
+            upload = uploaded(clerk, [("检查项目名称", "检查类型", "医院"), *rows], name)["upload"]
+            wanted = {"upload": upload, "name": 0, "modality": 1, "institution": 2, "feed": "all"}
+            until(clerk, clerk.post("/api/jobs", json=wanted).json()["id"], "done")
 
 
 def read(path: Path, delimiter: str) -> list[dict[str, str]]:

@@ -136,7 +136,8 @@ def _file(folder: Path) -> Path:
 
 def _looked(settings: Settings, folder: Path, sheet: str | None) -> dict[str, Any]:
     """The first rows, read by another process."""
-    words = ["job", "look", str(_file(folder)), "--json", *(["--sheet", sheet] if sheet else [])]
+    source = _file(folder)
+    words = ["job", "look", str(source), "--json", *(["--sheet", sheet] if sheet else [])]
     done = subprocess.run(
         _command(words), capture_output=True, env=_environment(settings), timeout=SECONDS, check=False
     )
@@ -145,12 +146,12 @@ def _looked(settings: Settings, folder: Path, sheet: str | None) -> dict[str, An
     except ValueError as error:
         raise RuntimeError(done.stderr.decode(errors="replace")[-500:]) from error
     name = json.loads((folder / "owner.json").read_text(encoding="utf-8"))["name"]
-    path = str(_file(folder))
+    path = str(source)
     if "error" in told:
         raise InputError(told["error"]["zh"].replace(path, name), told["error"]["en"].replace(path, name))
     (folder / "look.json").write_text(json.dumps({"header": told["header"], "sheet": sheet}), encoding="utf-8")
     told["notes"] = [[each.replace(path, name) for each in note] for note in told["notes"]]
-    return {**told, "upload": folder.name, "file": name, "size": _file(folder).stat().st_size}
+    return {**told, "upload": folder.name, "file": name, "size": source.stat().st_size}
 
 
 def _command(words: list[str]) -> list[str]:

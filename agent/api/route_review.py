@@ -25,9 +25,9 @@ from agent.review.view import Viewer
 from agent.review.work import Wish
 from agent.store import Filter, Order, Outcome, now, peek
 from agent.store.bulk import Applied, Scope, apply, batches, preview, undo_bulk
+from agent.store.people import names_of_users
 from agent.store.queue import Sorting
 from agent.store.schema import Cluster, Institution, Name, Suggestion
-from agent.store.schema_acts import User
 from agent.store.states import Action, word
 from standard.errors import Lang
 
@@ -316,8 +316,7 @@ def bulk_actions(person: CurrentPerson, context: CurrentContext, request: Reques
     lang = language_of(request.headers, context.lang)
     with context.store.reading() as session:
         found = batches(session, None if person.at_least("lead") else person.id)
-        ids = {each.user_id for each in found}
-        names = dict(session.execute(select(col(User.id), col(User.name)).where(col(User.id).in_(ids))).all())
+        names = names_of_users(session, {each.user_id for each in found})
         rows = [
             each.model_dump(exclude={"wanted"}, mode="json")
             | {"by": names.get(each.user_id, ""), "text": word("action", each.action, lang)}

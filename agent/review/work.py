@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -23,9 +23,10 @@ from agent.review.pace import pace
 from agent.review.view import NAMES, Desk, Viewer, decision_row, users_of
 from agent.store import Filter, Order, Outcome, Rules, Store, decide, names_of, progress, undo
 from agent.store.deciding import fault_of, sent_before
+from agent.store.people import names_of_users
 from agent.store.queue import Sorting, cards, release, renew, take
 from agent.store.schema import Cluster, Suggestion
-from agent.store.schema_acts import Decision, User
+from agent.store.schema_acts import Decision
 from agent.store.schema_review import Control
 from agent.store.states import Step, cell, word
 from standard.errors import InputError
@@ -84,7 +85,7 @@ class Work:
         found = []
         with self.store.reading() as session:
             made = cards(session, viewer.user_id, ids, NAMES)
-            users = self._users(session, {user for each in made for user in users_of(each.decisions)})
+            users = names_of_users(session, {user for each in made for user in users_of(each.decisions)})
         for each in made:
             retrieved = self.desk.retrieved(each.suggestion)
             if each.suggestion is not None and retrieved and not each.suggestion.candidates:
@@ -189,7 +190,7 @@ class Work:
             )
             taken = set(undone)
             clusters = {each.id: each for each in session.scalars(select(Cluster).where(col(Cluster.id).in_(ids)))}
-            users = self._users(session, users_of(found))
+            users = names_of_users(session, users_of(found))
             rows = []
             for each in found:
                 cluster = clusters.get(each.cluster_id)
@@ -213,13 +214,6 @@ class Work:
                     }
                 )
         return rows
-
-    def _users(self, session: Session, ids: Iterable[int]) -> dict[int, str]:
-        wanted = set(ids)
-        if not wanted:
-            return {}
-        found = session.execute(select(col(User.id), col(User.name)).where(col(User.id).in_(wanted))).all()
-        return {number: name for number, name in found if number is not None}
 
     def _keep(self, suggestion_id: int, retrieved: list[Any]) -> None:
         """Store candidates that were found now: whoever opens the cluster later finds the same."""

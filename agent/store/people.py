@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -77,6 +77,14 @@ def acting(session: Session, user_id: int) -> User | None:
 def users(session: Session) -> Sequence[User]:
     """All accounts by name."""
     return session.scalars(select(User).order_by(col(User.key))).all()
+
+
+def names_of_users(session: Session, ids: Collection[int | None]) -> dict[int, str]:
+    """The names of some accounts, by number; without those that are not there."""
+    if not ids:
+        return {}
+    found = session.execute(select(col(User.id), col(User.name)).where(col(User.id).in_(ids))).all()
+    return {number: name for number, name in found if number is not None}
 
 
 def check_password(session: Session, name: str, password: str) -> User | None:
