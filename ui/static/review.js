@@ -75,6 +75,11 @@ window.Review = window.Review || { parts: 0 };
     R.send.begin();
   };
 
+  // The keys are the page's again, unless a list was opened meanwhile: what is typed there must not decide.
+  R.takeKeys = () => {
+    if (document.activeElement?.getAttribute("role") !== "combobox") S.root.focus({ preventScroll: true });
+  };
+
   R.show = (model) => {
     S.model = model;
     R.draw();
@@ -122,6 +127,7 @@ window.Review = window.Review || { parts: 0 };
   // What was skipped comes now, and then the card that is on the screen.
   R.again = async () => {
     if (!S.skipped.length) return R.say(R.text("none_skipped"));
+    await R.send.dropped();
     const asked = S.skipped.slice(0, AGAIN);
     const held = [S.model, ...S.queue].filter(Boolean);
     const body = { tab: S.tab, n: AGAIN, skip: held.map((each) => each.card.id), only: asked };

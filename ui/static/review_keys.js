@@ -83,7 +83,7 @@ window.Review = window.Review || { parts: 0 };
     if (event.target.closest?.("button")?.id !== TAB) return;
     const focus = (left) => {
       const { root } = R.state;
-      if (root && root.offsetParent !== null) root.focus({ preventScroll: true });
+      if (root && root.offsetParent !== null) R.takeKeys();
       else if (left) requestAnimationFrame(() => focus(left - 1));
     };
     focus(60);

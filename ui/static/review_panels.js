@@ -9,7 +9,7 @@ window.Review = window.Review || { parts: 0 };
     const made = el("dialog", { class: "panel", "aria-label": title }, el("h2", {}, title), ...children);
     made.addEventListener("close", () => {
       made.remove();
-      R.state.root.focus({ preventScroll: true });
+      R.takeKeys();
     });
     made.addEventListener("keydown", (event) => event.stopPropagation());
     R.state.root.append(made);

@@ -19,6 +19,7 @@ window.Review = window.Review || { parts: 0 };
   let running = false;
   let expired = false;
   let fetching = false;
+  let dropping = Promise.resolve(); // until it is done: a card asked for before would be given to this tab, and then freed
   let leaving = false; // to the log-in, in this tab, which keeps the outbox
 
   const rest = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
@@ -103,13 +104,12 @@ window.Review = window.Review || { parts: 0 };
 
   async function refill() {
     const s = state();
-    const have = s.queue.length + (s.model ? 1 : 0);
-    if (fetching || have > REFILL) return;
+    if (fetching || shown().length > REFILL) return;
     fetching = true;
-    const ids = [s.model, ...s.queue].filter(Boolean).map((each) => each.card.id);
-    const skip = [...new Set([...ids, ...box.map((each) => each.id), ...s.skipped])];
+    await dropping;
+    const skip = [...new Set([...shown(), ...box.map((each) => each.id), ...s.skipped])];
     const asked = s.filter;
-    const n = s.model ? AHEAD + 1 - have : FIRST;
+    const n = s.model ? Math.max(1, AHEAD + 1 - shown().length) : FIRST;
     let answer = null;
     try {
       answer = await R.post("next", { tab: s.tab, n, skip, filter: asked, order: s.order });
@@ -147,12 +147,13 @@ window.Review = window.Review || { parts: 0 };
   function drop(ids) {
     if (!ids.length) return;
     const body = JSON.stringify({ tab: state().tab, drop: ids });
-    fetch("/api/review/leases", {
+    const dropped = fetch("/api/review/leases", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body,
       keepalive: true,
     }).catch(() => {}); // without a server the leases run out by themselves
+    dropping = Promise.all([dropping, dropped]);
   }
 
   async function renew() {
@@ -225,6 +226,7 @@ window.Review = window.Review || { parts: 0 };
     undo,
     waiting: () => box.length,
     expired: () => expired,
+    dropped: () => dropping,
     leave: () => (leaving = true),
     pump,
     keep(order) {
