@@ -243,7 +243,11 @@ def test_stopped_and_resumed(yingma: Yingma, source: Path, wanted: bytes, tmp_pa
     out = tmp_path / "out.csv"
     process = command("job", "run", source, "-o", out, "--id", "s", home=home)
     wait_for(process, lambda: any((home / "jobs/s/answers").glob("*.json")))
-    assert yingma("job", "cancel", "s", "--json")[0] == 0
+    os.killpg(process.pid, signal.SIGSTOP)  # so that it hears of it before it is done, however fast this machine is
+    cancelling = command("job", "cancel", "s", "--json", home=home)
+    wait_for(cancelling, lambda: (home / "jobs/s/stop").exists())
+    os.killpg(process.pid, signal.SIGCONT)
+    finished(cancelling)
     assert "Stopped" in finished(process, 130)
     assert find_job(home, "s").status()["state"] == "cancelled"
     assert not out.exists()
