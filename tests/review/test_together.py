@@ -47,9 +47,9 @@ def sample_or_first(on: Screen, keys: str) -> bool:
 
 def test_control_samples_are_counted_and_only_the_lead_is_told(browser: Any, strict: Server) -> None:
     people = {"盖章": "盖章医院", "细看": "细看医院"}
-    for user, place in people.items():
+    for (user, place), number in zip(people.items(), (2, 4), strict=True):  # the second looks of one come to the other
         settled(strict, place, CONFLICT)
-        prepare(strict, user, place, list(distinct(2)))
+        prepare(strict, user, place, list(distinct(number)))
     before = {place: decisions(strict, clusters(strict, place))[CONFLICT] for place in people.values()}
     with screen(browser, strict, "盖章") as on:
         seen = [on.ready() and sample_or_first(on, "Enter") for _ in range(3)]
@@ -65,7 +65,7 @@ def test_control_samples_are_counted_and_only_the_lead_is_told(browser: Any, str
         assert "control" not in answer.text
     with screen(browser, strict, "细看") as on:
         skipped = False
-        for _ in range(6):
+        for _ in range(8):
             if not on.ready():
                 break
             skipped |= sample_or_first(on, "s")
