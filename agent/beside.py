@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from itertools import pairwise
 
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.segments import PART_OR_SIDE, SOFT
@@ -43,14 +44,18 @@ class Beside:
         return ""
 
     def doubled(self, tokens: list[Token], text: str) -> str:
-        """The text without a character that stands twice, once at the end of a word and once at the beginning of the
-        next: 胸胸椎 may be 胸椎, typed badly. "" where there is none."""
+        """The text without a character that stands twice, once at the end of a word that says something and once at the
+        beginning of the next such: 胸胸椎 may be 胸椎, typed badly. "" where there is none."""
         if TWICE.search(text) is None:
             return ""
-        for _, end, _ in tokens[:-1]:
-            if TWICE.match(text, end - 1, end + 1):
+        for before, after in pairwise(tokens):
+            end = before.end
+            if TWICE.match(text, end - 1, end + 1) and self._says(before) and self._says(after):
                 return text[:end] + text[end + 1 :]
         return ""
+
+    def _says(self, token: Token) -> bool:
+        return token.form != UNEXPLAINED and bool(self._words[token.form].meanings)
 
     def levels(self, tokens: list[Token], text: str) -> bool:
         """Whether levels of the thoracic spine (T7-T9) stand apart from any part, and so are the part themselves.

@@ -143,7 +143,7 @@ def write_lines(
     reasons: Counter[tuple[str, str]],
     lang: Lang,
 ) -> int:
-    """The same by DuckDB or Polars, for large plain files and for parquet. InputError where the output cannot be written."""
+    """The same by DuckDB or Polars, for large plain files and for parquet. InputError where it cannot be written."""
     cells = []
     for answer, count in zip(answers, work.counts, strict=True):
         reasons[answer[0], answer[4]] += count

@@ -61,8 +61,8 @@ class CrossSection:
                 parts = [PartRef(UNSPECIFIED, "", -1, False, "")]
         if "成像" in scans:
             scans = [scan for scan in scans if scan != "成像"]
-            own = [post for post in posts if post not in self.inherent]  # 冠状动脉CT钙化积分 is no CTA
-            if not scans and not own and any(part.element in self.vessel_parts for part in parts):
+            other_posts = [post for post in posts if post not in self.inherent]  # 冠状动脉CT钙化积分 is no CTA
+            if not scans and not other_posts and any(part.element in self.vessel_parts for part in parts):
                 scans = ["血管成像"]
         if WEAK in scans:
             scans = [scan for scan in scans if scan != WEAK]
