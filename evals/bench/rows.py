@@ -1,7 +1,8 @@
 """`rows`: a whole job over many exam rows, by kind of file, against DuckDB alone on the same rows, in one run.
 
 The table is made from `bench_names` (see there how): each row is an exam with a number, a name drawn with the skew of
-real exports (Zipf: few names have most exams, every name at least one), modality, institution and date. The job is
+real exports (Zipf: few names have most exams, every name at least one), modality, institution and date; no cell has a
+comma or a quote, since csv with quotes goes through the csv module (agent/table_lines.py), which is slower. The job is
 `yingma job run --feed none` in a process of its own; the seconds of its steps are those that it keeps. `tables` is what
 is not answering: reading, finding the distinct names, joining the answers and writing the rows in the input's order.
 DuckDB alone does the same with its own reader and writer: distinct names, join, order, write.
@@ -52,7 +53,7 @@ def exam_rows(rows: int, names: int) -> pl.DataFrame:
     drawn = (chance.zipf(SKEW, rows - names) - 1) % names if rows > names else np.empty(0, dtype=np.int64)
     which = chance.permutation(np.concatenate([np.arange(min(rows, names)), drawn]))
     columns = {
-        "name": pl.Series([each.name for each in made]).gather(which),
+        "name": pl.Series([each.name.replace(",", "，").replace('"', "”") for each in made]).gather(which),
         "modality": pl.Series([each.modality for each in made]).gather(which),
         "institution": pl.Series([each.institution for each in made]).gather(which),
         "date": pl.Series([f"2026-{month:02}-{day:02}" for month in range(1, 13) for day in range(1, 29)]).gather(
