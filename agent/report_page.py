@@ -21,6 +21,10 @@ STYLE = (
 )
 
 
+class Figure(str):
+    """A figure that is written out already (99.8 %): stands to the right as numbers do."""
+
+
 def framed(title: str, parts: Sequence[str], lang: Lang, style: str = "") -> str:
     """A page of parts that are HTML already. `title` is text; `style` comes after that of all reports."""
     return (
@@ -53,14 +57,24 @@ class Page:
         return f"<h2>{self.word(name)}</h2>"
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-        """Rows of values; numbers stand to the right. A table that needs the text `nothing` for no rows."""
-        if not rows:
+        """Rows of values; numbers stand to the right. For no rows the text `nothing`."""
+        return self.grouped(head, [("", rows)])
+
+    def grouped(self, head: Sequence[str], groups: Sequence[tuple[str, Sequence[Sequence[object]]]]) -> str:
+        """The same in groups, each under its title ("" for none; a text). Groups without rows are left out."""
+        found = [(title, rows) for title, rows in groups if rows]
+        if not found:
             return f"<p>{self.word('nothing')}</p>"
+        first = found[0][1][0]
         heads = "".join(
-            f"<th{_kind(value)}>{self.word(each)}</th>" for each, value in zip(head, rows[0], strict=bool(head))
+            f"<th{_kind(value)}>{self.word(each)}</th>" for each, value in zip(head, first, strict=bool(head))
         )
-        body = "".join(f"<tr>{''.join(_cell(each) for each in row)}</tr>" for row in rows)
-        return f"<table>{f'<tr>{heads}</tr>' if head else ''}{body}</table>"
+        body = []
+        for title, rows in found:
+            if title:
+                body.append(f'<tr><th colspan="{len(first)}">{shown(title)}</th></tr>')
+            body += [f"<tr>{''.join(_cell(each) for each in row)}</tr>" for row in rows]
+        return f"<table>{f'<tr>{heads}</tr>' if head else ''}{''.join(body)}</table>"
 
 
 def _cell(value: object) -> str:
@@ -69,4 +83,4 @@ def _cell(value: object) -> str:
 
 
 def _kind(value: object) -> str:
-    return ' class="n"' if isinstance(value, int | float) else ""
+    return ' class="n"' if isinstance(value, int | float | Figure) else ""
