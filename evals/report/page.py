@@ -50,7 +50,7 @@ MEASURES = (
     "unsafe",
 )
 STYLE = (
-    "body{max-width:88em}.pair{display:flex;flex-wrap:wrap;gap:1em 2.5em;align-items:flex-start}"
+    "body{max-width:88em}table{margin:.2em 0 .7em}.pair{display:flex;flex-wrap:wrap;gap:1em 2.5em;align-items:flex-start}"
     "svg.chart{font-family:sans-serif;max-width:100%;height:auto}.scroll{overflow-x:auto}"
     "section.name{border:1px solid #999;padding:.4em .8em;margin:.6em 0;break-inside:avoid}"
     "section.name h3{font-size:1em;margin:.1em 0}td{overflow-wrap:break-word}"
