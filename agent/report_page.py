@@ -45,8 +45,8 @@ class Page:
         self._texts, self.lang = texts, lang
 
     def word(self, name: str, **values: object) -> str:
-        """A text of ours."""
-        return escape(self.known(name, **values))
+        """A text of ours; the values in it may be from outside."""
+        return shown(self.known(name, **values))
 
     def known(self, name: str, **values: object) -> str:
         """A word of the program, not escaped yet."""

@@ -12,8 +12,7 @@ from agent.opening import open_pipeline
 from evals.ablation import Step, ablate
 from evals.gold import GoldRow, read_gold
 from evals.metrics import Measures, Pair, by, measure
-from evals.report.command import ReportWish
-from evals.report.model import Options
+from evals.report.command import ReportWish, options_of
 
 if TYPE_CHECKING:
     from agent.pipeline import Pipeline
@@ -51,7 +50,7 @@ def run_eval(
     report["retrieval"] = [recall._asdict() for recall in recalls]
     report["voices"] = compared.to_dict() if compared is not None else None
     if prepared is not None:
-        prepared.keep(pairs, pipeline, Options(modality_hidden=no_modality, model=model, edition=edition))
+        prepared.keep(pairs, pipeline, options_of(pipeline, no_modality, model, edition))
     if as_json:
         emit_json(report)
     else:

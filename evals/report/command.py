@@ -69,6 +69,13 @@ class Prepared:
         return compare_ways(pairs, ways, self.wish.precision)
 
 
+def options_of(pipeline: Pipeline, no_modality: bool, model: str, edition: str | None) -> Options:
+    """How the names were asked. An endpoint is told without user and password."""
+    if model not in ("none", "local"):
+        model = pipeline.versions["model.endpoint"]
+    return Options(modality_hidden=no_modality, model=model, edition=edition)
+
+
 def wish(folder: Path | None, against: Path | None, baselines: bool, precision: float) -> ReportWish | None:
     """The options of the command line as a wish. InputError for options that only a report has, without one."""
     if folder is None:

@@ -22,8 +22,15 @@ State = Literal["right", "wrong", "none"]  # of the codes of an answer; none: it
 Way = tuple[State, State]  # before and now
 # in order of harm: what is wrong now, then what is lost, then what is mended
 WAYS: tuple[Way, ...] = (
-    *((before, now) for now in ("wrong", "none") for before in ("right", "none", "wrong")),
-    *((before, "right") for before in ("wrong", "none", "right")),
+    ("right", "wrong"),
+    ("none", "wrong"),
+    ("wrong", "wrong"),
+    ("right", "none"),
+    ("none", "none"),
+    ("wrong", "none"),
+    ("wrong", "right"),
+    ("none", "right"),
+    ("right", "right"),
 )
 
 

@@ -37,6 +37,7 @@ TEXTS = Path(__file__).parent / "data" / "texts.tsv"
 PAIRS = 4  # values of a slot that are named; the JSON has all
 IDS = 6  # names of a slot that are named
 STEPS = 10  # rows beside the risk–coverage curve
+OPTION_WORDS = {"modality_hidden": "hidden", "model": "model", "edition": "catalogue"}  # and what they are called
 MEASURES = (
     "rows",
     "accepted",
@@ -50,7 +51,8 @@ MEASURES = (
     "unsafe",
 )
 STYLE = (
-    "body{max-width:88em}table{margin:.2em 0 .7em}.pair{display:flex;flex-wrap:wrap;gap:1em 2.5em;align-items:flex-start}"
+    "body{max-width:88em}table{margin:.2em 0 .7em}"
+    ".pair{display:flex;flex-wrap:wrap;gap:1em 2.5em;align-items:flex-start}"
     "svg.chart{font-family:sans-serif;max-width:100%;height:auto}.scroll{overflow-x:auto}"
     "section.name{border:1px solid #999;padding:.4em .8em;margin:.6em 0;break-inside:avoid}"
     "section.name h3{font-size:1em;margin:.1em 0}td{overflow-wrap:break-word}"
@@ -243,7 +245,10 @@ class _Report(Page):
             else self.note("versions_same"),
         ]
         if found.options:
-            rows = [(each.key, each.before or "–", each.now or "–") for each in found.options]
+            rows = [
+                (self.known(OPTION_WORDS[each.key]), self._option(each.before), self._option(each.now))
+                for each in found.options
+            ]
             parts += [self.note("options_differ"), self.table(("option", "before", "now"), rows)]
         if found.only_before or found.only_now or found.relabelled:
             parts.append(
@@ -269,6 +274,9 @@ class _Report(Page):
             f'<div class="scroll">{self._changes(found.changes)}</div>',
         ]
         return parts
+
+    def _option(self, value: str) -> str:
+        return self.known({"true": "yes", "false": "no"}[value]) if value in ("true", "false") else value or "–"
 
     def _changes(self, changes: Sequence[Change]) -> str:
         """Every change, under its kind."""
