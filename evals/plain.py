@@ -48,7 +48,7 @@ class Plain:
         """The scores of a way. KeyError for one that was not worked out."""
         if way == "fused":
             ranks = [placed(self.scores(each, filtered)) for each in FUSED]
-            return np.sum([1 / (RECIPROCAL + each) for each in ranks], axis=0).astype(np.float32)
+            return np.asarray(sum(1 / (RECIPROCAL + each) for each in ranks), dtype=np.float32)
         found = self.raw[way]
         return np.where(self.allowed, found, OUTSIDE).astype(np.float32) if filtered else found
 

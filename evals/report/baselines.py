@@ -26,6 +26,7 @@ from evals.report.model import At, Baseline, Baselines
 from standard.errors import ModelError
 
 if TYPE_CHECKING:
+    from retrieval.embeddings import Embedder
     from standard.edition import Catalogue
     from standard.lexicon import Lexicon
 
@@ -115,19 +116,21 @@ def thresholds(rows: Sequence[GoldRow], said: Sequence[Said]) -> list[tuple[floa
 
 
 def ask_ways(names: Asked, catalogue: Catalogue, lexicon: Lexicon, home: Path) -> list[Way]:
-    """Every way, asked. What cannot be had on this machine (embeddings, llama.cpp) is left out with its reason."""
-    return [
-        *_plain(names, catalogue, lexicon),
-        *_retrieval(names, catalogue, lexicon, home),
-        *_voices(names, catalogue),
-    ]
+    """Every way, asked. Model or classifier that cannot be opened here are left out with the reason.
 
-
-def _plain(names: Asked, catalogue: Catalogue, lexicon: Lexicon) -> list[Way]:
-    from evals.plain import FUSED, plain_scores
+    IndexError_ where the embeddings or the index of retrieval cannot be had.
+    """
     from retrieval.embeddings import E5
 
-    plain = plain_scores(names, catalogue, lexicon, E5(), fuzzy=True)
+    embedder = E5()
+    ways = _plain(names, catalogue, lexicon, embedder)
+    return [*ways, _retrieval(names, catalogue, lexicon, embedder, home), *_voices(names, catalogue)]
+
+
+def _plain(names: Asked, catalogue: Catalogue, lexicon: Lexicon, embedder: Embedder) -> list[Way]:
+    from evals.plain import FUSED, plain_scores
+
+    plain = plain_scores(names, catalogue, lexicon, embedder, fuzzy=True)
     found = []
     for way in plain.ways:
         for filtered in (False, True):
@@ -139,10 +142,10 @@ def _plain(names: Asked, catalogue: Catalogue, lexicon: Lexicon) -> list[Way]:
     return found
 
 
-def _retrieval(names: Asked, catalogue: Catalogue, lexicon: Lexicon, home: Path) -> Way:
+def _retrieval(names: Asked, catalogue: Catalogue, lexicon: Lexicon, embedder: Embedder, home: Path) -> Way:
     from retrieval import Retriever
 
-    with Retriever.open(catalogue, home, lexicon) as retriever:
+    with Retriever.open(catalogue, home, lexicon, embedder) as retriever:
         found = retriever.search(names, 1)
     return Way("retrieval", True, [Said((each[0].code,), each[0].score) if each else Said((), 0.0) for each in found])
 

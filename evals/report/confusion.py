@@ -92,7 +92,8 @@ class Slots:
             return ()
         answer = frozenset(codes)
         near = sorted(row.alternatives, key=lambda gold: (len(gold ^ answer), sorted(gold)))
-        return tuple(sorted(min(near, key=lambda gold: len(self._between(gold, answer)))))
+        best: frozenset[str] = min(near, key=lambda gold: len(self._between(gold, answer)))
+        return tuple(sorted(best))
 
     def _between(self, gold: frozenset[str], answer: frozenset[str]) -> list[Difference]:
         missing, extra = sorted(gold - answer), sorted(answer - gold)
@@ -144,7 +145,7 @@ class Slots:
             if field.slot == "device":
                 names["device"] = found.modality if self._usual(found, field.code) else field.name
             elif field.slot == "addition":
-                names["addition"] = field.characters.strip("0")
+                names["addition"] = field.characters if field.characters.strip("0") else ""
         said = {
             row.id: next((names[slot] for slot in row.of.split(";") if names.get(slot)), "")
             for row in slot_rows().values()

@@ -326,7 +326,7 @@ class _Report(Page):
         )
         right = found.answers - (found.points[-1].wrong if found.points else 0)
         steps = range(right, found.answers + 1)
-        best = [(0.0, 0.0), *((place / found.rows, (place - right) / place if place else 0.0) for place in steps)]
+        best = [(0.0, 0.0), *((place / found.rows, (place - right) / place) for place in steps if place)]
         chart.line(best, "dotted", 1.5, self.known("line_best"))
         chart.line(
             [(0.0, risks[0] if risks else 0.0), *((each.coverage, each.risk) for each in found.points)],

@@ -73,7 +73,7 @@ def test_every_field_of_a_code_is_in_a_slot() -> None:
         ("CT左膝关节(平扫)", "CT双膝关节(平扫)", [("side", "左", "双")]),
         ("CT胸部(平扫)", "CT胸部(增强)", [("contrast", "平扫", "增强")]),
         ("CT胸部(平扫+增强)", "CT胸部(增强)", [("contrast", "平扫+增强", "增强")]),
-        ("CT胸部(平扫)", "CT胸部低剂量扫描", [("scan", "平扫", "低剂量扫描")]),
+        ("CT胸部(平扫)", "CT胸部(低剂量扫描)", [("scan", "平扫", "低剂量扫描")]),
         ("CT胸部(平扫)", "MR胸部(平扫)", [("modality", "CT", "MR")]),
         ("CT胸部(平扫)", "CT上腹部(平扫)", [("part", "胸部", "上腹部")]),
         ("CT胸部(平扫)", "CT胸部(平扫+三维重建)", [("post", "", "三维重建")]),
@@ -113,7 +113,7 @@ def test_what_no_slot_can_say() -> None:
 
 def test_a_device_and_an_addition_of_a_site_are_told() -> None:
     found = SLOTS.differences(row({CHEST}), ["22040100110001"])
-    assert [(each.slot, each.answer) for each in found] == [("modality", "16排CT"), ("addition", "01")] or found == []
+    assert [(each.slot, each.answer) for each in found] == [("modality", "16排CT"), ("addition", "01")]
 
 
 def test_the_table_counts_names_once_a_slot() -> None:
