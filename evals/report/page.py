@@ -394,7 +394,7 @@ class _Report(Page):
         parts = [self.head("baselines"), f'<p class="first">{self.word("flatters")}</p>', self.note("baselines_note")]
         head = ("method", "filter", "first_right", "aurc_short", "threshold", "accepted", "precision", "interval",
                 "acceptable", "unsafe", "f1")  # fmt: skip
-        own = (self.known("own"), "", found.own_top_right, _four(found.own_aurc), "–", *self._at(found.own))
+        own = (self.known("own"), "", found.own_top_right, _four(found.own_aurc), Figure("–"), *self._at(found.own))
         for at in ("at_precision", "at_f1"):
             rows = [own, *(self._baseline(each, getattr(each, at)) for each in found.ways)]
             parts += [f"<h3>{self.word(at, wanted=wanted)}</h3>", self.wide(head, rows)]
