@@ -161,7 +161,7 @@ class _Report(Page):
 
     def _wrong(self, each: WrongAccept) -> str:
         answer = each.answer
-        gold = " / ".join("+".join(codes) for codes in answer.gold) or self.known("no_code")
+        gold = self._label(answer)
         names = " + ".join(each.gold_names)
         total = sum(row.weight for row in each.evidence)
         return "".join(
@@ -296,7 +296,7 @@ class _Report(Page):
             self._asked(now),
             f"{_said(before)} ({before.reason})",
             f"{_said(now)} ({now.reason})",
-            " / ".join("+".join(codes) for codes in now.gold) or self.known("no_code"),
+            self._label(now),
             f"{now.source} {now.id}",
         )
 
@@ -430,6 +430,9 @@ class _Report(Page):
 
     def _asked(self, answer: Answer) -> str:
         return answer.name + (f" [{answer.modality}]" if answer.modality else "")
+
+    def _label(self, answer: Answer) -> str:
+        return " / ".join(" + ".join(codes) for codes in answer.gold) or self.known("no_code")
 
     def _reason(self, answer: Answer) -> str:
         row = reasons().get(answer.reason)  # a report before may hold reasons that are no more
