@@ -1,0 +1,75 @@
+"""What a sample proves: the lower bound of a share, and how large a sample must be to prove one.
+
+For a flow without end: Clopper and Pearson (Biometrika 26, 1934), one-sided. For a population of which a good part is
+looked at: the same argument with the hypergeometric distribution, which asks for less.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+
+def lower_bound(right: int, trials: int, confidence: float = 0.95, population: int | None = None) -> float:
+    """The share of right answers that a sample proves, with this confidence; 0 for an empty sample.
+
+    `population`: how many there are in all, where the sample was drawn without replacement from so many. ValueError
+    for a sample that is larger.
+    """
+    if trials == 0:
+        return 0.0
+    if population is not None:
+        return _of_population(trials - right, trials, confidence, population)
+    from scipy.stats import beta
+
+    return 0.0 if right == 0 else float(beta.ppf(1 - confidence, right, trials - right + 1))
+
+
+@cache
+def needed(precision: float, confidence: float = 0.95, wrong: int = 0, population: int | None = None) -> int:
+    """The least sample that proves a precision though so many of it are wrong; the whole population where none does."""
+    low, high = wrong + 1, wrong + 1
+    most = population if population is not None else 1 << 40
+    while high < most and lower_bound(high - wrong, high, confidence, population) < precision:
+        low, high = high + 1, min(2 * high, most)
+    while low < high:
+        middle = (low + high) // 2
+        if lower_bound(middle - wrong, middle, confidence, population) >= precision:
+            high = middle
+        else:
+            low = middle + 1
+    return min(low, most)
+
+
+@cache
+def sample_size(
+    precision: float, confidence: float, expected: float, power: float, population: int | None = None
+) -> tuple[int, int]:
+    """The least sample, and the wrong answers it allows, that proves a precision with this power if a share is wrong.
+
+    ValueError where the expected share is not below what the precision allows: no sample proves it then.
+    """
+    from scipy.stats import binom
+
+    if expected >= 1 - precision:
+        raise ValueError("more is expected to be wrong than the precision allows")
+    wrong = 0
+    while True:
+        size = needed(precision, confidence, wrong, population)
+        if size == population or binom.cdf(wrong, size, expected) >= power:
+            return size, wrong
+        wrong += 1
+
+
+def _of_population(wrong: int, trials: int, confidence: float, population: int) -> float:
+    from scipy.stats import hypergeom
+
+    if trials > population:
+        raise ValueError("a sample is no larger than its population")
+    low, high = wrong, population - (trials - wrong)  # so many may be wrong in all
+    while low < high:
+        middle = (low + high + 1) // 2
+        if hypergeom.cdf(wrong, population, middle, trials) > 1 - confidence:
+            low = middle
+        else:
+            high = middle - 1
+    return 1 - low / population
