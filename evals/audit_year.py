@@ -4,13 +4,13 @@
 
 30,000 exams a day, 137 institutions whose sizes fall as Zipf's law says, seven modalities, 250,000 names, Zipf again
 within each modality of each institution; nine names of ten are accepted. Some are wrong from the start, at random by
-name. What is drawn, at what rate, and what stops acceptance is agent/audit, with the plan that ships; only the hash is a
-random number here. People decide a draw one to four days later; they take some wrong answers for right (`missed`), and
-reject some right ones, which a second person has to agree to (`slip` twice).
+name. What is drawn, at what rate, and what stops acceptance is agent/audit, with the plan that ships; only the hash is
+a random number here. People decide a draw one to four days later; they take some wrong answers for right (`missed`),
+and reject some right ones, which a second person has to agree to (`slip` twice).
 
 Changes: on day 120 an institution gets a new price list (new names for all its exams, nothing of it decided, and so
-many of them wrong); on day 240 a word gets another meaning in one modality (so many of its names that nobody decided are
-wrong from then on, at all institutions). Two weeks after a stop it is mended and lifted.
+many of them wrong); on day 240 a word gets another meaning in one modality (so many of its names that nobody decided
+are wrong from then on, at all institutions). Two weeks after a stop it is mended and lifted.
 
 A stop is *true* if on the days before it more was wrong than the target allows where it stopped, else *false*.
 """
@@ -133,8 +133,8 @@ class _World:
         return found
 
 
-def simulate(scenario: Scenario, seed: int, plan: Plan) -> Year:
-    """One year."""
+def simulate(scenario: Scenario, seed: int, plan: Plan, days: int = DAYS) -> Year:
+    """One year, or its first days."""
     rng = np.random.default_rng(seed)
     world, year = _World(scenario, rng), Year()
     tests = Detectors(plan.allowed, plan.detect.wrong, plan.evidence)
@@ -144,7 +144,7 @@ def simulate(scenario: Scenario, seed: int, plan: Plan) -> Year:
     past: deque[tuple[NDArray[np.int64], NDArray[np.int64]]] = deque(maxlen=WEEK)
     lifts: dict[int, list[Scope]] = {}
     drawn, right, trials, flow, bad = 0, 0, 0, 0, 0  # of this week
-    for day in range(DAYS):
+    for day in range(days):
         _change(world, scenario, day, rng, due)
         for scope in lifts.pop(day, []):
             _mend(world, tests, scope)

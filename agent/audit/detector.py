@@ -24,6 +24,7 @@ with the rest.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -58,11 +59,13 @@ class Found(NamedTuple):
 
 
 class Broken(NamedTuple):
-    """A test that reached what stops: where, the evidence it reached, the draw it reached it with."""
+    """A test that reached what stops: where, the evidence it reached, the draws in which it gathered it, and the last
+    one before them (None: there was none)."""
 
     scope: Scope
     evidence: float
-    id: int
+    draws: tuple[Outcome, ...]
+    before: Outcome | None
 
 
 def covers(scope: Scope, modalities: Collection[str], institution: str) -> bool:
@@ -143,8 +146,23 @@ class Detectors:
                 test = self._places[scope] = _Detector(len(self._factors))
             now = test.add(outcome.wrong, self._factors)
             if first is None and now >= self._limit:
-                first = Broken(scope, now, outcome.id)
+                first = Broken(scope, now, *self._since(scope))
         return first
+
+    def _since(self, scope: Scope) -> tuple[tuple[Outcome, ...], Outcome | None]:
+        """The draws of a place from where the evidence began, and the one before: where Page's CUSUM of the bet that
+        won most last stood at nothing, which is the likeliest day of the change."""
+        inside = [each for each in self._outcomes if covers(scope, each.modalities, each.institution)]
+        highest, began = 0.0, 0
+        for factor in self._factors:
+            level, start = 0.0, 0
+            for at, each in enumerate(inside):
+                if level <= 0:
+                    level, start = 0.0, at
+                level += math.log(factor[each.wrong])
+            if level > highest:
+                highest, began = level, start
+        return tuple(inside[began:]), inside[began - 1] if began else None
 
     def _without(self, scope: Scope) -> None:
         """The tests anew, without what lies within a scope. A wider test that had only that for evidence falls."""

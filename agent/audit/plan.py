@@ -43,6 +43,7 @@ class Draw(_Part):
     """What is drawn beyond the sample of the bound, and how draws come to people."""
 
     least: int = Field(ge=0)
+    most: float = Field(gt=0, le=1)
     boost: float = Field(ge=1)
     hand_out: float = Field(ge=0, le=1)
     overdue: int = Field(ge=1)
@@ -115,11 +116,12 @@ class Rates(NamedTuple):
 def rates_of(plan: Plan, flow: Mapping[str, int], exams: int, watched: Collection[Scope] = ()) -> Rates:
     """The rates for `exams` accepted unseen in the days of the bound, the job at hand among them; `flow`: the exams by
     modality, one with answers in two counts in both."""
+    most = plan.draw.most
     if exams <= 0:
-        return Rates(1.0, {}, plan.draw.boost, frozenset(watched))
-    base = min(1.0, plan.draws(_rounded(exams)) / exams)
-    least = {each: plan.draw.least / count for each, count in flow.items() if count > 0}
-    higher = {each: min(1.0, rate) for each, rate in sorted(least.items()) if rate > base}
+        return Rates(most, {}, plan.draw.boost, frozenset(watched))
+    base = min(most, plan.draws(_rounded(exams)) / exams)
+    least = {each: min(most, plan.draw.least / count) for each, count in flow.items() if count > 0}
+    higher = {each: rate for each, rate in sorted(least.items()) if rate > base}
     return Rates(base, higher, plan.draw.boost, frozenset(watched))
 
 

@@ -17,20 +17,22 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from agent.audit import load_plan
 from agent.review import controls
 from agent.review.assignment import handed, own_filters, own_waiting
 from agent.review.pace import pace
 from agent.review.view import NAMES, Desk, Viewer, decision_row, users_of
-from agent.store import Filter, Order, Outcome, Rules, Store, decide, names_of, progress, undo
+from agent.store import Filter, Order, Outcome, Rules, Store, audit, decide, names_of, next_clusters, progress, undo
 from agent.store.deciding import fault_of, sent_before
 from agent.store.people import names_of_users
-from agent.store.queue import Sorting, cards, release, renew, take
+from agent.store.queue import ALL, Sorting, cards, release, renew, take
 from agent.store.schema import Cluster, Suggestion
 from agent.store.schema_acts import Decision
 from agent.store.schema_review import Control
 from agent.store.states import Step, cell, word
 from standard.errors import InputError
 
+OLDEST = 100  # draws of the audit that are looked at for one to hand out
 PAGE = 100  # names, or rows of the history, on a page
 
 
@@ -64,6 +66,7 @@ class Work:
                 again = controls.unanswered(session, viewer.user_id, set(wish.only) - set(wish.skip))
                 return found, list(again)
             mixed = None
+            found = self._with_draws(session, viewer, wish, found, at)
             drawn = random.random() < self.control_share * sum(each.status == "open" for each in found)
             if drawn and controls.due(session, viewer.user_id):
                 turn = secrets.token_hex(8)
@@ -79,6 +82,28 @@ class Work:
             if made is not None:
                 cards.insert(random.randrange(len(cards) + 1), made | {"turn": sample.turn})
         return cards
+
+    def _with_draws(
+        self, session: Session, viewer: Viewer, wish: Wish, found: list[Cluster], at: datetime
+    ) -> list[Cluster]:
+        """With draws of the audit mixed in, the oldest first, of the filter or the assignments: by exams and doubt they
+        would wait behind all others."""
+        share = load_plan().draw.hand_out
+        count = sum(random.random() < share for each in found if each.status == "open")
+        ids = audit.waiting(session, "open")[:OLDEST] if count else []
+        if not ids:
+            return found
+        among = [wish.wanted] if wish.wanted is not None else own_filters(session, viewer.user_id) or [ALL]
+        skip = {*wish.skip, *(each.id or 0 for each in found)}
+        for each in among:
+            mixed = next_clusters(session, viewer.user_id, wish.tab, count, at, each, skip, ids)
+            for one in mixed:
+                found.insert(random.randrange(len(found) + 1), one)
+            count -= len(mixed)
+            skip |= {one.id or 0 for one in mixed}
+            if count <= 0:
+                break
+        return found
 
     def cards(self, viewer: Viewer, ids: Sequence[int]) -> list[dict[str, Any]]:
         """The cards of clusters; without those that are gone. Candidates that retrieval finds are kept."""
