@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from agent.audit import EVERYWHERE, Plan, Scope, load_plan, lower_bound
-from agent.store.audit import Decided, accepted_since, counted, decided, flow_since, stops, tests, waiting
+from agent.store.audit import Decided, accepted_since, counted, decided, flow_since, stops, tests_of, waiting
 from agent.store.people import names_of_users
 from agent.store.schema import Institution
 from agent.store.schema_audit import AuditStop
@@ -26,20 +26,21 @@ def summary(session: Session, at: datetime) -> dict[str, Any]:
     since it is in doubt."""
     plan = load_plan()
     start = at - timedelta(days=plan.bound.days)
+    every = counted(session, plan, at)
     recent = [each for each in decided(session, at - timedelta(days=plan.detect.days)) if each.at > start]
     flow, exams = flow_since(session, start)
     modalities = sorted({*flow, *(one for each in recent for one in each.outcome.modalities)})
     standing = stops(session)
     return {
         "plan": plan.bound.model_dump() | {"draws": plan.draws()},
-        "all": bound([each for each in recent if each.draw.core], exams, plan),
+        "all": bound([each for each in recent if each.core], exams, plan),
         "names": by_names(recent),
         "modalities": [
             {"modality": one}
             | bound([each for each in recent if one in each.outcome.modalities], flow.get(one, 0), plan)
             for one in modalities
         ],
-        "suspects": _suspects(session, plan, at),
+        "suspects": _suspects(session, plan, every),
         "waiting": len(waiting(session)),
         "overdue": len(waiting(session, before=at - timedelta(days=plan.draw.overdue))),
         "stops": [told(session, each) for each in standing],
@@ -48,7 +49,7 @@ def summary(session: Session, at: datetime) -> dict[str, Any]:
 
 def bound(found: Sequence[Decided], exams: int, plan: Plan) -> dict[str, Any]:
     """Draws decided, wrong ones, the precision they prove, and whether that is what is wanted; exams they stand for."""
-    wrong = sum(each.wrong for each in found)
+    wrong = sum(each.outcome.wrong for each in found)
     proven = lower_bound(len(found) - wrong, len(found), plan.bound.confidence)
     holds = proven >= plan.bound.precision
     return {"draws": len(found), "wrong": wrong, "proven": proven, "holds": holds, "exams": exams}
@@ -57,8 +58,8 @@ def bound(found: Sequence[Decided], exams: int, plan: Plan) -> dict[str, Any]:
 def by_names(found: Sequence[Decided]) -> float | None:
     """The share of right answers among names, each counted once however many exams it has (Hajek's estimate: draws
     weighted by 1 / chance); None without draws."""
-    weights = [1 / each.draw.chance for each in found]
-    right = sum(weight for weight, each in zip(weights, found, strict=True) if not each.wrong)
+    weights = [1 / each.chance for each in found]
+    right = sum(weight for weight, each in zip(weights, found, strict=True) if not each.outcome.wrong)
     return right / sum(weights) if weights else None
 
 
@@ -83,10 +84,10 @@ def told(session: Session, stop: AuditStop) -> dict[str, Any]:
     }
 
 
-def _suspects(session: Session, plan: Plan, at: datetime) -> list[dict[str, Any]]:
+def _suspects(session: Session, plan: Plan, counting: Sequence[Decided]) -> list[dict[str, Any]]:
     """Places with a wrong draw, the most evidence first."""
-    found = tests(session, plan, at)
-    places = _scopes(each for each in counted(session, plan, at) if each.wrong)
+    found = tests_of(plan, counting)
+    places = _scopes(each for each in counting if each.outcome.wrong)
     rows = [(found.found(scope), scope) for scope in places if scope != EVERYWHERE]
     names = dict(
         session.execute(

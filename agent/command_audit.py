@@ -88,7 +88,7 @@ def _tell(found: dict[str, Any]) -> None:
         say(
             f"目标：接受者中至少 {precision:g}% 正确，置信度 {confidence:g}%（单侧），"
             f"每 {plan['days']} 天更新；约需抽查 {plan['draws']} 个。",
-            f"Target: of what is accepted at least {precision:g} % right, with {confidence:g} % confidence (one-sided), "
+            f"Target: of what is accepted at least {precision:g} % right, {confidence:g} % confidence (one-sided), "
             f"renewed each {plan['days']} days; about {plan['draws']} draws.",
         ),
         markup=False,
@@ -103,7 +103,7 @@ def _tell(found: dict[str, Any]) -> None:
                 each.get("modality") or say("全部", "all"),
                 str(each["draws"]),
                 str(each["wrong"]),
-                f"{100 * each['proven']:.2f}%",
+                f"{100 * each['proven']:.2f}%" if each["draws"] else "-",
                 holds if each["holds"] else open_,
                 str(each["exams"]),
             )

@@ -95,7 +95,9 @@ class Settings(BaseSettings):
     )
     job_feed: Literal["none", "review", "all"] = Field(
         default="review",
-        description="Names of a job that go into the store: review (with what the audit draws), all (accepted ones too), or none.",
+        description=(
+            "Names of a job that go into the store: review (with what the audit draws), all (accepted ones too), none."
+        ),
     )
     audit: bool = Field(
         default=True,

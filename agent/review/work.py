@@ -18,11 +18,12 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from agent.audit import load_plan
+from agent.audit.place import CONFIRM
 from agent.review import controls
 from agent.review.assignment import handed, own_filters, own_waiting
 from agent.review.pace import pace
 from agent.review.view import NAMES, Desk, Viewer, decision_row, users_of
-from agent.store import Filter, Order, Outcome, Rules, Store, audit, decide, names_of, next_clusters, progress, undo
+from agent.store import Filter, Order, Outcome, Rules, Store, decide, names_of, next_clusters, progress, undo
 from agent.store.deciding import fault_of, sent_before
 from agent.store.people import names_of_users
 from agent.store.queue import ALL, Sorting, cards, release, renew, take
@@ -32,7 +33,6 @@ from agent.store.schema_review import Control
 from agent.store.states import Step, cell, word
 from standard.errors import InputError
 
-OLDEST = 100  # draws of the audit that are looked at for one to hand out
 PAGE = 100  # names, or rows of the history, on a page
 
 
@@ -90,19 +90,17 @@ class Work:
         would wait behind all others."""
         share = load_plan().draw.hand_out
         count = sum(random.random() < share for each in found if each.status == "open")
-        ids = audit.waiting(session, "open")[:OLDEST] if count else []
-        if not ids:
-            return found
         among = [wish.wanted] if wish.wanted is not None else own_filters(session, viewer.user_id) or [ALL]
         skip = {*wish.skip, *(each.id or 0 for each in found)}
         for each in among:
-            mixed = next_clusters(session, viewer.user_id, wish.tab, count, at, each, skip, ids)
+            if count <= 0 or each.reason not in (None, CONFIRM):
+                continue
+            draws = each._replace(reason=CONFIRM, order="oldest")
+            mixed = next_clusters(session, viewer.user_id, wish.tab, count, at, draws, skip)
             for one in mixed:
                 found.insert(random.randrange(len(found) + 1), one)
             count -= len(mixed)
             skip |= {one.id or 0 for one in mixed}
-            if count <= 0:
-                break
         return found
 
     def cards(self, viewer: Viewer, ids: Sequence[int]) -> list[dict[str, Any]]:

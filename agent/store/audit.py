@@ -11,7 +11,7 @@ when the decision is.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -46,17 +46,15 @@ class Draw(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """A draw that a person decided on: when, and whether what was accepted is right."""
+    """A draw that a person decided on: whether what was accepted is right, when that was decided, when it was drawn."""
 
-    draw: AuditDraw
+    outcome: Outcome  # a step of the tests; its id is that of the draw
+    name_id: int
     cluster_id: int
+    chance: float
+    core: bool
+    drawn: datetime
     at: datetime
-    wrong: bool
-
-    @property
-    def outcome(self) -> Outcome:
-        """As a step of the tests."""
-        return Outcome(_modalities(self.draw.modality), str(self.draw.institution_id), self.wrong, self.draw.id or 0)
 
 
 def audit_key(session: Session) -> str:
@@ -165,8 +163,14 @@ def contradicts(session: Session, cluster_id: int, action: str, codes: Collectio
 
 def decided(session: Session, since: datetime) -> list[Decided]:
     """The draws since a moment that count, in the order in which they were decided; of a cluster the first."""
+    draw = AuditDraw
     rows = session.execute(
-        select(AuditDraw, col(Cluster.id), Decision)
+        select(
+            *(col(draw.id), col(draw.name_id), col(draw.modality), col(draw.institution_id), col(draw.codes)),
+            *(col(draw.chance), col(draw.core), col(draw.at).label("drawn"), col(Cluster.id).label("cluster_id")),
+            *(col(Decision.action), col(Decision.codes).label("decided"), col(Decision.at)),
+        )
+        .select_from(AuditDraw)
         .join(Name, col(Name.id) == col(AuditDraw.name_id))
         .join(Cluster, col(Cluster.id) == col(Name.cluster_id))
         .join(Decision, col(Decision.id) == col(Cluster.decision_id))
@@ -174,27 +178,29 @@ def decided(session: Session, since: datetime) -> list[Decided]:
         .order_by(col(AuditDraw.id))
     )
     found: dict[int, Decided] = {}
-    for draw, cluster_id, decision in rows:
-        wrong = decision.action != "settle" or set(decision.codes) != set(draw.codes)
-        found.setdefault(cluster_id, Decided(draw, cluster_id, decision.at, wrong))
-    return sorted(found.values(), key=lambda each: (each.at, each.draw.id or 0))
+    for row in rows:
+        wrong = row.action != "settle" or set(row.decided) != set(row.codes)
+        outcome = Outcome(_modalities(row.modality), str(row.institution_id), wrong, row.id)
+        one = Decided(outcome, row.name_id, row.cluster_id, row.chance, row.core, row.drawn, row.at)
+        found.setdefault(row.cluster_id, one)
+    return sorted(found.values(), key=lambda each: (each.at, each.outcome.id))
 
 
 def tests(session: Session, plan: Plan, at: datetime) -> Detectors:
     """The tests, fed with what was found; without what lies in a stop that stands, or was lifted since it was drawn."""
-    return _tests(plan, counted(session, plan, at))
+    return tests_of(plan, counted(session, plan, at))
 
 
 def counted(session: Session, plan: Plan, at: datetime) -> list[Decided]:
     """The decided draws that are steps of the tests."""
-    stops = session.scalars(select(AuditStop)).all()
+    made = stops(session, standing=False)
     return [
         each
         for each in decided(session, at - timedelta(days=plan.detect.days))
         if not any(
-            (stop.lifted_at is None or each.draw.at < stop.lifted_at)
+            (stop.lifted_at is None or each.drawn < stop.lifted_at)
             and covers(scope_of(stop), each.outcome.modalities, each.outcome.institution)
-            for stop in stops
+            for stop in made
         )
     ]
 
@@ -205,26 +211,26 @@ def judge(session: Session, cluster: Cluster, at: datetime) -> list[AuditStop]:
     if decision is None or not contradicts(session, cluster.id or 0, decision.action, decision.codes):
         return []
     plan = load_plan()
-    found = {each.draw.id or 0: each for each in counted(session, plan, at)}
+    found = {each.outcome.id: each for each in counted(session, plan, at)}
     lifted: dict[Scope, list[datetime]] = {}
     for stop in stops(session, standing=False):
         if stop.lifted_at is not None:
             lifted[scope_of(stop)] = [stop.lifted_at]  # the last one
     made_now = []
-    for broken in _tests(plan, found.values()).broken:
+    for broken in tests_of(plan, found.values()).broken:
         draws = [found[each.id] for each in broken.draws]
-        before = [found[broken.before.id].draw.at] if broken.before is not None else lifted.get(broken.scope, [])
+        before = [found[broken.before.id].drawn] if broken.before is not None else lifted.get(broken.scope, [])
         values = {
             "modality": broken.scope.modality,
             "institution_id": int(broken.scope.institution) if broken.scope.institution else None,
             "at": at,
-            "since": min([*before, *(each.draw.at for each in draws)]) if before else None,
+            "since": min([*before, *(each.drawn for each in draws)]) if before else None,
             "evidence": {
                 "draws": len(draws),
-                "wrong": sum(each.wrong for each in draws),
+                "wrong": sum(each.outcome.wrong for each in draws),
                 "evidence": round(broken.evidence),
                 "limit": round(plan.evidence),
-                "names": [each.draw.name_id for each in draws if each.wrong],
+                "names": [each.name_id for each in draws if each.outcome.wrong],
             },
             "why": "",
         }
@@ -312,7 +318,8 @@ def flow_since(session: Session, since: datetime) -> tuple[dict[str, int], int]:
 # -- parts ----------------------------------------------------------------------------------------------------------
 
 
-def _tests(plan: Plan, found: Collection[Decided]) -> Detectors:
+def tests_of(plan: Plan, found: Iterable[Decided]) -> Detectors:
+    """The tests, fed with these."""
     made = Detectors(plan.allowed, plan.detect.wrong, plan.evidence)
     made.extend(each.outcome for each in found)
     return made

@@ -1,4 +1,4 @@
-"""The standing audit from job to job: what is drawn, the stop that a wrong answer brings, what it holds back, lifting."""
+"""The standing audit from job to job: what is drawn, the stop that wrong answers bring, what it holds back, lifting."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -23,12 +22,11 @@ MANY = 30  # others in the queue, with more exams
 
 
 @pytest.fixture
-def certain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def certain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every card that is asked for may be a draw."""
     plan = load_plan()
     always = plan.model_copy(update={"draw": plan.draw.model_copy(update={"hand_out": 1.0})})
     monkeypatch.setattr(working, "load_plan", lambda: always)
-    yield
 
 
 def fill(world: World) -> None:

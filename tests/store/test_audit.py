@@ -63,7 +63,7 @@ def settle(world: World, who: int, name: str, codes: Sequence[str] | None = None
 
 def outcomes(world: World) -> list[bool]:
     with world.store.reading() as session:
-        return [each.wrong for each in decided(session, START)]
+        return [each.outcome.wrong for each in decided(session, START)]
 
 
 def test_a_draw_is_a_card_like_any_other_and_counts_when_it_is_decided(world: World) -> None:

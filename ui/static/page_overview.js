@@ -94,7 +94,7 @@ window.Overview = (root, texts) => {
   async function showAudit() {
     const found = await get("/api/audit");
     const { plan, all } = found;
-    const bound = (each) => `${(100 * each.proven).toFixed(2)} %`;
+    const bound = (each) => (each.draws ? `${(100 * each.proven).toFixed(2)} %` : "–");
     const verdict = (each) => td(each.holds ? t.audit_holds : t.audit_open);
     const line = (title, each) => [td(title), num(each.draws), num(each.wrong), td(bound(each), "n"), verdict(each), num(each.exams)];
     const heads = () => [th(""), th(t.audit_draws, 1), th(t.audit_wrong, 1), th(t.audit_proven, 1), th(t.audit_bound), th(t.audit_stands_for, 1)];
