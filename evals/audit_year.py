@@ -119,7 +119,7 @@ class _World:
 
     def day(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Names that came and on how many exams."""
-        at = np.searchsorted(self.cumulated, rng.random(EXAMS) * self.cumulated[-1])
+        at = np.searchsorted(self.cumulated, np.sort(rng.random(EXAMS)) * self.cumulated[-1])
         names, counts = np.unique(np.minimum(at, len(self.place) - 1), return_counts=True)
         return names, counts
 
@@ -206,7 +206,8 @@ def _rates(world: _World, names: NDArray[np.int64], kinds: Sequence[str], rates:
     for scope in rates.watched:
         watched |= world.within(scope)[names]
     found[watched] *= rates.boost
-    return np.minimum(1.0, found)
+    rated: NDArray[np.float64] = np.minimum(1.0, found)
+    return rated
 
 
 def _change(

@@ -68,7 +68,7 @@ class Plan(_Part):
     @model_validator(mode="after")
     def _fits(self) -> Plan:
         allowed = 1 - self.bound.precision
-        if self.bound.power and self.bound.expected >= allowed:
+        if self.bound.power and self.bound.expected > allowed - 1e-9:
             raise ValueError("bound.expected is below 1 - bound.precision, or no sample proves the precision")
         if any(not allowed < each < 1 for each in self.detect.wrong):
             raise ValueError("every share of detect.wrong lies between 1 - bound.precision and 1")
@@ -129,7 +129,7 @@ def _rounded(exams: int) -> int | None:
     """A population whose sample is worked out once for all like it; None where it is as good as endless."""
     if exams > 500_000:
         return None
-    step = max(1, 10 ** (len(str(exams)) - 2))
+    step = int(10 ** max(0, len(str(exams)) - 2))
     return -(-exams // step) * step
 
 
