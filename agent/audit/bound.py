@@ -75,8 +75,8 @@ def _of_population(wrong: int, trials: int, confidence: float, population: int) 
 
 
 def _at_most(found: int, population: int, wrong: int, trials: int) -> float:
-    """The chance of so many wrong ones at most in a sample: scipy's hypergeom.cdf, which is a hundred times slower for the
-    few terms of a search that asks for thousands."""
+    """The chance of so many wrong ones at most in a sample: scipy's hypergeom.cdf, whose overhead is a hundred times
+    these few terms, and the search asks for thousands."""
     whole = _choices(population, trials)
     terms = range(max(0, trials - (population - wrong)), min(found, wrong, trials) + 1)
     return sum(math.exp(_choices(wrong, k) + _choices(population - wrong, trials - k) - whole) for k in terms)

@@ -70,7 +70,7 @@ def record_flow(
     """Write down what a job accepted unseen (names and exams by institution, as it is named, and modalities); the rates
     at which it is drawn, their institutions by key. Written once: a job that is run again keeps its rows."""
     ids = make_institutions(session, {institution for institution, _ in flow})
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "job_id": job_id,
             "institution_id": ids[institution_key(institution)],
@@ -102,16 +102,16 @@ def keep_draws(session: Session, job_id: int, draws: Sequence[Draw], at: datetim
     wanted = {(each.text, each.institution): each for each in draws}
     kept = 0
     for piece in in_pieces(sorted(wanted)):
-        rows = session.execute(
+        there = session.execute(
             select(col(Name.id), col(Name.text_key), col(Name.cluster_id), col(Institution.key), col(Institution.id))
             .join(Institution, col(Institution.id) == col(Name.institution_id))
             .join(Cluster, col(Cluster.id) == col(Name.cluster_id))
             .where(col(Name.text_key).in_({text for text, _ in piece}), col(Cluster.status).in_(["open"]))
             .order_by(col(Name.id))
         ).all()
-        rows = [row for row in rows if (row.text_key, row.key) in wanted]
+        rows = [row for row in there if (row.text_key, row.key) in wanted]
         known = set(_drawn_among(session, {row.cluster_id for row in rows}))
-        values = []
+        values: list[dict[str, Any]] = []
         for name_id, text, cluster_id, institution, institution_id in rows:
             if cluster_id in known:
                 continue
@@ -221,6 +221,7 @@ def judge(session: Session, cluster: Cluster, at: datetime) -> list[AuditStop]:
         draws = [found[each.id] for each in broken.draws]
         before = [found[broken.before.id].drawn] if broken.before is not None else lifted.get(broken.scope, [])
         values = {
+            "place": f"{broken.scope.modality}@{broken.scope.institution}",
             "modality": broken.scope.modality,
             "institution_id": int(broken.scope.institution) if broken.scope.institution else None,
             "at": at,

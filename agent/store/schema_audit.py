@@ -64,17 +64,11 @@ class AuditStop(Base, table=True):
     __tablename__ = "audit_stop"
     __table_args__ = (
         # One stop stands for a place at a time, whoever of two finds it first.
-        Index(
-            "uq_audit_stop_place",
-            "modality",
-            text("coalesce(institution_id, 0)"),
-            unique=True,
-            sqlite_where=STANDS,
-            postgresql_where=STANDS,
-        ),
+        Index("uq_audit_stop_place", "place", unique=True, sqlite_where=STANDS, postgresql_where=STANDS),
     )
 
     id: int | None = Field(default=None, primary_key=True)
+    place: str = Field(max_length=60, description="Modality and number of the institution, `@` between.")
     modality: str = Field(max_length=40, description="Only in this modality; empty for every one.")
     institution_id: int | None = Field(
         default=None, foreign_key="institution.id", description="Only at this institution; none for every one."

@@ -218,7 +218,7 @@ def test_a_stop_is_told_to_the_lead_who_lifts_it(page_of: Callable[..., Any], fi
     with filled.store.writing() as session:
         place = session.scalars(select(col(Institution.id)).where(col(Institution.name) == PLACE)).one()
         found = {"draws": 9, "wrong": 8, "evidence": 2, "limit": 1, "names": []}
-        session.add(AuditStop(modality="CT", institution_id=place, at=now(), evidence=found))
+        session.add(AuditStop(place=f"CT@{place}", modality="CT", institution_id=place, at=now(), evidence=found))
     asked = [{"name": "头颅CT平扫", "modality": "CT", "institution": at} for at in (PLACE, "别处")]
     with filled.client("lead") as lead, filled.client("reviewer") as reviewer:
         answers = lead.post("/api/normalize", json=asked).json()

@@ -59,6 +59,7 @@ def upgrade() -> None:
     op.create_table(
         "audit_stop",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("place", sa.String(60), nullable=False),
         sa.Column("modality", sa.String(40), nullable=False),
         sa.Column("institution_id", sa.Integer()),
         sa.Column("at", MOMENT, nullable=False),
@@ -74,7 +75,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_audit_stop_place",
         "audit_stop",
-        ["modality", sa.text("coalesce(institution_id, 0)")],
+        ["place"],
         unique=True,
         sqlite_where=STANDS,
         postgresql_where=STANDS,
