@@ -164,7 +164,7 @@ def contradicts(session: Session, cluster_id: int, action: str, codes: Collectio
 def decided(session: Session, since: datetime) -> list[Decided]:
     """The draws since a moment that count, in the order in which they were decided; of a cluster the first."""
     draw = AuditDraw
-    rows = session.execute(
+    rows: Any = session.execute(
         select(
             *(col(draw.id), col(draw.name_id), col(draw.modality), col(draw.institution_id), col(draw.codes)),
             *(col(draw.chance), col(draw.core), col(draw.at).label("drawn"), col(Cluster.id).label("cluster_id")),

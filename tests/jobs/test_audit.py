@@ -12,11 +12,12 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from agent.memory import answered, open_memory
 from agent.store import Order, decide, now
 from agent.store.schema import Cluster, Name
 from agent.store.schema_audit import AuditDraw, AuditFlow, AuditKey
 from tests.jobs.conftest import Told, rows_of, table
-from tests.store.world import ANKLE, CHEST, CONTRAST, World, answer
+from tests.store.world import ANKLE, CHEST, CONTRAST, World, answer, pipeline
 
 Yingma = Callable[..., Told]
 PLACE, OTHER = "甲医院", "乙医院"
@@ -158,8 +159,12 @@ def test_from_wrong_answers_to_a_stop_and_back(yingma: Yingma, tmp_path: Path, k
     no_memory = run(yingma, tmp_path, "three", rows, "--no-memory")
     assert no_memory[0]["yingma_reason"].startswith("acceptance_stopped")
     assert no_memory[3]["yingma_reason"].startswith("acceptance_stopped")
-    one = yingma("explain", "右膝关节CT平扫", "--modality", "CT", "--institution", PLACE, "--json")[1]
-    assert "acceptance_stopped" in one
+    fresh_one = answer("右膝关节CT平扫", "CT", PLACE)
+    memory = open_memory([fresh_one.query])  # as normalize and explain read it
+    assert memory is not None
+    told_one = answered(memory, pipeline().catalogue, fresh_one)
+    assert (told_one.route, told_one.reason) == ("review", "acceptance_stopped")
+    assert f"{told_one.score:.4f}" == out[0]["yingma_score"]
 
     # What is in doubt: the names of the first job, which nobody looked at before they were accepted.
     listed = tmp_path / "doubt.csv"
