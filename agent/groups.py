@@ -245,8 +245,12 @@ class Grouper:
         inside = Group()
         self._gather(inside, nodes)
         group.problems.extend(inside.problems)
-        if group.parts and not group.scans and any(  # 颅脑磁共振检查(MRI+MRA)
-            is_modality(node, family) and scan_after_separator(nodes, at, group) for at, node in enumerate(nodes, 1)
+        if (
+            group.parts
+            and not group.scans
+            and any(  # 颅脑磁共振检查(MRI+MRA)
+                is_modality(node, family) and scan_after_separator(nodes, at, group) for at, node in enumerate(nodes, 1)
+            )
         ):
             group.bare = "modality"
         if not inside.parts:

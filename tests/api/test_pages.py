@@ -228,8 +228,7 @@ def test_a_stop_is_told_to_the_lead_who_lifts_it(page_of: Callable[..., Any], fi
         listed = lead.get("/api/audit/accepted", params={"stop": stop["id"]})
         assert listed.content.decode("utf-8-sig").splitlines() == ["任务,机构,设备类型,名称,检查数,编码,标准名称"]
         assert lead.get("/api/audit/accepted", params={"stop": 999}).status_code == 400
-    told = answers["rows"] if isinstance(answers, dict) else answers
-    assert [each["route"] for each in told] == ["review", "accepted"]
+    assert [each["route"] for each in answers["answers"]] == ["review", "accepted"]
     page = page_of("lead", "概览")
     shown = page.locator(".overview .stop")
     shown.get_by_text("自动采用已暂停").wait_for()
