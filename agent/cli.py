@@ -26,7 +26,7 @@ try:
 except YingmaError as problem:  # an impossible YINGMA_LANG: the help cannot be built in it
     sys.exit(report_error(problem, "--json" in sys.argv))
 
-from agent import cli_chat, cli_develop, cli_jobs, cli_serve  # noqa: E402
+from agent import cli_audit, cli_chat, cli_develop, cli_jobs, cli_serve  # noqa: E402
 from agent.cli_options import (  # noqa: E402
     DeviceOption,
     EditionOption,
@@ -62,6 +62,7 @@ model_app = typer.Typer(
 )
 app.add_typer(model_app, name="model")
 app.add_typer(cli_jobs.app, name="job")
+app.add_typer(cli_audit.app, name="audit")
 
 
 @app.command(

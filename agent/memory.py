@@ -3,7 +3,8 @@
     name ─▶ fresh answer ─┬─ decided, same institution or group-wide ──▶ accepted: memory
                           ├─ decided, and a sure fresh answer that nobody saw says otherwise ──▶ review
                           ├─ decided before, and now in question ──▶ review
-                          └─ nobody decided ──▶ the fresh answer
+                          └─ nobody decided ─┬─ the fresh answer
+                                             └─ accepted, and acceptance is stopped there (docs/audit.md) ──▶ review
 
 What a run needs is loaded once (`load`), so neither the order of its names nor a decision made while it goes changes an
 answer. Without a database, or where nobody decided anything, there is no memory and nothing is loaded.
@@ -21,8 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.answer import Evidence, Query, Route, Suggestion
+from agent.audit.detector import Scope, covers
+from agent.audit.place import STOPPED, modalities_of
 from agent.console import settings_file
-from agent.reasons import evidence_rows
+from agent.reasons import evidence_rows, reasons
 from standard.edition import Catalogue
 from standard.errors import InputError
 
@@ -41,12 +44,13 @@ ANY = "SELECT 1 FROM decision LIMIT 1"
 class Memory:
     """What people decided on the names of one run. Plain values: it travels to other processes."""
 
-    def __init__(self, texts: Found, readings: Found) -> None:
+    def __init__(self, texts: Found, readings: Found, stopped: Sequence[Scope] = ()) -> None:
         self.texts, self.readings = texts, readings
+        self.stopped = tuple(stopped)  # where acceptance is stopped, institutions by key
 
     def __bool__(self) -> bool:
         """Whether it holds anything."""
-        return bool(self.texts or self.readings)
+        return bool(self.texts or self.readings or self.stopped)
 
     def find(self, query: Query, reading: Reading, codes: Sequence[str]) -> Held | None:
         """The decision, or the open question, on a name; else on names with the same reading."""
@@ -63,30 +67,50 @@ class Memory:
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON."""
-        return {"texts": _plain(self.texts), "readings": _plain(self.readings)}
+        stopped = [list(each) for each in self.stopped]
+        return {"texts": _plain(self.texts), "readings": _plain(self.readings), "stopped": stopped}
 
     @classmethod
     def from_plain(cls, value: Mapping[str, Any]) -> Memory:
         """From JSON."""
-        return cls(_found(value["texts"]), _found(value["readings"]))
+        stopped = [Scope(*each) for each in value.get("stopped", ())]
+        return cls(_found(value["texts"]), _found(value["readings"]), stopped)
+
+    def stops(self, catalogue: Catalogue, institution: str, codes: Sequence[str]) -> bool:
+        """Whether acceptance is stopped for an answer that nobody decided."""
+        if not self.stopped:
+            return False
+        from agent.store.keys import institution_key
+
+        modalities, place = modalities_of(catalogue, codes), institution_key(institution)
+        return any(covers(each, modalities, place) for each in self.stopped)
 
 
-def load(session: Session, queries: Sequence[Query], readings: Sequence[str] | None = None) -> Memory:
-    """What the store holds of names, and of their readings: of all readings where none are given (many names)."""
+def load(
+    session: Session, queries: Sequence[Query], readings: Sequence[str] | None = None, decisions: bool = True
+) -> Memory:
+    """What the store holds of names, and of their readings: of all readings where none are given (many names).
+    `decisions`: else no decision answers, and it only tells where acceptance is stopped."""
+    from agent.store.audit import stopped_scopes
     from agent.store.held import held_readings, held_texts
     from agent.store.keys import institution_key, text_key
 
+    stopped = stopped_scopes(session)
+    if not decisions:
+        return Memory({}, {}, stopped)
     places = {institution_key(name) for name in dict.fromkeys(query.institution for query in queries)}
     keys = {text_key(query.name, query.modality) for query in queries}
-    return Memory(held_texts(session, sorted(keys), places), held_readings(session, readings, places))
+    return Memory(held_texts(session, sorted(keys), places), held_readings(session, readings, places), stopped)
 
 
-def remembered(session: Session, catalogue: Catalogue, suggestions: Sequence[Suggestion]) -> list[Suggestion]:
+def remembered(
+    session: Session, catalogue: Catalogue, suggestions: Sequence[Suggestion], decisions: bool = True
+) -> list[Suggestion]:
     """Fresh suggestions (with their readings) as memory answers them now: for one name or a few, on line."""
     from agent.store.keys import reading_key
 
     keys = [reading_key(each) for each in suggestions]
-    memory = load(session, [each.query for each in suggestions], keys)
+    memory = load(session, [each.query for each in suggestions], keys, decisions)
     return [answered(memory, catalogue, each) for each in suggestions]
 
 
@@ -94,13 +118,14 @@ def answered(memory: Memory, catalogue: Catalogue, fresh: Suggestion) -> Suggest
     """A fresh suggestion as memory answers it; itself where nobody decided."""
     assert fresh.reading is not None
     held = memory.find(fresh.query, fresh.reading, fresh.codes)
-    if held is None:
-        return fresh
-    said = verdict(held, catalogue, fresh.route, fresh.codes)
-    if said is None:
-        return fresh
-    route, reason, codes, detail = said
+    said = None if held is None else verdict(held, catalogue, fresh.route, fresh.codes)
     weights = evidence_rows()
+    if held is None or said is None:
+        if fresh.route != "accepted" or not memory.stops(catalogue, fresh.query.institution, fresh.codes):
+            return fresh
+        rows = (Evidence("prior", "", weights["prior"].weight), Evidence("reason", STOPPED, _stop_weight()))
+        return replace(fresh, route="review", reason=STOPPED, detail="", score=stopped_score(), evidence=rows)
+    route, reason, codes, detail = said
     signal = "memory" if route == "accepted" else "memory_against"
     value = f"{held.by} {held.at} #{held.decision_id}" if held.decision_id else ""
     return replace(
@@ -144,6 +169,15 @@ def score_of(route: str) -> float:
     return 1.0 / (1.0 + math.exp(-total))
 
 
+def stopped_score() -> float:
+    """The score of what would be accepted where acceptance is stopped."""
+    return 1.0 / (1.0 + math.exp(-(evidence_rows()["prior"].weight + _stop_weight())))
+
+
+def _stop_weight() -> float:
+    return reasons()[STOPPED].weight * evidence_rows()["reason"].weight
+
+
 def name_of(catalogue: Catalogue, code: str) -> str:
     """What the edition calls a code, one with a scanner in it too."""
     from standard import decode
@@ -170,8 +204,9 @@ def memory_setting(given: bool | None) -> bool:
     return load_settings().memory
 
 
-def open_memory(queries: Sequence[Query]) -> Memory | None:
-    """Memory of the names of a run; None without a database, or where nobody ever decided anything.
+def open_memory(queries: Sequence[Query], decisions: bool = True) -> Memory | None:
+    """Memory of the names of a run; None without a database, or where nobody ever decided anything. Without `decisions`
+    it only tells where acceptance is stopped.
 
     Opens no database that is not there. StoreError, with the way to go on without, where it cannot be read.
     """
@@ -182,15 +217,15 @@ def open_memory(queries: Sequence[Query]) -> Memory | None:
 
     store = open_store(load_settings())
     try:
-        return read_memory(store, queries)
+        return read_memory(store, queries, decisions)
     finally:
         store.close()
 
 
-def read_memory(store: Store, queries: Sequence[Query]) -> Memory | None:
+def read_memory(store: Store, queries: Sequence[Query], decisions: bool = True) -> Memory | None:
     """The same of an open store."""
     with store.reading() as session:
-        memory = load(session, queries)
+        memory = load(session, queries, None, decisions)
     return memory or None
 
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.answer import Query, Suggestion
+from agent.audit.place import STOPPED
 from agent.device import DeviceReader
-from agent.memory import Memory, answered, edition_of, name_of, score_of, verdict
+from agent.memory import Memory, answered, edition_of, name_of, score_of, stopped_score, verdict
 from agent.opinions import Opinion, Opinions
 from agent.reader import KEPT, Outcome, Reader
 from agent.reading import Exam, Unexplained
@@ -132,10 +133,10 @@ class Pipeline:
         assert self.memory is not None
         codes = tuple(fresh[1].split("+")) if fresh[1] else ()
         held = self.memory.find(query, self.reader.read(query.name, query.modality), codes)
-        if held is None:
-            return fresh
-        found = verdict(held, self.catalogue, fresh[0], codes)
+        found = None if held is None else verdict(held, self.catalogue, fresh[0], codes)
         if found is None:
+            if fresh[0] == "accepted" and self.memory.stops(self.catalogue, query.institution, codes):
+                return ("review", *fresh[1:3], f"{stopped_score():.4f}", STOPPED, fresh[5], "")
             return fresh
         route, reason, said, detail = found
         return (

@@ -95,7 +95,16 @@ class Settings(BaseSettings):
     )
     job_feed: Literal["none", "review", "all"] = Field(
         default="review",
-        description="Names of a job that go into the store: review, all (accepted ones too, for audits), or none.",
+        description=(
+            "Names of a job that go into the store: review (with what the audit draws), all (accepted ones too), none."
+        ),
+    )
+    audit: bool = Field(
+        default=True,
+        description=(
+            "A random share of what jobs accept goes to people, as cards like any other, so that precision is known "
+            "(docs/audit.md); false: nothing is drawn."
+        ),
     )
     upload_limit_mb: int = Field(default=500, ge=1, description="Most megabytes of a file that is uploaded for a job.")
     host: str = Field(default="127.0.0.1", description="Address that `serve` listens on; 0.0.0.0 is every one.")

@@ -58,6 +58,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
             monkeypatch.delenv(name)
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("YINGMA_HOME", str(folder))
+    monkeypatch.setenv("YINGMA_AUDIT", "false")  # nothing is drawn by lot but where a test asks for it
     return folder
 
 

@@ -14,6 +14,7 @@ from agent.api.trouble import tell_errors
 from agent.api.watch import Watch
 
 ROUTERS = (  # modules with a `router`
+    "agent.api.route_audit",
     "agent.api.route_browse",
     "agent.api.route_chat",
     "agent.api.route_health",

@@ -113,10 +113,8 @@ class Context:
         return self._remembered([found])[0]
 
     def _remembered(self, suggestions: list[Suggestion]) -> list[Suggestion]:
-        if not self.settings.memory:
-            return suggestions
         with self.store.reading() as session:
-            return remembered(session, self.catalogue, suggestions)
+            return remembered(session, self.catalogue, suggestions, self.settings.memory)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -1,4 +1,4 @@
-"""What a job found goes into the store: what is for review, what memory answered, and where asked for, all of it.
+"""What a job found goes into the store: what is for review, what memory answered, what the audit drew; or all of it.
 
 The store wants whole readings, which the answers of a bulk run do not hold; so these names are read once more, a piece
 at a time, as if nobody had decided anything: it is the store that compares them with what was decided. A name counts
@@ -8,16 +8,18 @@ once in a job, however often this is run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
 from agent.answer import Query
+from agent.audit.place import STOPPED, to_review
 from agent.jobs.folder import Folder, JobSpec
 from agent.jobs.pieces import Pieces
 from agent.memory import MEMORY
 from agent.pipeline import Pipeline
 from agent.store import Entry, Put, Store, now, open_job, put
+from agent.store.audit import Draw, keep_draws
 from agent.store.schema import Job
 from standard.errors import InputError
 
@@ -49,6 +51,16 @@ def wanted(spec: JobSpec, pieces: Pieces) -> list[int]:
     ]
 
 
+def stopped(pieces: Pieces) -> set[int]:
+    """The places of names that would be accepted, had acceptance not stopped there."""
+    return {
+        piece.start + place
+        for piece in pieces.all()
+        for place, answer in enumerate(piece.answers)
+        if answer[4] == STOPPED
+    }
+
+
 def feed(
     folder: Folder,
     spec: JobSpec,
@@ -58,19 +70,30 @@ def feed(
     places: Sequence[int],
     queries: Sequence[Query],
     counts: Sequence[int],
+    held_back: Mapping[int, str],
+    draws: Mapping[int, Draw],
     make: str,
     progress: Callable[[int], None],
 ) -> Put:
-    """Put the names in. `make`: the key of the answers; what was put in of another make is put in again."""
+    """Put the names in. `held_back`: why a person has to look at what the pipeline would accept, by place; `draws`:
+    which of them were drawn for the audit. `make`: the key of the answers; what was put in of another make is put in
+    again."""
     done, total = _fed(folder, make), Put()
     progress(done)
     for start in range(done, len(places), MANY):
         some = places[start : start + MANY]
-        suggestions = pipeline.fresh([queries[place] for place in some])
-        entries = [Entry(each, counts[place]) for each, place in zip(suggestions, some, strict=True)]
+        entries = []
+        for place, each in zip(some, pipeline.fresh([queries[place] for place in some]), strict=True):
+            held = place in held_back and each.route == "accepted"
+            entries.append(Entry(to_review(each, held_back[place]) if held else each, counts[place]))
+        sample = [draws[place] for place in some if place in draws]
 
-        def operation(session: Session, entries: list[Entry] = entries) -> Put:
-            return put(session, job_id, entries, now())
+        def operation(session: Session, entries: list[Entry] = entries, sample: list[Draw] = sample) -> Put:
+            at = now()
+            done = put(session, job_id, entries, at)
+            if sample:
+                keep_draws(session, job_id, sample, at)
+            return done
 
         total += store.write(operation)
         time.sleep(OPEN_SECONDS)

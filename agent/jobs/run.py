@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from agent import bulk, columns, tables
 from agent.answer import Query
+from agent.audit.place import CONFIRM, STOPPED
 from agent.command_normalize import cells_of, write_lines
+from agent.jobs import audit as auditing
 from agent.jobs import feed as feeding
 from agent.jobs.folder import Folder, JobSpec
 from agent.jobs.pieces import Pieces
@@ -161,14 +163,14 @@ class _Run:
         self.count(rows=plan.rows, names=len(plan.queries))
         self.store = open_store(self.settings)
         if not self.folder.has("plan.json"):
-            memory = read_memory(self.store, plan.queries) if spec.memory else None
+            memory = read_memory(self.store, plan.queries, spec.memory)
             keep_plan(self.folder, plan, memory.to_plain() if memory else None)
         kept = self.folder.read("memory.json")
         pipeline.memory = Memory.from_plain(kept) if kept else None
         make = {"program": version("yingma"), "plan": plan.key, **pipeline.versions}
         pieces = Pieces(self.folder, len(plan.queries), bulk.step_for(spec.model, pipeline.own_model), make)
         self.status["versions"] = dict(pipeline.versions)
-        self.status["notes"] = plan.notes
+        self.status["notes"] = plan.notes + stop_notes(pipeline.memory)
         self.row = self.store.write(lambda session: feeding.job_row(session, spec, pipeline.versions))
         self.answer(pipeline, plan, pieces)
         self.output(opened, lines if plan.lines else None, plan, pieces)
@@ -249,7 +251,20 @@ class _Run:
         """What is for review, into the store."""
         assert self.store is not None
         assert self.row is not None
-        places = feeding.wanted(self.spec, pieces)
+        draws = {}
+        if self.settings.audit:
+            draws = auditing.drawn(
+                self.folder,
+                self.spec,
+                self.store,
+                self.row,
+                pipeline.catalogue,
+                pieces.all(),
+                plan.queries,
+                plan.counts,
+            )
+        held_back = dict.fromkeys(draws, CONFIRM) | dict.fromkeys(feeding.stopped(pieces), STOPPED)
+        places = sorted({*feeding.wanted(self.spec, pieces), *draws})
         self.phase("feeding", 0, len(places))
         put_in = feeding.feed(
             self.folder,
@@ -260,6 +275,8 @@ class _Run:
             places,
             plan.queries,
             plan.counts,
+            held_back,
+            draws,
             pieces.key,
             lambda done: self.step(done, len(places)),
         )
@@ -348,6 +365,20 @@ class _Run:
         except YingmaError as error:
             return error
         return None
+
+
+def stop_notes(memory: Memory | None) -> list[list[str]]:
+    """That acceptance is stopped somewhere, for who reads the status of the job."""
+    if memory is None or not memory.stopped:
+        return []
+    count = len(memory.stopped)
+    return [
+        [
+            f"抽查发现错误过多，{count} 处的自动接受已暂停，相应名称转为待审；详见 audit status。",
+            f"Automatic acceptance is stopped in {count} place(s), where the audit found too much wrong; names there "
+            "go to review. See: audit status.",
+        ]
+    ]
 
 
 def _add(totals: Counter[str], answers: Sequence[Sequence[str]], counts: Sequence[int], failed: dict[int, str]) -> None:

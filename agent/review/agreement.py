@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from agent.audit.place import CONFIRM
 from agent.store.ledger import in_pieces
 from agent.store.replay import standing
 from agent.store.schema import Cluster
@@ -70,6 +71,8 @@ def pairs(session: Session) -> list[Pair]:
         clusters = select(col(Cluster.id), col(Cluster.reason)).where(col(Cluster.id).in_(piece))
         reasons = dict(session.execute(clusters).all())
         for number in piece:
+            if reasons.get(number) == CONFIRM:
+                continue  # of the audit: most second looks are there because the first one differed from Yingma
             found += _pairs_of(standing(decisions[number]), reasons.get(number, ""))
     return found
 

@@ -17,14 +17,16 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from agent.audit import load_plan
+from agent.audit.place import CONFIRM
 from agent.review import controls
 from agent.review.assignment import handed, own_filters, own_waiting
 from agent.review.pace import pace
 from agent.review.view import NAMES, Desk, Viewer, decision_row, users_of
-from agent.store import Filter, Order, Outcome, Rules, Store, decide, names_of, progress, undo
+from agent.store import Filter, Order, Outcome, Rules, Store, decide, names_of, next_clusters, progress, undo
 from agent.store.deciding import fault_of, sent_before
 from agent.store.people import names_of_users
-from agent.store.queue import Sorting, cards, release, renew, take
+from agent.store.queue import ALL, Sorting, cards, release, renew, take
 from agent.store.schema import Cluster, Suggestion
 from agent.store.schema_acts import Decision
 from agent.store.schema_review import Control
@@ -64,6 +66,7 @@ class Work:
                 again = controls.unanswered(session, viewer.user_id, set(wish.only) - set(wish.skip))
                 return found, list(again)
             mixed = None
+            found = self._with_draws(session, viewer, wish, found, at)
             drawn = random.random() < self.control_share * sum(each.status == "open" for each in found)
             if drawn and controls.due(session, viewer.user_id):
                 turn = secrets.token_hex(8)
@@ -79,6 +82,26 @@ class Work:
             if made is not None:
                 cards.insert(random.randrange(len(cards) + 1), made | {"turn": sample.turn})
         return cards
+
+    def _with_draws(
+        self, session: Session, viewer: Viewer, wish: Wish, found: list[Cluster], at: datetime
+    ) -> list[Cluster]:
+        """With draws of the audit mixed in, the oldest first, of the filter or the assignments: by exams and doubt they
+        would wait behind all others."""
+        share = load_plan().draw.hand_out
+        count = sum(random.random() < share for each in found if each.status == "open")
+        among = [wish.wanted] if wish.wanted is not None else own_filters(session, viewer.user_id) or [ALL]
+        skip = {*wish.skip, *(each.id or 0 for each in found)}
+        for each in among:
+            if count <= 0 or each.reason not in (None, CONFIRM):
+                continue
+            draws = each._replace(reason=CONFIRM, order="oldest")
+            mixed = next_clusters(session, viewer.user_id, wish.tab, count, at, draws, skip)
+            for one in mixed:
+                found.insert(random.randrange(len(found) + 1), one)
+            count -= len(mixed)
+            skip |= {one.id or 0 for one in mixed}
+        return found
 
     def cards(self, viewer: Viewer, ids: Sequence[int]) -> list[dict[str, Any]]:
         """The cards of clusters; without those that are gone. Candidates that retrieval finds are kept."""

@@ -20,6 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from agent.store.audit import contradicts, judge
 from agent.store.keys import digest, short
 from agent.store.ledger import Tally, decisions_of, described, follow, move, next_decision_id, record, start_of
 from agent.store.people import acting
@@ -141,7 +142,7 @@ def decide(session: Session, rules: Rules, user_id: int, order: Order, at: datet
         return conflict(session, cluster)
     stand = standing(decisions)
     first = not any(each.action in ANSWERS for each in stand)
-    sampled = first and drawn(cluster, rules.second_share)
+    sampled = first and (drawn(cluster, rules.second_share) or _doubted(session, rules, order))
     holds = circumstance(cluster.status, order.action, order.codes, stand, sampled)
     to = cell(Step(cluster.status, order.action, holds), user.role)
     fault = "not_allowed" if to in ("-", "back") else fault_of(rules, order)
@@ -194,7 +195,14 @@ def write(session: Session, cluster: Cluster, decisions: list[Decision], at: dat
     requeued = follow(session, cluster, decisions, tally, at)
     session.flush()
     tally.write(session)
+    judge(session, cluster, at)
     return answer("ok", cluster, decision.id, requeued)
+
+
+def _doubted(session: Session, rules: Rules, order: Order) -> bool:
+    """Whether an answer says that what was accepted is wrong: a second person has to say so too before it counts; not
+    where one person reviews."""
+    return rules.second_share > 0 and contradicts(session, order.cluster_id, order.action, order.codes)
 
 
 def _stale(session: Session, cluster: Cluster, order: Order) -> bool:

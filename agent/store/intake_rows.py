@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +11,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from agent.answer import Suggestion
-from agent.store.keys import modality_context
-from agent.store.ledger import insert_into
+from agent.store.keys import institution_key, modality_context
+from agent.store.ledger import in_pieces, insert_into
 from agent.store.plain import candidates_of, content_of
 from agent.store.schema import Cluster, Institution, Name
 from agent.store.schema import Suggestion as SuggestionRow
@@ -37,13 +38,21 @@ class Item:
 
 def find_institutions(session: Session, items: list[Item]) -> None:
     """The institution of each item, made where it is new."""
-    wanted = {item.institution: item.suggestion.query.institution for item in items}
-    rows = [{"key": key, "name": wanted[key]} for key in sorted(wanted)]
-    session.execute(insert_into(session, Institution).on_conflict_do_nothing(index_elements=["key"]), rows)
-    found = select(col(Institution.key), col(Institution.id)).where(col(Institution.key).in_(list(wanted)))
-    ids = dict(session.execute(found).all())
+    ids = make_institutions(session, (item.suggestion.query.institution for item in items))
     for item in items:
-        item.institution_id = ids[item.institution] or 0
+        item.institution_id = ids[item.institution]
+
+
+def make_institutions(session: Session, names: Iterable[str]) -> dict[str, int]:
+    """The institutions of these names, made where they are new: ids by key."""
+    wanted = {institution_key(name): name for name in names}
+    found: dict[str, int] = {}
+    for keys in in_pieces(sorted(wanted)):
+        rows = [{"key": key, "name": wanted[key]} for key in keys]
+        session.execute(insert_into(session, Institution).on_conflict_do_nothing(index_elements=["key"]), rows)
+        there = select(col(Institution.key), col(Institution.id)).where(col(Institution.key).in_(keys))
+        found |= {key: number or 0 for key, number in session.execute(there).all()}
+    return found
 
 
 def find_names(session: Session, items: list[Item]) -> dict[NameKey, Name]:

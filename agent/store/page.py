@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.reference import markdown
-from agent.store import schema, schema_acts, schema_chat, schema_review, schema_web
+from agent.store import schema, schema_acts, schema_audit, schema_chat, schema_review, schema_web
 from agent.store.schema import Base
 from agent.store.states import ACTIONS, PERSONS, STATUSES, StateRow, table, word
 
@@ -29,6 +29,10 @@ TABLES: tuple[type[Base], ...] = (
     schema_review.Assignment,
     schema_review.Control,
     schema_review.Bulk,
+    schema_audit.AuditKey,
+    schema_audit.AuditFlow,
+    schema_audit.AuditDraw,
+    schema_audit.AuditStop,
 )
 INTRO = """\
 The database is the file `yingma.db` in `YINGMA_HOME` (SQLite), or PostgreSQL where `YINGMA_DATABASE_URL` names one. It

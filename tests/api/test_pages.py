@@ -205,3 +205,39 @@ def test_log_in_and_out_in_the_browser(browser: Any, served_sqlite: Server) -> N
     page.goto(f"{served_sqlite.url}/ui/")
     assert "/login" in page.url
     context.close()
+
+
+def test_a_stop_is_told_to_the_lead_who_lifts_it(page_of: Callable[..., Any], filled: Server) -> None:
+    from sqlalchemy import select
+    from sqlmodel import col
+
+    from agent.store.audit import stops
+    from agent.store.schema import Institution
+    from agent.store.schema_audit import AuditStop
+
+    with filled.store.writing() as session:
+        place = session.scalars(select(col(Institution.id)).where(col(Institution.name) == PLACE)).one()
+        found = {"draws": 9, "wrong": 8, "evidence": 2, "limit": 1, "names": []}
+        session.add(AuditStop(place=f"CT@{place}", modality="CT", institution_id=place, at=now(), evidence=found))
+    asked = [{"name": "头颅CT平扫", "modality": "CT", "institution": at} for at in (PLACE, "别处")]
+    with filled.client("lead") as lead, filled.client("reviewer") as reviewer:
+        answers = lead.post("/api/normalize", json=asked).json()
+        assert reviewer.get("/api/audit").status_code == 403
+        (stop,) = lead.get("/api/audit").json()["stops"]
+        assert lead.post("/api/audit/lift", json={"id": stop["id"], "why": ""}).status_code == 400
+        listed = lead.get("/api/audit/accepted", params={"stop": stop["id"]})
+        assert listed.content.decode("utf-8-sig").splitlines() == ["任务,机构,设备类型,名称,检查数,编码,标准名称"]
+        assert lead.get("/api/audit/accepted", params={"stop": 999}).status_code == 400
+    assert [each["route"] for each in answers["answers"]] == ["review", "accepted"]
+    page = page_of("lead", "概览")
+    shown = page.locator(".overview .stop")
+    shown.get_by_text("自动采用已暂停").wait_for()
+    assert PLACE in shown.inner_text()
+    assert "抽查 9 个中错 8 个" in shown.inner_text()
+    shown.get_by_label("恢复的理由").fill("词典已改")
+    shown.get_by_role("button", name="恢复").click()
+    shown.wait_for(state="detached")
+    with filled.store.reading() as session:
+        assert stops(session) == []
+        (kept,) = stops(session, standing=False)
+        assert (kept.why, kept.lifted_by_id) == ("词典已改", filled.ids["lead"])

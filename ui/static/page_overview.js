@@ -1,6 +1,6 @@
 // 概览: what has which status, what is open and why, institutions, decisions per day and person; quality for the lead.
 window.Overview = (root, texts) => {
-  const { h, name, get, may, number, say, whenSeen } = window.Yingma;
+  const { h, name, get, post, may, number, say, whenSeen } = window.Yingma;
   const { lang } = window.YINGMA;
   const t = texts[lang];
   root.classList.add("y");
@@ -12,8 +12,9 @@ window.Overview = (root, texts) => {
   const right = h("div");
   const places = h("div");
   const quality = h("div");
+  const audit = h("div", { className: "audit" });
   let sentences = {};
-  root.append(h("div", { className: "bar" }, again, when, problem), figures, h("div", { className: "grid" }, left, right));
+  root.append(h("div", { className: "bar" }, again, when, problem), figures, audit, h("div", { className: "grid" }, left, right));
 
   const th = (text, n) => h("th", { className: n ? "n" : "", textContent: text });
   const td = (content, kind = "") => h("td", { className: kind }, content);
@@ -30,7 +31,7 @@ window.Overview = (root, texts) => {
       const found = await get("/api/overview");
       draw(found);
       await institutions(0);
-      if (may("lead")) await showQuality();
+      if (may("lead")) await Promise.all([showAudit(), showQuality()]);
       when.textContent = t.at.replace("{time}", new Date().toLocaleTimeString(lang === "zh" ? "zh-CN" : "en-GB"));
     } catch (failure) {
       say(problem, failure);
@@ -88,6 +89,34 @@ window.Overview = (root, texts) => {
   }
 
   const turn = (page) => institutions(page).catch((failure) => say(problem, failure));
+
+  // The standing audit, for the lead only: what is proven, where acceptance stopped, what is in doubt because of it.
+  async function showAudit() {
+    const found = await get("/api/audit");
+    const { plan, all } = found;
+    const bound = (each) => (each.draws ? `${(100 * each.proven).toFixed(2)} %` : "–");
+    const verdict = (each) => td(each.holds ? t.audit_holds : t.audit_open);
+    const line = (title, each) => [td(title), num(each.draws), num(each.wrong), td(bound(each), "n"), verdict(each), num(each.exams)];
+    const heads = () => [th(""), th(t.audit_draws, 1), th(t.audit_wrong, 1), th(t.audit_proven, 1), th(t.audit_bound), th(t.audit_stands_for, 1)];
+    audit.replaceChildren(
+      h("h3", { textContent: t.audit.replace("{share}", 100 * plan.precision).replace("{days}", plan.days) }),
+      ...found.stops.map(stop),
+      table(heads(), [line(t.overall, all), ...found.modalities.map((each) => line(each.modality, each))]),
+      h("p", { className: "dim", textContent: t.audit_waiting.replace("{n}", number(found.waiting)).replace("{overdue}", number(found.overdue)) }),
+    );
+  }
+
+  function stop(each) {
+    const why = h("input", { maxLength: 1000, placeholder: t.audit_why, "aria-label": t.audit_why });
+    const wrong = h("span", { className: "problem", role: "alert" });
+    const lift = h("button", { className: "plain", textContent: t.audit_lift, onclick: () => post("/api/audit/lift", { id: each.id, why: why.value }).then(load, (failure) => say(wrong, failure)) });
+    const where = [each.institution === "" ? t.nowhere : each.institution, each.modality].filter(Boolean);
+    return h("div", { className: "stop", role: "alert" },
+      h("b", { textContent: t.audit_stopped }), " ", where.length ? where.map((part) => [name(part, 60), " "]) : t.overall,
+      h("span", { textContent: t.audit_found.replace("{draws}", number(each.draws)).replace("{wrong}", number(each.wrong)).replace("{at}", each.at.slice(0, 16).replace("T", " ")) }), " ",
+      h("a", { href: `/api/audit/accepted?stop=${each.id}`, download: true, textContent: t.audit_doubt.replace("{names}", number(each.names)).replace("{exams}", number(each.exams)) }), " ",
+      why, lift, wrong);
+  }
 
   // Kappa of blind second looks and who noticed the control samples: for the lead only, as the review tells it.
   async function showQuality() {
