@@ -32,6 +32,10 @@ from agent.cli_options import (  # noqa: E402
     EditionOption,
     InstitutionColumn,
     Json,
+    MaxCalls,
+    MaxCost,
+    MaxMinutes,
+    MaxTokens,
     MemoryOption,
     ModalityColumn,
     ModelOption,
@@ -86,9 +90,14 @@ def normalize(
     workers: WorkersOption = 0,
     device_codes: DeviceOption = None,
     memory: MemoryOption = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    max_minutes: MaxMinutes = None,
     as_json: Json = False,
 ) -> None:
     """Code a file."""
+    from agent.budget import Asked
     from agent.command_normalize import Options, run
 
     run(
@@ -104,6 +113,7 @@ def normalize(
             workers,
             device_codes,
             memory,
+            Asked(max_calls, max_tokens, max_cost, max_minutes),
         ),
         as_json,
     )

@@ -13,6 +13,10 @@ from agent.cli_options import (
     EditionOption,
     InstitutionColumn,
     Json,
+    MaxCalls,
+    MaxCost,
+    MaxMinutes,
+    MaxTokens,
     MemoryOption,
     ModalityColumn,
     ModelOption,
@@ -75,6 +79,10 @@ def run(
     workers: WorkersOption = 0,
     device_codes: DeviceOption = None,
     memory: MemoryOption = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    max_minutes: MaxMinutes = None,
     feed: Annotated[
         FeedChoice | None,
         typer.Option(
@@ -88,10 +96,12 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a job."""
+    from agent import budget
     from agent.command_job import Asked, run_new
 
     columns = (name_column, modality_column, institution_column)
-    asked = Asked(inputs, output, job, columns, edition, model, sheet, workers, device_codes, memory)
+    limits = budget.Asked(max_calls, max_tokens, max_cost, max_minutes)
+    asked = Asked(inputs, output, job, columns, edition, model, sheet, workers, device_codes, memory, limits)
     run_new(asked, feed.value if feed else None, engine.value, as_json)
 
 
@@ -115,16 +125,24 @@ def show(name: NameArgument, as_json: Json = False) -> None:
 
 @app.command(
     help=say(
-        "继续一个停下或被终止的任务。输入改动过则拒绝；版本变了则全部重算。",
+        "继续一个停下或被终止的任务。输入改动过则拒绝；版本变了则全部重算。给出新的预算，则再问此前预算没有问到的名称。",
         "Go on with a job that was stopped or killed. Refused where an input was changed; worked out anew where "
-        "versions were.",
+        "versions were. With another budget, the names that the one before did not reach are asked about.",
     )
 )
-def resume(name: NameArgument, as_json: Json = False) -> None:
+def resume(
+    name: NameArgument,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    max_minutes: MaxMinutes = None,
+    as_json: Json = False,
+) -> None:
     """Go on with a job."""
+    from agent.budget import Asked
     from agent.command_job import run_resume
 
-    run_resume(name, as_json)
+    run_resume(name, Asked(max_calls, max_tokens, max_cost, max_minutes), as_json)
 
 
 @app.command(help=say("停止一个任务；已完成的部分保留。", "Stop a job; what is done is kept."))

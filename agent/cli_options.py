@@ -72,3 +72,30 @@ WorkersOption = Annotated[
         help=say("进程数；0 为自动。结果与之无关。", "Processes; 0 chooses. Results do not depend on it."),
     ),
 ]
+MaxCalls = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help=say("最多就多少个名称问模型；0 不限。", "Most names that the model is asked about; 0 is no limit."),
+    ),
+]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help=say("模型最多用多少词元；0 不限。", "Most tokens, sent and received.")),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="X",
+        help=say(
+            "模型最多花多少钱，按 YINGMA_MODEL_PRICE_IN/OUT 计；0 不限。",
+            "Most that the model may cost, at YINGMA_MODEL_PRICE_IN and _OUT.",
+        ),
+    ),
+]
+MaxMinutes = Annotated[
+    float | None,
+    typer.Option(min=0, metavar="M", help=say("最多问模型多少分钟；0 不限。", "Most minutes of asking the model.")),
+]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent import budget
 from agent.console import emit_json, language, note, say
 from standard.errors import InputError
 
@@ -39,6 +40,7 @@ class Asked(NamedTuple):
     workers: int
     device_codes: bool | None
     memory: bool | None
+    limits: budget.Asked = budget.Asked()
 
 
 def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
@@ -61,6 +63,7 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
     from agent.opening import model_setting
 
     name, modality, institution = asked.columns
+    model = model_setting(asked.model)
     options = {
         "id": asked.id,
         "inputs": [str(each.absolute()) for each in asked.inputs],
@@ -70,7 +73,8 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
         "institution_column": institution,
         "sheet": asked.sheet,
         "edition": asked.edition,
-        "model": model_setting(asked.model),
+        "model": model,
+        "limits": budget.chosen_limits(asked.limits, model),
         "workers": asked.workers,
         "device_codes": settings.device_codes if asked.device_codes is None else asked.device_codes,
         "memory": settings.memory if asked.memory is None else asked.memory,
@@ -82,13 +86,17 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
     _run(folder, settings, as_json, fresh=True)
 
 
-def run_resume(name: str, as_json: bool) -> None:
-    """Go on with a job here."""
+def run_resume(name: str, limits: budget.Asked, as_json: bool) -> None:
+    """Go on with a job here; with another budget where one is given."""
     from agent.jobs.folder import find_job
+    from agent.jobs.process import set_limits
     from agent.settings import load_settings
 
     settings = load_settings()
-    _run(find_job(settings.home, name), settings, as_json)
+    folder = find_job(settings.home, name)
+    if limits != budget.Asked():
+        set_limits(folder, limits)
+    _run(folder, settings, as_json)
 
 
 def run_retry(name: str, as_json: bool) -> None:
@@ -163,6 +171,9 @@ def run_show(name: str, as_json: bool) -> None:
         value = found.get(key)
         if value:
             print(f"{key:<10} {', '.join(value) if isinstance(value, list) else value}")
+    spent = found.get("spent")
+    if spent:
+        print(f"{'spent':<10} {budget.amount(spent)}")
     print("versions   " + "  ".join(f"{key}={value}" for key, value in found.get("versions", {}).items()))
     from agent.command_explain import shown
 
@@ -194,9 +205,12 @@ def _run(folder: Any, settings: Any, as_json: bool, fresh: bool = False) -> None
 
 def _shown(folder: Any, failures: bool = True) -> dict[str, Any]:
     """A job as plain values."""
-    spec = folder.spec().model_dump(exclude={"uid", "format"})
+    from agent.jobs.folder import limits_of
+
+    spec = folder.spec()
     status = {"counts": {}, **folder.status()}
-    found = {**spec, **status}
+    limits = {"limits": limits_of(folder, spec)._asdict()}
+    found = {**spec.model_dump(exclude={"uid", "format"}), **limits, **status}
     if failures:
         rows = folder.read("failed.json") if folder.has("failed.json") else []
         keys = ("name", "modality", "institution", "error")
@@ -217,6 +231,10 @@ def _tell(found: dict[str, Any], err: bool = False) -> None:
         f"{review} for review, {failed} failed; written to {found['output']}"
     )
     print(say(zh, en), file=sys.stderr if err else sys.stdout)
+    spent = found.get("spent") or {}
+    if spent.get("out"):
+        over = budget.told(spent, counts.get("over_budget", 0), counts.get("over_budget_exams", 0))
+        print(say(*over), file=sys.stderr if err else sys.stdout)
     sentence = found.get("sentence") or {}
     if sentence.get("zh") and not err:
         print(say(sentence["zh"], sentence["en"]))

@@ -10,10 +10,11 @@ from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent import bulk, columns, tables
 from agent.answer import Query
+from agent.budget import Asked, Limits, Meter, chosen_limits, meter_on, prices_of
 from agent.console import emit_json, language, note, say
 from agent.memory import memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
@@ -21,6 +22,9 @@ from agent.pool import Answer
 from agent.table_lines import Lines, open_lines
 from agent.table_write import write_whole
 from standard.errors import Lang
+
+if TYPE_CHECKING:
+    from agent.pipeline import Pipeline
 
 
 class Options(NamedTuple):
@@ -37,6 +41,7 @@ class Options(NamedTuple):
     workers: int = 0
     device_codes: bool | None = None
     memory: bool | None = None
+    limits: Asked = Asked()
 
 
 class Outcome(NamedTuple):
@@ -107,7 +112,8 @@ def normalize(options: Options) -> Outcome:
         if memory_setting(options.memory):
             pipeline.memory = open_memory(work.queries)
         own = pipeline.own_model
-        alone = model != "none" and not own
+        limits = _limited(pipeline, options.limits, model)
+        alone = (model != "none" and not own) or limits.in_order
         workers = 1 if alone else bulk.workers_for(len(work.queries), options.workers, own)
         step = bulk.step_for(model, own)
         reasons: Counter[tuple[str, str]] = Counter()
@@ -130,6 +136,16 @@ def normalize(options: Options) -> Outcome:
         )
     seconds = time.perf_counter() - started
     return Outcome(options.output, rows, len(work.queries), dict(by_route), dict(reasons), notes, seconds)
+
+
+def _limited(pipeline: Pipeline, asked: Asked, model: str) -> Limits:
+    """Let the pipeline ask within the budget of this run; gives it."""
+    limits = chosen_limits(asked, model)
+    if any(limits):
+        from agent.settings import load_settings
+
+        meter_on(pipeline, Meter(limits, prices_of(load_settings(), model)))
+    return limits
 
 
 def write_lines(

@@ -21,12 +21,15 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.answer import Query
+from agent.asking import Journal
+from agent.budget import Meter, Spent, meter_on
 from standard.errors import YingmaError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from agent.memory import Memory
+    from agent.model.protocol import ModelOutcome
     from agent.pipeline import Pipeline
 
 Answer = tuple[str, ...]  # route, codes, names, score, reason, edition, detail
@@ -45,11 +48,14 @@ class Task(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A piece with its answers, in order; `failed`: places in the piece, and what went wrong there."""
+    """A piece with its answers, in order; `failed`: places in the piece, and what went wrong there; what was `spent` on
+    the model, and what it `said`."""
 
     start: int
     answers: list[Answer]
     failed: dict[int, str]
+    spent: Spent = Spent()
+    said: dict[Query, ModelOutcome] = {}  # noqa: RUF012 (never changed)
 
 
 class Opening(NamedTuple):
@@ -159,7 +165,8 @@ class Pool:
         if self._forks:
             _pipeline, _queries = self._pipeline, self._queries
         ours, theirs = self._context.Pipe()
-        opening = None if self._forks else (self._opening, self._pipeline.memory)
+        asking = self._pipeline.asking
+        opening = None if self._forks else (self._opening, self._pipeline.memory, asking.meter, asking.journal)
         process = self._context.Process(target=_work, args=(theirs, opening), daemon=True)
         process.start()
         theirs.close()
@@ -216,7 +223,7 @@ def single_threaded() -> bool:
     return threading.active_count() == 1 and len(os.listdir("/proc/self/task")) == 1
 
 
-def _work(pipe: Connection, opening: tuple[Opening, Memory | None] | None) -> None:
+def _work(pipe: Connection, opening: tuple[Opening, Memory | None, Meter | None, Journal | None] | None) -> None:
     """A worker: answers what comes until nothing comes any more. Ctrl-C is the parent's to handle."""
     global _pipeline
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -228,9 +235,11 @@ def _work(pipe: Connection, opening: tuple[Opening, Memory | None] | None) -> No
         if opening is not None:
             from agent.opening import open_pipeline
 
-            (edition, model, devices), memory = opening
+            (edition, model, devices), memory, meter, journal = opening
             _pipeline = open_pipeline(edition, model, device_codes=devices)
             _pipeline.memory = memory
+            if meter is not None:
+                meter_on(_pipeline, meter, journal, keep=True)
         while True:
             task, queries = pipe.recv()
             pipe.send(("done", _answered(pipe, task, queries)))
@@ -251,9 +260,10 @@ def _work(pipe: Connection, opening: tuple[Opening, Memory | None] | None) -> No
 def _answered(pipe: Connection, task: Task, queries: Sequence[Query] | None) -> Done:
     assert _pipeline is not None  # the fork or the opening has set it
     names = _queries[task.start : task.end] if queries is None else queries
+    _pipeline.asking.begin(task.start)
     if not task.careful:
         answers, failed = answer_piece(_pipeline, names)
-        return Done(task.start, answers, failed)
+        return Done(task.start, answers, failed, _pipeline.asking.spent, _pipeline.asking.said)
     answers, failed = [], {}
     for place, query in enumerate(names):
         if place in task.skip:
@@ -265,7 +275,7 @@ def _answered(pipe: Connection, task: Task, queries: Sequence[Query] | None) -> 
         answers += found
         if fault:
             failed[place] = fault[0]
-    return Done(task.start, answers, failed)
+    return Done(task.start, answers, failed, _pipeline.asking.spent, _pipeline.asking.said)
 
 
 def _end_with(sentinel: int) -> None:

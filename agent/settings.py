@@ -97,6 +97,20 @@ class Settings(BaseSettings):
         default="review",
         description="Names of a job that go into the store: review, all (accepted ones too, for audits), or none.",
     )
+    max_calls: int = Field(
+        default=0, ge=0, description="Most names that a job, or normalize, asks the model about; 0 is no limit."
+    )
+    max_tokens: int = Field(
+        default=0, ge=0, description="Most tokens, sent and received, of a job or normalize; 0 is no limit."
+    )
+    max_cost: float = Field(
+        default=0.0,
+        ge=0,
+        description="Most that the model may cost in a job or normalize, at the prices below; 0 is no limit.",
+    )
+    max_minutes: float = Field(
+        default=0.0, ge=0, description="Most minutes in which a job or normalize asks the model; 0 is no limit."
+    )
     upload_limit_mb: int = Field(default=500, ge=1, description="Most megabytes of a file that is uploaded for a job.")
     host: str = Field(default="127.0.0.1", description="Address that `serve` listens on; 0.0.0.0 is every one.")
     port: int = Field(default=8450, ge=0, le=65535, description="Port that `serve` listens on; 0 takes a free one.")
@@ -229,14 +243,18 @@ class Settings(BaseSettings):
         default=4096, ge=512, le=131072, description="With a GGUF file of your own: tokens of context."
     )
     model_price_in: float = Field(
-        default=0.0, ge=0, description="Price of a million tokens sent, in the currency of the budget."
+        default=0.0,
+        ge=0,
+        description="With a URL: price of a million tokens sent, in the currency of max_cost and model_budget_cost.",
     )
-    model_price_out: float = Field(default=0.0, ge=0, description="Price of a million tokens received.")
+    model_price_out: float = Field(default=0.0, ge=0, description="With a URL: price of a million tokens received.")
     model_budget_cost: float = Field(
-        default=0.0, ge=0, description="Most that the model may cost in one run; 0 is no limit."
+        default=0.0,
+        ge=0,
+        description="Most that a hosted model may cost in one process (serve, chat, a job); 0 is no limit.",
     )
     model_budget_tokens: int = Field(
-        default=0, ge=0, description="Most tokens, sent and received, in one run; 0 is no limit."
+        default=0, ge=0, description="Most tokens, sent and received, of a hosted model in one process; 0 is no limit."
     )
 
     @field_validator("database_url")

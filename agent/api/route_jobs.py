@@ -29,7 +29,9 @@ from starlette.concurrency import run_in_threadpool
 from agent.api.context import Context, CurrentContext
 from agent.api.language import language_of
 from agent.api.person import CurrentPerson, Person
+from agent.budget import Asked, chosen_limits, told
 from agent.jobs import Folder, cancel_job, find_job, job_ids, new_job, retry_failed, start_job
+from agent.jobs.folder import OVER, limits_of
 from agent.jobs.report import FILE as REPORT
 from agent.jobs.report import as_html, kept_report
 from agent.settings import Settings
@@ -62,6 +64,10 @@ class Start(BaseModel):
     ending: Literal["csv", "tsv", "xlsx", "parquet"] = "csv"
     edition: str | None = Field(default=None, max_length=100)
     feed: Literal["none", "review", "all"] | None = None
+    max_calls: int | None = Field(default=None, ge=0)
+    max_tokens: int | None = Field(default=None, ge=0)
+    max_cost: float | None = Field(default=None, ge=0)
+    max_minutes: float | None = Field(default=None, ge=0)
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -206,6 +212,9 @@ def start(wanted: Start, request: Request, person: CurrentPerson, context: Curre
             "model": settings.model,
             "device_codes": settings.device_codes,
             "memory": settings.memory,
+            "limits": chosen_limits(
+                Asked(wanted.max_calls, wanted.max_tokens, wanted.max_cost, wanted.max_minutes), settings.model
+            ),
             "feed": wanted.feed or settings.job_feed,
             "lang": lang,
             "user_id": person.id,
@@ -329,6 +338,8 @@ def _told(folder: Folder, person: Person) -> dict[str, Any]:
     """A job as the page shows it; paths of the server are not for it."""
     spec, status = folder.spec(), folder.status()
     keys = ("state", "phase", "done", "total", "rate", "left", "started", "ended", "counts", "sentence", "versions")
+    counts, spent = status.get("counts") or {}, status.get("spent")
+    over = told(spent, counts.get(OVER, 0), counts.get(f"{OVER}_exams", 0)) if spent and spent["out"] else None
     return {
         "id": spec.id,
         "title": spec.title or Path(spec.inputs[0]).name,
@@ -341,6 +352,9 @@ def _told(folder: Folder, person: Person) -> dict[str, Any]:
         "model": spec.model,
         "feed": spec.feed,
         **{key: status.get(key) for key in keys},
+        "spent": spent,
+        "limits": limits_of(folder, spec)._asdict(),
+        "budget": {"zh": over[0], "en": over[1]} if over else None,
         "has_report": folder.has(REPORT),
         "has_result": status["state"] == "done" and Path(spec.output).is_file(),
     }

@@ -4,6 +4,8 @@
                             status.json   state, phase, counts, rate; replaced as it goes
                             plan.json     fingerprints of the inputs, columns, rows, names; with names.json, memory.json
                             answers/      a file a piece, with the key of what it was made with
+                            spent.json    what answers that were forgotten had cost
+                            limits.json   a budget that was given later
                             fed.json      up to which piece the store was fed
                             lock          held by the process that runs the job
 
@@ -26,9 +28,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agent.budget import Limits
 from standard.errors import InputError, Lang
 
 FORMAT = 1
+LIMITS = "limits.json"
+OVER = "over_budget"  # the reason of a name that the model was not asked about
 ID = re.compile(r"[\w][\w.\-]{0,63}")
 State = Literal["queued", "running", "done", "cancelled", "failed", "interrupted"]
 Feed = Literal["none", "review", "all"]
@@ -56,6 +61,7 @@ class JobSpec(BaseModel):
     workers: int = 0
     device_codes: bool = False
     memory: bool = True
+    limits: Limits = Limits()
     feed: Feed = "review"
     lang: Lang = "zh"
     user_id: int | None = None
@@ -141,6 +147,11 @@ class Folder:
     def drop(self, name: str) -> None:
         """Remove a file, if it is there."""
         (self.path / name).unlink(missing_ok=True)
+
+
+def limits_of(folder: Folder, spec: JobSpec) -> Limits:
+    """The budget of a job: what was given last."""
+    return Limits(*folder.read(LIMITS)) if folder.has(LIMITS) else spec.limits
 
 
 def _locked(handle: int) -> bool:

@@ -11,7 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from agent.jobs.folder import Folder
+from agent.budget import Asked, Limits
+from agent.jobs.folder import LIMITS, OVER, Folder, limits_of
+from agent.jobs.pieces import forget
 from agent.settings import Settings
 from standard.errors import InputError
 
@@ -77,14 +79,41 @@ def retry_failed(folder: Folder) -> int:
             raise InputError(
                 f"任务 {folder.id} 正在运行；请先停止。", f"The job {folder.id} is running; stop it first."
             )
-        count = 0
+        count, paths = 0, []
         for path in sorted(folder.answers.glob("*.json")):
             failed = folder.read(f"answers/{path.name}")[2]
             if failed:
                 count += len(failed)
-                path.unlink()
-        if count:
-            status = folder.status() | {"state": "queued"}
-            folder.drop("fed.json")
-            folder.write("status.json", status)
+                paths.append(path)
+        _work_out_again(folder, paths)
     return count
+
+
+def set_limits(folder: Folder, asked: Asked) -> int:
+    """Give a job another budget, as far as one is asked for. Forgets the pieces with names that the one before did not
+    reach, so that the next run works them out again; how many such names there are."""
+    with folder.held() as mine:
+        if not mine:
+            raise InputError(
+                f"任务 {folder.id} 正在运行；请先停止。", f"The job {folder.id} is running; stop it first."
+            )
+        before = limits_of(folder, folder.spec())
+        chosen = Limits(*(old if new is None else new for old, new in zip(before, asked, strict=True)))
+        folder.write(LIMITS, chosen)
+        count, paths = 0, []
+        for path in sorted(folder.answers.glob("*.json")):
+            found = sum(answer[4] == OVER for answer in folder.read(f"answers/{path.name}")[1])
+            if found:
+                count += found
+                paths.append(path)
+        _work_out_again(folder, paths)
+    return count
+
+
+def _work_out_again(folder: Folder, paths: list[Path]) -> None:
+    if not paths:
+        return
+    forget(folder, paths)
+    status = folder.status() | {"state": "queued"}
+    folder.drop("fed.json")
+    folder.write("status.json", status)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.answer import Query
+from agent.budget import told
 from agent.defuse import drawn
-from agent.jobs.folder import Folder, JobSpec
+from agent.jobs.folder import OVER, Folder, JobSpec
 from agent.jobs.pieces import Piece
 from agent.reasons import sentence
 from agent.texts import Texts, texts_in
@@ -98,6 +99,7 @@ def make_report(
             "read": min(len(unread), REREAD),
             "top": _unexplained(unread[:REREAD], pipeline),
         },
+        "model": _model(status),
         "steps": [
             {"step": step, "seconds": round(spent, 2), "rate": round(done[step] / spent, 1) if step in done else None}
             for step, spent in sorted(seconds.items(), key=lambda each: -each[1])
@@ -150,6 +152,7 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
             ("characters", "names", "exams", "example"),
             [(each["characters"], each["names"], each["exams"], each["example"]) for each in unexplained["top"]],
         ),
+        *_model_lines(t, report.get("model")),
         t.head("steps"),
         t.table(
             ("step", "seconds", "rate"),
@@ -173,15 +176,15 @@ class _Page:
     """Words and tables in one language."""
 
     def __init__(self, texts: Texts, lang: Lang) -> None:
-        self._texts, self._lang = texts, lang
+        self._texts, self.lang = texts, lang
 
     def word(self, name: str, **values: object) -> str:
         """A text of ours."""
-        return escape(self._texts.text(name, self._lang, **values))
+        return escape(self._texts.text(name, self.lang, **values))
 
     def known(self, name: str) -> str:
         """A word of the program, not escaped yet."""
-        return self._texts.text(name, self._lang)
+        return self._texts.text(name, self.lang)
 
     def text(self, value: object) -> str:
         """A value from outside."""
@@ -204,6 +207,35 @@ class _Page:
     def _cell(self, value: object) -> str:
         shown = f"{value:,}" if isinstance(value, int | float) else self.text(value)
         return f"<td{_kind(value)}>{shown}</td>"
+
+
+def _model(status: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the model cost, and where a budget was spent, of what and for how many names; None without a model."""
+    spent = status.get("spent")
+    if not spent:
+        return None
+    counts = status["counts"]
+    over, exams = counts.get(OVER, 0), counts.get(f"{OVER}_exams", 0)
+    zh, en = told(spent, over, exams) if spent["out"] else ("", "")
+    return {**spent, "over_budget": {"names": over, "exams": exams}, "sentence": {"zh": zh, "en": en}}
+
+
+def _model_lines(t: _Page, model: Mapping[str, Any] | None) -> list[str]:
+    if not model:
+        return []
+    limits = model["limits"]
+    rows: list[tuple[object, ...]] = [
+        ("calls", model["calls"], limits.get("calls", "")),
+        ("tokens", model["tokens_in"] + model["tokens_out"], limits.get("tokens", "")),
+        ("cost", model["cost"], limits.get("cost", "")),
+        ("minutes", round(model["seconds"] / 60, 2), limits.get("minutes", "")),
+    ]
+    sentence = model["sentence"][t.lang]
+    return [
+        t.head("model"),
+        *([f"<p>{t.text(sentence)}</p>"] if sentence else []),
+        t.table(("what", "spent", "limit"), [(t.known(str(row[0])), *row[1:]) for row in rows]),
+    ]
 
 
 def _kind(value: object) -> str:

@@ -21,10 +21,12 @@ from typing import Any
 
 from agent import bulk, columns, tables
 from agent.answer import Query
+from agent.asking import Journal
+from agent.budget import Meter, meter_on, prices_of
 from agent.command_normalize import cells_of, write_lines
 from agent.jobs import feed as feeding
-from agent.jobs.folder import Folder, JobSpec
-from agent.jobs.pieces import Pieces
+from agent.jobs.folder import OVER, Folder, JobSpec, limits_of
+from agent.jobs.pieces import Cost, Pieces, cost_before
 from agent.jobs.plan import Plan, keep_plan, kept_plan, make_plan, open_inputs
 from agent.jobs.report import FILE as REPORT
 from agent.jobs.report import make_report
@@ -164,6 +166,7 @@ class _Run:
         pipeline.memory = Memory.from_plain(kept) if kept else None
         make = {"program": version("yingma"), "plan": plan.key, **pipeline.versions}
         pieces = Pieces(self.folder, len(plan.queries), bulk.step_for(spec.model, pipeline.own_model), make)
+        self.modelled = pipeline.model is not None
         self.status["versions"] = dict(pipeline.versions)
         self.status["notes"] = plan.notes
         self.row = self.store.write(lambda session: feeding.job_row(session, spec, pipeline.versions))
@@ -182,6 +185,9 @@ class _Run:
     def answer(self, pipeline: Pipeline, plan: Plan, pieces: Pieces) -> None:
         """Every piece that is not there yet."""
         done, missing = 0, []
+        if self.modelled:
+            pieces.forget_others()
+        cost = cost_before(self.folder)
         totals: Counter[str] = Counter()
         failed: dict[int, str] = {}
 
@@ -195,19 +201,36 @@ class _Run:
                 missing.append(place)
             else:
                 done += len(piece.answers)
+                cost = cost.plus(piece.cost)
                 add(piece.start, piece.answers, piece.failed)
         self.phase("answering", done, len(plan.queries))
         self.count(**totals)
+        meter = self._meter(pipeline, pieces, cost)
         workers = self._workers(pipeline, sum(end - start for start, end in missing))
         opening = Opening(self.spec.edition, self.spec.model, self.spec.device_codes)
+        since = time.monotonic()
         with closing(Pool(pipeline, plan.queries, opening, workers)) as pool:
             for each in pool.run(missing):
-                pieces.keep(each)
+                moment = time.monotonic()
+                pieces.keep(each, moment - since, self.modelled)
+                meter.spent = meter.spent.plus(each.spent)
+                cost = cost.plus((*each.spent, moment - since))
+                since = moment
                 done += len(each.answers)
                 add(each.start, each.answers, each.failed)
                 self.count(**totals)
+                self.spent(meter, cost, totals[OVER])
                 self.step(done, len(plan.queries))
+        self.spent(meter, cost, totals[OVER])
         self.folder.write("failed.json", [[*plan.queries[at], failed[at]] for at in sorted(failed)])
+
+    def _meter(self, pipeline: Pipeline, pieces: Pieces, cost: Cost) -> Meter:
+        """The pipeline asks within the job's budget, of which `cost` is spent."""
+        limits = limits_of(self.folder, self.spec)
+        meter = Meter(limits, prices_of(self.settings, self.spec.model), cost.spent, cost.seconds)
+        dear = limits.in_order or not pipeline.own_model
+        meter_on(pipeline, meter, Journal(self.folder.answers.absolute(), pieces.key) if dear else None, keep=True)
+        return meter
 
     def output(self, opened: Sequence[tables.Table], lines: Lines | None, plan: Plan, pieces: Pieces) -> None:
         """Every row with its answer, as a file that appears whole."""
@@ -257,7 +280,7 @@ class _Run:
             places,
             plan.queries,
             plan.counts,
-            pieces.key,
+            pieces,
             lambda done: self.step(done, len(places)),
         )
         self.count(**dict(feeding.notes(put_in)))
@@ -270,8 +293,10 @@ class _Run:
         return folder
 
     def _workers(self, pipeline: Pipeline, names: int) -> int:
-        """Processes; always of their own, so that a name that kills one does not kill the job."""
-        alone = self.spec.model != "none" and not pipeline.own_model
+        """Processes; always of their own, so that a name that kills one does not kill the job. One where the model is
+        asked in the order of the names: for a budget, and where it has concurrency of its own."""
+        meter = pipeline.asking.meter
+        alone = (self.spec.model != "none" and not pipeline.own_model) or (meter is not None and meter.limits.in_order)
         return 1 if alone else bulk.workers_for(names, self.spec.workers, pipeline.own_model)
 
     # -- telling how far it is -----------------------------------------------------------------------------------------
@@ -287,6 +312,17 @@ class _Run:
         """A step ends: its seconds."""
         spent, step = self.status["seconds"], self.status["phase"]
         spent[step] = round(spent.get(step, 0.0) + time.monotonic() - self.phase_began, 3)
+
+    def spent(self, meter: Meter, cost: Cost, over: int) -> None:
+        """What the model has cost so far. `over`: names that it was not asked about for it."""
+        if not self.modelled:
+            return
+        self.status["spent"] = {
+            **cost._asdict(),
+            "cost": round(meter.cost, 6),
+            "limits": {name: value for name, value in meter.limits._asdict().items() if value},
+            "out": (meter.spent_out() or "minutes") if over else None,
+        }
 
     def step(self, done: int, total: int) -> None:
         """So much is done of it."""
@@ -353,4 +389,7 @@ def _add(totals: Counter[str], answers: Sequence[Sequence[str]], counts: Sequenc
         totals[answer[0]] += 1
         totals[f"{answer[0]}_exams"] += exams
         totals["memory"] += answer[4] in MEMORY
+        if answer[4] == OVER:
+            totals[OVER] += 1
+            totals[f"{OVER}_exams"] += exams
     totals["failed"] += len(failed)

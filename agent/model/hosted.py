@@ -118,6 +118,11 @@ class HostedModel:
             "masked": str(self._settings.model_mask).lower(),
         }
 
+    @property
+    def concurrency(self) -> int:
+        """Questions that it may be asked at once."""
+        return self._settings.model_concurrency
+
     def fill(self, request: ModelRequest) -> ModelOutcome:
         """The outcome of one request."""
         spent_out = self.budget.spent_out()

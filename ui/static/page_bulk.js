@@ -174,6 +174,8 @@ window.Bulk = (root, texts, limit) => {
     }
     const sentence = job.sentence?.[window.YINGMA.lang];
     if (sentence && ["failed", "interrupted"].includes(job.state)) cell.append(h("div", { className: "dim", textContent: window.Yingma.seen(sentence) }));
+    const budget = job.budget?.[window.YINGMA.lang];
+    if (budget) cell.append(h("div", { className: "dim budget", textContent: budget }));
     return cell;
   }
 
