@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from agent.cli_options import (
+    CountColumn,
     DeviceOption,
     EditionOption,
     InstitutionColumn,
@@ -73,6 +74,7 @@ def run(
     name_column: NameColumn = None,
     modality_column: ModalityColumn = None,
     institution_column: InstitutionColumn = None,
+    count_column: CountColumn = None,
     edition: EditionOption = None,
     model: ModelOption = None,
     sheet: SheetOption = None,
@@ -99,7 +101,7 @@ def run(
     from agent import budget
     from agent.command_job import Asked, run_new
 
-    columns = (name_column, modality_column, institution_column)
+    columns = (name_column, modality_column, institution_column, count_column)
     limits = budget.Asked(max_calls, max_tokens, max_cost, max_minutes)
     asked = Asked(inputs, output, job, columns, edition, model, sheet, workers, device_codes, memory, limits)
     run_new(asked, feed.value if feed else None, engine.value, as_json)

@@ -61,6 +61,16 @@ ModalityColumn = Annotated[
 InstitutionColumn = Annotated[
     str | None, typer.Option(metavar="C", help=say("机构所在的列。", "Column of the institution."))
 ]
+CountColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="C",
+        help=say(
+            '每行代表多少次检查的列（不重复的名称表）；默认按列名判断，"" 表示没有。',
+            'Column of the number of exams (in a list of distinct names); else by header, "" is none.',
+        ),
+    ),
+]
 SheetOption = Annotated[
     str | None, typer.Option(metavar="S", help=say("xlsx 的工作表名。", "Sheet to read of an xlsx file."))
 ]

@@ -33,7 +33,7 @@ class Asked(NamedTuple):
     inputs: Sequence[Path]
     output: Path
     id: str
-    columns: tuple[str | None, str | None, str | None]
+    columns: tuple[str | None, str | None, str | None, str | None]  # name, modality, institution, count
     edition: str | None
     model: str | None
     sheet: str | None
@@ -62,7 +62,7 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
     from agent.jobs.folder import new_job
     from agent.opening import model_setting
 
-    name, modality, institution = asked.columns
+    name, modality, institution, count = asked.columns
     model = model_setting(asked.model)
     options = {
         "id": asked.id,
@@ -71,6 +71,7 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
         "name_column": name,
         "modality_column": modality,
         "institution_column": institution,
+        "count_column": count,
         "sheet": asked.sheet,
         "edition": asked.edition,
         "model": model,

@@ -107,7 +107,7 @@ def normalize(options: Options) -> Outcome:
     with TemporaryDirectory(prefix="yingma-") as scratch:
         lines = open_lines(opened, options.output, Path(scratch))
         found = lines.distinct(chosen) if lines is not None else None
-        work = bulk.distinct(opened, chosen) if found is None else bulk.Work(found[0], sum(found[1]), found[1])
+        work = bulk.distinct(opened, chosen) if found is None else found
         pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes))
         if memory_setting(options.memory):
             pipeline.memory = open_memory(work.queries)

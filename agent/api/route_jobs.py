@@ -45,6 +45,7 @@ ABANDONED = 24 * 3600  # seconds after which a file that no job was made of is r
 SEES_ALL = "lead"
 TOKEN = re.compile(r"[0-9a-f]{32}")
 TYPES = {".csv": "text/csv; charset=utf-8", ".tsv": "text/tab-separated-values; charset=utf-8"}
+COLUMNS = ("name_column", "modality_column", "institution_column", "count_column")
 SECONDS = 300  # that looking at a file may take
 
 
@@ -61,6 +62,7 @@ class Start(BaseModel):
     name: int = Field(ge=0)
     modality: int | None = Field(default=None, ge=0)
     institution: int | None = Field(default=None, ge=0)
+    count: int | None = Field(default=None, ge=0)
     ending: Literal["csv", "tsv", "xlsx", "parquet"] = "csv"
     edition: str | None = Field(default=None, max_length=100)
     feed: Literal["none", "review", "all"] | None = None
@@ -193,7 +195,7 @@ def start(wanted: Start, request: Request, person: CurrentPerson, context: Curre
     source = _file(upload)
     named = json.loads((upload / "owner.json").read_text(encoding="utf-8"))["name"]
     looked = json.loads((upload / "look.json").read_text(encoding="utf-8"))
-    chosen = [wanted.name, wanted.modality, wanted.institution]
+    chosen = [wanted.name, wanted.modality, wanted.institution, wanted.count]
     names = _names(looked["header"], chosen)
     at = now()
     name = f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -206,7 +208,7 @@ def start(wanted: Start, request: Request, person: CurrentPerson, context: Curre
             "inputs": [str(place / f"input{source.suffix}")],
             "output": str(place / f"result.{wanted.ending}"),
             "columns": chosen,
-            **dict(zip(("name_column", "modality_column", "institution_column"), names, strict=True)),
+            **dict(zip(COLUMNS, names, strict=True)),
             "sheet": looked["sheet"],
             "edition": wanted.edition,
             "model": settings.model,
@@ -337,21 +339,24 @@ def _job(name: str, person: Person, context: Context) -> Folder:
 def _told(folder: Folder, person: Person) -> dict[str, Any]:
     """A job as the page shows it; paths of the server are not for it."""
     spec, status = folder.spec(), folder.status()
-    keys = ("state", "phase", "done", "total", "rate", "left", "started", "ended", "counts", "sentence", "versions")
+    title = spec.title or Path(spec.inputs[0]).name
+    sentence = {lang: text.replace(spec.inputs[0], title) for lang, text in (status.get("sentence") or {}).items()}
+    keys = ("state", "phase", "done", "total", "rate", "left", "started", "ended", "counts", "versions")
     counts, spent = status.get("counts") or {}, status.get("spent")
     over = told(spent, counts.get(OVER, 0), counts.get(f"{OVER}_exams", 0)) if spent and spent["out"] else None
     return {
         "id": spec.id,
-        "title": spec.title or Path(spec.inputs[0]).name,
+        "title": title,
         "user": spec.user,
         "mine": spec.user_id == person.id,
         "created": spec.created,
-        "columns": [spec.name_column, spec.modality_column, spec.institution_column],
+        "columns": [getattr(spec, each) for each in COLUMNS],
         "ending": Path(spec.output).suffix,
         "edition": spec.edition,
         "model": spec.model,
         "feed": spec.feed,
         **{key: status.get(key) for key in keys},
+        "sentence": sentence or None,
         "spent": spent,
         "limits": limits_of(folder, spec)._asdict(),
         "budget": {"zh": over[0], "en": over[1]} if over else None,

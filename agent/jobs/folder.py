@@ -42,7 +42,7 @@ _held: set[int] = set()  # locks of this process; a forked child lets go of them
 
 class JobSpec(BaseModel):
     """What was asked of a job. Paths are absolute. `columns`: the index of each, where it is known and not guessed by
-    header. `uid` tells it from another one of the same name."""
+    header; `count_column`: "" where rows are counted. `uid` tells it from another one of the same name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
@@ -51,10 +51,11 @@ class JobSpec(BaseModel):
     created: str
     inputs: list[str]
     output: str
-    columns: tuple[int, int | None, int | None] | None = None
+    columns: tuple[int, int | None, int | None] | tuple[int, int | None, int | None, int | None] | None = None
     name_column: str | None = None
     modality_column: str | None = None
     institution_column: str | None = None
+    count_column: str | None = None
     sheet: str | None = None
     edition: str | None = None
     model: str = "none"

@@ -45,7 +45,12 @@ def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Col
         columns.check_free(first.header, str(first.path))
         return columns.Columns(*spec.columns)
     return columns.choose(
-        first.header, str(first.path), spec.name_column, spec.modality_column, spec.institution_column
+        first.header,
+        str(first.path),
+        spec.name_column,
+        spec.modality_column,
+        spec.institution_column,
+        spec.count_column,
     )
 
 
@@ -54,15 +59,24 @@ def make_plan(folder: Folder, spec: JobSpec, opened: Sequence[tables.Table], lin
     chosen = choose_columns(spec, opened)
     inputs: list[list[Any]] = [[each, *fingerprint(Path(each))] for each in spec.inputs]
     found = lines.distinct(chosen) if lines is not None else None
-    work = bulk.distinct(opened, chosen) if found is None else bulk.Work(found[0], sum(found[1]), found[1])
+    work = bulk.distinct(opened, chosen) if found is None else found
     for path, *before in inputs:
         if list(stamp(Path(path))) != before[:2]:
             raise changed(path)
     names = [[*query, count] for query, count in zip(work.queries, work.counts, strict=True)]
     folder.write("names.json", names)
-    parts = [each[3] for each in inputs] + [str(index) for index in chosen]
+    parts = [each[3] for each in inputs] + [str(index) for index in chosen.query]
+    parts += [f"count {chosen.count}"] if chosen.count is not None else []
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     notes = [list(note) for table in opened for note in table.notes]
+    if chosen.count is not None:
+        column, exams = opened[0].header[chosen.count], sum(work.counts)
+        notes.append(
+            [
+                f"检查数按列 {column} 计：{work.rows:,} 行，{exams:,} 次检查。",
+                f"Exams are counted by the column {column}: {work.rows:,} rows, {exams:,} exams.",
+            ]
+        )
     return Plan(key, inputs, chosen, work.rows, work.queries, work.counts, notes, found is not None)
 
 

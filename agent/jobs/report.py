@@ -82,7 +82,7 @@ def make_report(
     ]
     unread.sort(key=lambda each: (-each[0], each[1]))
     seconds: dict[str, float] = status.get("seconds", {})
-    done = {"answering": len(queries), "writing": sum(counts)}
+    done = {"answering": len(queries), "writing": status["counts"]["rows"]}
     return {
         "job": spec.id,
         "file": spec.title or ", ".join(Path(each).name for each in spec.inputs),
@@ -91,6 +91,7 @@ def make_report(
         "started": status.get("started"),
         "ended": status.get("ended"),
         "counts": dict(status["counts"]),
+        "notes": [list(each) for each in status.get("notes", [])],
         "versions": dict(status.get("versions", {})),
         "routes": routes,
         "reasons": reasons,
@@ -127,12 +128,13 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
     counts = report["counts"]
     facts = [
         *((t.word(key), report[key] or "") for key in ("job", "file", "output", "user", "started", "ended")),
-        *((t.word(key), f"{counts.get(key, 0):,}") for key in ("rows", "names", "memory", "failed")),
+        *((t.word(key), f"{counts.get(key, 0):,}") for key in ("rows", "exams", "names", "memory", "failed")),
     ]
     unexplained = report["unexplained"]
     parts = [
         f"<h1>{t.word('title')} {t.text(report['job'])}</h1>",
         t.table((), facts),
+        *(f"<p>{t.text(note[lang != 'zh'])}</p>" for note in report.get("notes", [])),
         t.head("routes"),
         t.table(
             ("route", "names", "exams", "share"),

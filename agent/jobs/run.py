@@ -157,7 +157,7 @@ class _Run:
         pipeline = open_pipeline(spec.edition, spec.model, device_codes=spec.device_codes)
         lines = open_lines(opened, Path(spec.output), self._scratch())
         plan = kept_plan(self.folder) or make_plan(self.folder, spec, opened, lines)
-        self.count(rows=plan.rows, names=len(plan.queries))
+        self.count(rows=plan.rows, names=len(plan.queries), exams=sum(plan.counts))
         self.store = open_store(self.settings)
         if not self.folder.has("plan.json"):
             memory = read_memory(self.store, plan.queries) if spec.memory else None

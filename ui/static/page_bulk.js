@@ -3,7 +3,7 @@ window.Bulk = (root, texts, limit) => {
   const { h, name, get, post, may, number, say, whenSeen, Failure } = window.Yingma;
   const t = texts[window.YINGMA.lang];
   const put = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
-  const KINDS = ["name", "modality", "institution"];
+  const KINDS = ["name", "modality", "institution", "count"];
   const GOING = ["queued", "running"];
   let looked = null; // what the server said of the uploaded file
   let sending = null; // the upload under way
@@ -129,6 +129,7 @@ window.Bulk = (root, texts, limit) => {
             name: column("name"),
             modality: column("modality"),
             institution: column("institution"),
+            count: column("count"),
             ending: ending.value,
             feed: feed.value,
           });
