@@ -1,20 +1,18 @@
 """What a job found goes into the store: what is for review, what memory answered, and where asked for, all of it.
 
 The store wants whole readings, which the answers of a bulk run do not hold; so these names are read once more, a piece
-at a time, as if nobody had decided anything: it is the store that compares them with what was decided. What a model
-said of them is taken from the job's pieces. A name counts once in a job, however often this is run.
+at a time, as if nobody had decided anything: it is the store that compares them with what was decided. A name counts
+once in a job, however often this is run.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
 from agent.answer import Query
-from agent.asking import Asking, Question
 from agent.jobs.folder import Folder, JobSpec
 from agent.jobs.pieces import Pieces
 from agent.memory import MEMORY
@@ -22,9 +20,6 @@ from agent.pipeline import Pipeline
 from agent.store import Entry, Put, Store, now, open_job, put
 from agent.store.schema import Job
 from standard.errors import InputError
-
-if TYPE_CHECKING:
-    from agent.model.protocol import ModelOutcome
 
 FAILED = "failed"  # a name that the program fails at has no reading
 MANY = 100  # names in one transaction: on SQLite, decisions wait for it
@@ -63,19 +58,14 @@ def feed(
     places: Sequence[int],
     queries: Sequence[Query],
     counts: Sequence[int],
-    pieces: Pieces,
+    make: str,
     progress: Callable[[int], None],
 ) -> Put:
-    """Put the names in; what was put in of another make is put in again. No model is asked: what it said stands in the
-    pieces."""
-    make = pieces.key
+    """Put the names in. `make`: the key of the answers; what was put in of another make is put in again."""
     done, total = _fed(folder, make), Put()
-    heard = Heard(pieces)
-    pipeline.asking = heard
     progress(done)
     for start in range(done, len(places), MANY):
         some = places[start : start + MANY]
-        heard.hear(some)
         suggestions = pipeline.fresh([queries[place] for place in some])
         entries = [Entry(each, counts[place]) for each, place in zip(suggestions, some, strict=True)]
 
@@ -87,30 +77,6 @@ def feed(
         folder.write("fed.json", {"make": make, "names": start + len(some)})
         progress(start + len(some))
     return total
-
-
-class Heard(Asking):
-    """What the model said to the names of a job, out of its pieces."""
-
-    def __init__(self, pieces: Pieces) -> None:
-        super().__init__()
-        self._pieces = pieces
-        self._heard: dict[int, dict[Query, ModelOutcome]] = {}  # by piece
-
-    def hear(self, places: Sequence[int]) -> None:
-        """Be ready for some names."""
-        step = self._pieces.step
-        starts = {place - place % step for place in places}
-        self._heard = {start: self._heard.get(start) or self._of(start) for start in starts}
-
-    def _of(self, start: int) -> dict[Query, ModelOutcome]:
-        piece = self._pieces.find(start)
-        return piece.heard() if piece is not None else {}
-
-    def outcomes(self, questions: Sequence[Question]) -> list[ModelOutcome]:
-        """As they were said; what a piece does not hold is asked."""
-        known = {query: said for piece in self._heard.values() for query, said in piece.items()}
-        return [known[each.query] if each.query in known else each.put() for each in questions]
 
 
 def _fed(folder: Folder, make: str) -> int:

@@ -154,7 +154,7 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
             ("characters", "names", "exams", "example"),
             [(each["characters"], each["names"], each["exams"], each["example"]) for each in unexplained["top"]],
         ),
-        *_model_lines(t, report.get("model")),
+        *_model_lines(t, report.get("model"), lang),
         t.head("steps"),
         t.table(
             ("step", "seconds", "rate"),
@@ -178,15 +178,15 @@ class _Page:
     """Words and tables in one language."""
 
     def __init__(self, texts: Texts, lang: Lang) -> None:
-        self._texts, self.lang = texts, lang
+        self._texts, self._lang = texts, lang
 
     def word(self, name: str, **values: object) -> str:
         """A text of ours."""
-        return escape(self._texts.text(name, self.lang, **values))
+        return escape(self._texts.text(name, self._lang, **values))
 
     def known(self, name: str) -> str:
         """A word of the program, not escaped yet."""
-        return self._texts.text(name, self.lang)
+        return self._texts.text(name, self._lang)
 
     def text(self, value: object) -> str:
         """A value from outside."""
@@ -222,7 +222,7 @@ def _model(status: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**spent, "over_budget": {"names": over, "exams": exams}, "sentence": {"zh": zh, "en": en}}
 
 
-def _model_lines(t: _Page, model: Mapping[str, Any] | None) -> list[str]:
+def _model_lines(t: _Page, model: Mapping[str, Any] | None, lang: Lang) -> list[str]:
     if not model:
         return []
     limits = model["limits"]
@@ -232,7 +232,7 @@ def _model_lines(t: _Page, model: Mapping[str, Any] | None) -> list[str]:
         ("cost", model["cost"], limits.get("cost", "")),
         ("minutes", round(model["seconds"] / 60, 2), limits.get("minutes", "")),
     ]
-    sentence = model["sentence"][t.lang]
+    sentence = model["sentence"][lang]
     return [
         t.head("model"),
         *([f"<p>{t.text(sentence)}</p>"] if sentence else []),

@@ -26,6 +26,7 @@ from agent.budget import Meter, meter_on, prices_of
 from agent.command_normalize import cells_of, write_lines
 from agent.jobs import feed as feeding
 from agent.jobs.folder import OVER, Folder, JobSpec, limits_of
+from agent.jobs.heard import Heard
 from agent.jobs.pieces import Cost, Pieces, cost_before
 from agent.jobs.plan import Plan, keep_plan, kept_plan, make_plan, open_inputs
 from agent.jobs.report import FILE as REPORT
@@ -271,6 +272,7 @@ class _Run:
         assert self.row is not None
         places = feeding.wanted(self.spec, pieces)
         self.phase("feeding", 0, len(places))
+        pipeline.asking = Heard(pieces, {plan.queries[place]: place for place in places})
         put_in = feeding.feed(
             self.folder,
             self.spec,
@@ -280,7 +282,7 @@ class _Run:
             places,
             plan.queries,
             plan.counts,
-            pieces,
+            pieces.key,
             lambda done: self.step(done, len(places)),
         )
         self.count(**dict(feeding.notes(put_in)))
