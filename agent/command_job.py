@@ -14,6 +14,7 @@ from standard.errors import InputError
 
 WORDS = {
     "queued": ("等待", "waits"),
+    "waiting": ("排队", "waits for its turn"),
     "running": ("运行中", "running"),
     "done": ("完成", "done"),
     "cancelled": ("已停止", "stopped"),
@@ -249,7 +250,7 @@ def _word(state: str) -> str:
 def _bar() -> Iterator[Any]:
     """A line on stderr for a person who watches, without a thread: the workers may be forked."""
     if not sys.stderr.isatty():
-        yield lambda status: None
+        yield _waits()
         return
 
     def watch(status: dict[str, Any]) -> None:
@@ -257,12 +258,34 @@ def _bar() -> Iterator[Any]:
         speed = f"  {rate:.0f}/s" if rate else ""
         rest = say(f"  还需 {left:.0f} 秒", f"  {left:.0f} s left") if left is not None else ""
         line = f"{_word(status['phase'])} {status.get('done', 0)}/{status.get('total', 0)}{speed}{rest}"
+        if "ahead" in status:
+            line = _ahead(status)
         print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
 
     try:
         yield watch
     finally:
         print("\r" + " " * 72 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _waits() -> Any:
+    """Who does not watch is told once that the job waits."""
+    told: list[bool] = []
+
+    def watch(status: dict[str, Any]) -> None:
+        if "ahead" in status and not told:
+            told.append(True)
+            note(_ahead(status))
+
+    return watch
+
+
+def _ahead(status: dict[str, Any]) -> str:
+    number = status["ahead"]
+    return say(
+        f"排队：前面有 {number} 个任务（YINGMA_JOBS_AT_ONCE）",
+        f"waits: {number} jobs are before it (YINGMA_JOBS_AT_ONCE)",
+    )
 
 
 def _now() -> str:

@@ -97,6 +97,7 @@ class Settings(BaseSettings):
         default="review",
         description="Names of a job that go into the store: review, all (accepted ones too, for audits), or none.",
     )
+    jobs_at_once: int = Field(default=1, ge=1, description="Jobs that run at once; further ones wait for their turn.")
     max_calls: int = Field(
         default=0, ge=0, description="Most names that a job, or normalize, asks the model about; 0 is no limit."
     )

@@ -37,7 +37,7 @@ OVER = "over_budget"  # the reason of a name that the model was not asked about
 ID = re.compile(r"[\w][\w.\-]{0,63}")
 State = Literal["queued", "running", "done", "cancelled", "failed", "interrupted"]
 Feed = Literal["none", "review", "all"]
-_held: set[int] = set()  # locks of this process; a forked child lets go of them
+HELD: set[int] = set()  # locks of this process; a forked child lets go of them
 
 
 class JobSpec(BaseModel):
@@ -102,6 +102,8 @@ class Folder:
         if found.get("state") == "running" and not self.running():
             again: dict[str, Any] = self.read("status.json")  # it may have ended between
             found = again if again.get("state") != "running" else {**found, "state": "interrupted"}
+        elif found.get("state") == "queued" and found.get("waiter") and not self.running():
+            found = {**found, "state": "interrupted"}  # what waited was killed
         return found
 
     def running(self) -> bool:
@@ -127,10 +129,10 @@ class Folder:
             if not _locked(handle):
                 yield False
                 return
-            _held.add(handle)
+            HELD.add(handle)
             yield True
         finally:
-            _held.discard(handle)
+            HELD.discard(handle)
             os.close(handle)
 
     def read(self, name: str) -> Any:
@@ -257,9 +259,9 @@ def job_ids(home: Path) -> list[str]:
 
 def _let_go() -> None:
     """A forked worker does not hold the job: when its parent is killed, another process takes it over."""
-    for handle in _held:
+    for handle in HELD:
         os.close(handle)
-    _held.clear()
+    HELD.clear()
 
 
 os.register_at_fork(after_in_child=_let_go)

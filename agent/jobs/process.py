@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.budget import Asked, Limits
-from agent.jobs.folder import LIMITS, OVER, Folder, limits_of
+from agent.jobs.folder import LIMITS, OVER, Folder, job_ids, limits_of
 from agent.jobs.pieces import forget
 from agent.settings import Settings
 from standard.errors import InputError
@@ -26,7 +26,9 @@ def start_job(folder: Folder, settings: Settings) -> None:
     """Run a job in another process, which outlives this one. InputError where it runs already."""
     _started[:] = [each for each in _started if each.poll() is None]
     if folder.running():
-        raise InputError(f"任务 {folder.id} 正在运行。", f"The job {folder.id} is running.")
+        raise InputError(
+            f"任务 {folder.id} 正在运行或排队。", f"The job {folder.id} is running, or waits for its turn."
+        )
     folder.drop("stop")
     environment = {**os.environ, "YINGMA_HOME": str(settings.home)}
     with open(folder.path / "log.txt", "ab") as log:
@@ -40,6 +42,19 @@ def start_job(folder: Folder, settings: Settings) -> None:
         )
     _started.append(process)
     _put_back(process.pid)
+
+
+def start_left(settings: Settings) -> list[str]:
+    """Start the jobs that wait and have no process: the machine was switched off meanwhile. Gives their names, the one
+    that waits longest first."""
+    started = []
+    for name in reversed(job_ids(settings.home)):
+        folder = Folder(settings.home / "jobs" / name)
+        with suppress(InputError, OSError, ValueError):  # another one was quicker, or there is no such file
+            if folder.read("status.json").get("state") == "queued" and not folder.running():
+                start_job(folder, settings)
+                started.append(name)
+    return started
 
 
 def _put_back(pid: int) -> None:
@@ -57,8 +72,8 @@ def cancel_job(folder: Folder, wait: float = GRACE) -> dict[str, Any]:
     """Stop a job; it keeps what is done. Gives its status. Stopping one that is stopped or done changes nothing."""
     folder.write("stop", True)
     status = folder.status()
-    pid = status.get("pid")
-    if status["state"] == "running" and isinstance(pid, int):
+    pid = status.get("waiter" if status["state"] == "queued" else "pid")
+    if status["state"] in ("running", "queued") and folder.running() and isinstance(pid, int):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGTERM)
     limit = time.monotonic() + wait
@@ -67,7 +82,7 @@ def cancel_job(folder: Folder, wait: float = GRACE) -> dict[str, Any]:
     with folder.held() as mine:
         status = folder.status()
         if mine and status["state"] in ("queued", "interrupted", "running", "failed"):
-            status |= {"state": "cancelled", "pid": None, "rate": None, "left": None}
+            status |= {"state": "cancelled", "pid": None, "waiter": None, "rate": None, "left": None}
             folder.write("status.json", status)
     return status
 

@@ -31,6 +31,7 @@ from agent.jobs.pieces import Cost, Pieces, cost_before
 from agent.jobs.plan import Plan, keep_plan, kept_plan, make_plan, open_inputs
 from agent.jobs.report import FILE as REPORT
 from agent.jobs.report import make_report
+from agent.jobs.turns import turn
 from agent.memory import MEMORY, Memory, read_memory
 from agent.opening import open_pipeline
 from agent.pipeline import Pipeline
@@ -41,6 +42,7 @@ from agent.table_lines import Lines, open_lines
 from standard.errors import InputError, StoppedError, YingmaError
 
 SCRATCH = "scratch"
+WAITING = "waiting"  # the phase of a job that waits for its turn
 EVERY = 0.5  # seconds between two reports
 PATIENCE = 15.0  # seconds that a job whose process was killed may be held by what is left of it
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -60,7 +62,9 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
         folder.drop("stop")
         run = _Run(folder, spec, settings, watch)
         try:
-            run.go()
+            with turn(settings.home, settings.jobs_at_once, run.waits):
+                run.begins()
+                run.go()
         except (KeyboardInterrupt, StoppedError) as stop:
             zh, en = _stopped(spec)
             run.end("cancelled", zh, en)
@@ -303,6 +307,19 @@ class _Run:
 
     # -- telling how far it is -----------------------------------------------------------------------------------------
 
+    def waits(self, before: int) -> None:
+        """It is not its turn: so many jobs are before it."""
+        self.status |= {"state": "queued", "phase": WAITING, "ahead": before, "waiter": os.getpid()}
+        self.status["pid"] = self.before_pid  # what that process may have left is still to be removed
+        self.tell(force="at" not in self.status)
+
+    def begins(self) -> None:
+        """It is its turn."""
+        self.status |= {"state": "running", "phase": "reading", "pid": os.getpid()}
+        self.status.pop("waiter", None)
+        self.status.pop("ahead", None)
+        self.phase_began = time.monotonic()
+
     def phase(self, name: str, done: int, total: int) -> None:
         """A step begins, of which something may be done."""
         self.spend()
@@ -312,6 +329,8 @@ class _Run:
 
     def spend(self) -> None:
         """A step ends: its seconds."""
+        if self.status["phase"] == WAITING:
+            return
         spent, step = self.status["seconds"], self.status["phase"]
         spent[step] = round(spent.get(step, 0.0) + time.monotonic() - self.phase_began, 3)
 
@@ -355,6 +374,7 @@ class _Run:
         """It has ended: in its status, and in the database as far as that answers."""
         if state != "done":
             self.spend()
+        self.status.pop("waiter", None)
         self.status |= {"state": state, "ended": now().isoformat(timespec="seconds"), "pid": None}
         self.status |= {"sentence": {"zh": zh, "en": en}, "rate": None, "left": None}
         if state == "done":

@@ -163,6 +163,7 @@ window.Bulk = (root, texts, limit) => {
   function progress(job) {
     const going = GOING.includes(job.state);
     const words = [going && job.phase ? t[`phase_${job.phase}`] : t[`state_${job.state}`]];
+    if (going && job.ahead) words.push(put(t.ahead, { n: number(job.ahead) }));
     if (going && job.total) words.push(`${number(job.done)} / ${number(job.total)}`);
     if (going && job.rate) words.push(put(t.rate, { rate: number(Math.round(job.rate)) }));
     if (going && job.left !== null && job.left !== undefined) words.push(put(t.left, { left: lasting(job.left) }));
