@@ -22,14 +22,17 @@ from agent.budget import MANY, Meter, Spent
 from standard.errors import YingmaError
 
 if TYPE_CHECKING:
+    from agent.model.patience import Patience
     from agent.model.protocol import ModelOutcome
+
+Put = Callable[[], "ModelOutcome"]
 
 
 class Question(NamedTuple):
     """A name, and how it is put to the model."""
 
     query: Query
-    put: Callable[[], ModelOutcome]
+    put: Put
 
 
 class Said(NamedTuple):
@@ -104,6 +107,7 @@ class Asking:
         """`threads`: questions that the model may be asked at once. `keep`: remember what is said until the next
         piece."""
         self.meter, self.threads, self.journal, self.keep = meter, threads, journal, keep
+        self.patience: Patience | None = None  # with a meter only
         self.said: dict[Query, ModelOutcome] = {}  # of the piece
         self.spent = Spent()  # on the piece
         self._before: dict[Query, Said] = {}  # of the piece, and not counted yet where it was said in another run
@@ -132,7 +136,10 @@ class Asking:
     def _round(self, questions: Sequence[Question]) -> list[ModelOutcome]:
         before = self._before
         new = [each for each in questions if each.query not in before]
-        said = dict(zip((each.query for each in new), self._put(new), strict=True))
+        answers = self._put([each.put for each in new])
+        if self.patience is not None and new:
+            answers = self.patience.settle([each.put for each in new], answers, self._put, self._probe)
+        said = dict(zip((each.query for each in new), answers, strict=True))
         if self.meter is not None:
             spent = self.meter.settle()
             fresh = {query: Said(outcome) for query, outcome in said.items()}
@@ -150,8 +157,14 @@ class Asking:
             before.update(zip((each.query for each in questions), map(Said, found), strict=True))
         return found
 
-    def _put(self, questions: Sequence[Question]) -> list[ModelOutcome]:
+    def _put(self, questions: Sequence[Put]) -> list[ModelOutcome]:
         if self.threads == 1 or len(questions) < 2:
-            return [each.put() for each in questions]
+            return [put() for put in questions]
         with ThreadPoolExecutor(min(self.threads, len(questions)), thread_name_prefix="yingma-ask") as pool:
-            return list(pool.map(lambda each: each.put(), questions))
+            return list(pool.map(lambda put: put(), questions))
+
+    def _probe(self, put: Put) -> ModelOutcome:
+        """A question that was answered before, only to see whether it is answered now."""
+        assert self.meter is not None
+        with self.meter.uncounted():
+            return put()

@@ -11,20 +11,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from agent.console import say, settings_file
 
 if TYPE_CHECKING:
     from agent.asking import Journal
+    from agent.model.patience import Patience
     from agent.model.protocol import Model, ModelOutcome, ModelRequest
     from agent.pipeline import Pipeline
     from agent.settings import Settings
 
 What = Literal["calls", "tokens", "cost", "minutes"]
 NAMES: tuple[What, ...] = ("calls", "tokens", "cost", "minutes")
-UNASKED = frozenset({"skipped", "over_budget"})  # kinds of outcome for which no question was put
+ANSWERS = frozenset({"answered", "refused", "invalid"})  # kinds of outcome that cost something
 ROUND = 16  # names between two looks at what was spent
 MANY = 1 << 30
 WORDS: Mapping[str, tuple[str, str]] = {
@@ -94,9 +96,16 @@ class Meter:
         self._fresh: list[Spent] = []  # list.append is one step for all threads
 
     def note(self, outcome: ModelOutcome) -> None:
-        """An answer has come."""
-        if outcome.kind not in UNASKED and outcome.reason != "given_up":
+        """An answer has come; what could not be had is none."""
+        if outcome.kind in ANSWERS:
             self._fresh.append(Spent(1, outcome.tokens_in, outcome.tokens_out))
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Answers that come meanwhile are not counted."""
+        count = len(self._fresh)
+        yield
+        del self._fresh[count:]
 
     def settle(self) -> Spent:
         """Add what came since the last time; gives it."""
@@ -166,11 +175,20 @@ class Metered:
         self.model.close()
 
 
-def meter_on(pipeline: Pipeline, meter: Meter, journal: Journal | None = None, keep: bool = False) -> None:
-    """Let a pipeline ask within a budget, and keep what is said; one without a model stays as it is."""
+def meter_on(
+    pipeline: Pipeline,
+    meter: Meter,
+    journal: Journal | None = None,
+    patience: Patience | None = None,
+    keep: bool = False,
+) -> None:
+    """Let a pipeline ask within a budget, with patience, and keep what is said; one without a model stays as it is."""
     if pipeline.model is not None:
+        if patience is not None:
+            patience.afresh = getattr(pipeline.model, "ask_again", patience.afresh)
         pipeline.model = Metered(pipeline.model, meter)
-        pipeline.asking.meter, pipeline.asking.journal, pipeline.asking.keep = meter, journal, keep
+        asking = pipeline.asking
+        asking.meter, asking.journal, asking.patience, asking.keep = meter, journal, patience, keep
 
 
 def chosen_limits(asked: Asked, model: str) -> Limits:

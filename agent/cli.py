@@ -30,6 +30,7 @@ from agent import cli_chat, cli_develop, cli_jobs, cli_serve  # noqa: E402
 from agent.cli_options import (  # noqa: E402
     DeviceOption,
     EditionOption,
+    InputsArgument,
     InstitutionColumn,
     Json,
     MaxCalls,
@@ -41,6 +42,7 @@ from agent.cli_options import (  # noqa: E402
     ModelOption,
     NameColumn,
     SheetOption,
+    TableOption,
     WorkersOption,
 )
 
@@ -79,7 +81,7 @@ app.add_typer(cli_jobs.app, name="job")
     ),
 )
 def normalize(
-    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help=say("输入文件。", "Files to read."))],
+    inputs: InputsArgument,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help=say("输出文件。", "File to write."))],
     name_column: NameColumn = None,
     modality_column: ModalityColumn = None,
@@ -87,6 +89,7 @@ def normalize(
     edition: EditionOption = None,
     model: ModelOption = None,
     sheet: SheetOption = None,
+    table: TableOption = None,
     workers: WorkersOption = 0,
     device_codes: DeviceOption = None,
     memory: MemoryOption = None,
@@ -114,6 +117,7 @@ def normalize(
             device_codes,
             memory,
             Asked(max_calls, max_tokens, max_cost, max_minutes),
+            table,
         ),
         as_json,
     )

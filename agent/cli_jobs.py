@@ -12,6 +12,7 @@ from agent.cli_options import (
     CountColumn,
     DeviceOption,
     EditionOption,
+    InputsArgument,
     InstitutionColumn,
     Json,
     MaxCalls,
@@ -23,6 +24,7 @@ from agent.cli_options import (
     ModelOption,
     NameColumn,
     SheetOption,
+    TableOption,
     WorkersOption,
 )
 from agent.console import say
@@ -62,7 +64,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help=say("任务名
     ),
 )
 def run(
-    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help=say("输入文件。", "Files to read."))],
+    inputs: InputsArgument,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help=say("输出文件。", "File to write."))],
     job: Annotated[
         str, typer.Option("--id", metavar="NAME", help=say("任务名；默认取时间。", "The job's name; else the time."))
@@ -78,6 +80,7 @@ def run(
     edition: EditionOption = None,
     model: ModelOption = None,
     sheet: SheetOption = None,
+    table: TableOption = None,
     workers: WorkersOption = 0,
     device_codes: DeviceOption = None,
     memory: MemoryOption = None,
@@ -103,7 +106,7 @@ def run(
 
     columns = (name_column, modality_column, institution_column, count_column)
     limits = budget.Asked(max_calls, max_tokens, max_cost, max_minutes)
-    asked = Asked(inputs, output, job, columns, edition, model, sheet, workers, device_codes, memory, limits)
+    asked = Asked(inputs, output, job, columns, edition, model, sheet, workers, device_codes, memory, limits, table)
     run_new(asked, feed.value if feed else None, engine.value, as_json)
 
 

@@ -82,6 +82,27 @@ WorkersOption = Annotated[
         help=say("进程数；0 为自动。结果与之无关。", "Processes; 0 chooses. Results do not depend on it."),
     ),
 ]
+TableOption = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        metavar="T",
+        help=say(
+            "数据库中的表，如 public.exams；IN 是数据库地址时用。",
+            "Table of a database, as public.exams, where IN is an address.",
+        ),
+    ),
+]
+InputsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IN...",
+        help=say(
+            "输入文件；或数据库地址：postgresql://用户@主机/库、sqlite:///文件、duckdb:///文件，并用 --table 指明表。",
+            "Files to read; or databases, postgresql://user@host/db, sqlite:///file, duckdb:///file, with --table.",
+        ),
+    ),
+]
 MaxCalls = Annotated[
     int | None,
     typer.Option(

@@ -18,6 +18,7 @@ WORDS = {
     "running": ("运行中", "running"),
     "done": ("完成", "done"),
     "cancelled": ("已停止", "stopped"),
+    "paused": ("已暂停", "paused"),
     "failed": ("失败", "failed"),
     "interrupted": ("中断", "interrupted"),
     "reading": ("读入", "reading"),
@@ -31,7 +32,7 @@ SHOWN = 20  # failed names that a person is shown
 class Asked(NamedTuple):
     """What the command was asked."""
 
-    inputs: Sequence[Path]
+    inputs: Sequence[str]
     output: Path
     id: str
     columns: tuple[str | None, str | None, str | None, str | None]  # name, modality, institution, count
@@ -42,11 +43,13 @@ class Asked(NamedTuple):
     device_codes: bool | None
     memory: bool | None
     limits: budget.Asked = budget.Asked()
+    table: str | None = None
 
 
 def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
     """Make a job and run it here."""
     from agent import tables
+    from agent.inputs import files_of, given
     from agent.settings import load_settings
 
     if engine != "local":
@@ -54,20 +57,18 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
             f"--engine {engine} 还没有；请去掉它，任务在本机运行。",
             f"--engine {engine} is not there yet; leave it out, and the job runs on this machine.",
         )
-    tables.check_output(asked.output, asked.inputs)
-    for path in asked.inputs:
-        tables.check_ending(path)
-        if not path.exists():
-            raise InputError(f"没有文件 {path}；请检查路径。", f"There is no file {path}; check the path.")
+    inputs, secrets = given(asked.inputs, asked.table)
+    tables.check_output(asked.output, files_of(inputs))
     settings = load_settings()
-    from agent.jobs.folder import new_job
+    from agent.jobs.folder import SECRETS, new_job
     from agent.opening import model_setting
 
     name, modality, institution, count = asked.columns
     model = model_setting(asked.model)
     options = {
         "id": asked.id,
-        "inputs": [str(each.absolute()) for each in asked.inputs],
+        "inputs": inputs,
+        "table": asked.table,
         "output": str(asked.output.absolute()),
         "name_column": name,
         "modality_column": modality,
@@ -84,6 +85,8 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
         "lang": language(),
     }
     folder = new_job(settings.home, options, _now())
+    if secrets:
+        folder.hide(SECRETS, secrets)
     note(say(f"任务 {folder.id}", f"Job {folder.id}"))
     _run(folder, settings, as_json, fresh=True)
 
@@ -260,6 +263,8 @@ def _bar() -> Iterator[Any]:
         line = f"{_word(status['phase'])} {status.get('done', 0)}/{status.get('total', 0)}{speed}{rest}"
         if "ahead" in status:
             line = _ahead(status)
+        elif "waits" in status:
+            line = say(status["waits"]["zh"], status["waits"]["en"])
         print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
 
     try:

@@ -16,6 +16,7 @@ from agent import bulk, columns, tables
 from agent.answer import Query
 from agent.budget import Asked, Limits, Meter, chosen_limits, meter_on, prices_of
 from agent.console import emit_json, language, note, say
+from agent.inputs import fetch, files_of, given, is_url, named
 from agent.memory import memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
 from agent.pool import Answer
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 class Options(NamedTuple):
     """What the command was asked."""
 
-    inputs: Sequence[Path]
+    inputs: Sequence[str | Path]
     output: Path
     name_column: str | None = None
     modality_column: str | None = None
@@ -42,6 +43,7 @@ class Options(NamedTuple):
     device_codes: bool | None = None
     memory: bool | None = None
     limits: Asked = Asked()
+    table: str | None = None
 
 
 class Outcome(NamedTuple):
@@ -94,9 +96,19 @@ def summary(outcome: Outcome) -> dict[str, Any]:
 def normalize(options: Options) -> Outcome:
     """Read, answer each distinct name, write. InputError, and no output, where something does not hold."""
     started = time.perf_counter()
+    inputs, secrets = [str(each) for each in options.inputs], {}
+    if options.table is not None or any(map(is_url, inputs)):
+        inputs, secrets = given(inputs, options.table)
+    tables.check_output(options.output, files_of(inputs))
+    with TemporaryDirectory(prefix="yingma-") as scratch:
+        fetched = fetch(inputs, options.table, secrets, Path(scratch), options.output)
+        with named(fetched.labels):
+            return _normalize(options, fetched.paths, started)
+
+
+def _normalize(options: Options, inputs: Sequence[Path], started: float) -> Outcome:
     model = model_setting(options.model)
-    tables.check_output(options.output, options.inputs)
-    opened = tables.open_tables(options.inputs, options.sheet)
+    opened = tables.open_tables(inputs, options.sheet)
     chosen = columns.choose(
         opened[0].header,
         str(opened[0].path),

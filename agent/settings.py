@@ -221,6 +221,11 @@ class Settings(BaseSettings):
         description="With a URL: after so many names in a row without an answer, the endpoint is left alone a while.",
     )
     model_give_up_seconds: float = Field(default=60.0, ge=0, description="How long it is then left alone.")
+    model_wait_minutes: float = Field(
+        default=5.0,
+        ge=0,
+        description="With a URL: so long a job waits for an endpoint that does not answer; then it pauses.",
+    )
     model_concurrency: int = Field(default=4, ge=1, le=256, description="With a URL: questions under way at once.")
     model_max_tokens: int = Field(default=200, ge=16, le=4096, description="Most tokens that an answer may have.")
     model_max_exams: int = Field(default=4, ge=1, le=16, description="Most exams that an answer may name.")

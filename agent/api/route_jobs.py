@@ -341,7 +341,20 @@ def _told(folder: Folder, person: Person) -> dict[str, Any]:
     spec, status = folder.spec(), folder.status()
     title = spec.title or Path(spec.inputs[0]).name
     sentence = {lang: text.replace(spec.inputs[0], title) for lang, text in (status.get("sentence") or {}).items()}
-    keys = ("state", "phase", "ahead", "done", "total", "rate", "left", "started", "ended", "counts", "versions")
+    keys = (
+        "state",
+        "phase",
+        "ahead",
+        "waits",
+        "done",
+        "total",
+        "rate",
+        "left",
+        "started",
+        "ended",
+        "counts",
+        "versions",
+    )
     counts, spent = status.get("counts") or {}, status.get("spent")
     over = told(spent, counts.get(OVER, 0), counts.get(f"{OVER}_exams", 0)) if spent and spent["out"] else None
     return {

@@ -6,10 +6,12 @@
                             answers/      a file a piece, with the key of what it was made with
                             spent.json    what answers that were forgotten had cost
                             limits.json   a budget that was given later
+                            secrets.json  passwords of databases that it reads, until it is done; for its owner's eyes
                             fed.json      up to which piece the store was fed
                             lock          held by the process that runs the job
 
-States: queued, running, done, cancelled, failed; and interrupted: it says running, and no process holds its lock.
+States: queued, running, done, cancelled, paused (its endpoint is down), failed; and interrupted: it says running, or
+that it waits for its turn, and no process holds its lock.
 """
 
 from __future__ import annotations
@@ -33,9 +35,10 @@ from standard.errors import InputError, Lang
 
 FORMAT = 1
 LIMITS = "limits.json"
+SECRETS = "secrets.json"
 OVER = "over_budget"  # the reason of a name that the model was not asked about
 ID = re.compile(r"[\w][\w.\-]{0,63}")
-State = Literal["queued", "running", "done", "cancelled", "failed", "interrupted"]
+State = Literal["queued", "running", "done", "cancelled", "paused", "failed", "interrupted"]
 Feed = Literal["none", "review", "all"]
 HELD: set[int] = set()  # locks of this process; a forked child lets go of them
 
@@ -49,7 +52,8 @@ class JobSpec(BaseModel):
     id: str
     uid: str
     created: str
-    inputs: list[str]
+    inputs: list[str]  # paths of files, addresses of databases without passwords
+    table: str | None = None
     output: str
     columns: tuple[int, int | None, int | None] | tuple[int, int | None, int | None, int | None] | None = None
     name_column: str | None = None
@@ -142,6 +146,12 @@ class Folder:
     def write(self, name: str, value: Any, sync: bool = True) -> None:
         """A file of JSON, whole or not at all; on the disk when this returns, if asked for."""
         write_whole(self.path / name, json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode(), sync)
+
+    def hide(self, name: str, value: Any) -> None:
+        """A file of JSON that nobody else may read."""
+        handle = os.open(self.path / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(handle, "w", encoding="utf-8") as file:
+            json.dump(value, file)
 
     def has(self, name: str) -> bool:
         """Whether a file is there."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from agent import bulk, columns, tables
 from agent.answer import Query
+from agent.inputs import Fetched, label_of
 from agent.jobs.folder import Folder, JobSpec
 from agent.table_lines import Lines
 from standard.errors import InputError
@@ -24,18 +25,13 @@ class Plan(NamedTuple):
     """What is known before the first answer. `key`: hash of inputs, columns and memory."""
 
     key: str
-    inputs: list[list[Any]]  # path, size, time of change, hash
+    inputs: list[list[Any]]  # path, size, time of change, hash; of a table its address, rows, 0, hash
     columns: columns.Columns
     rows: int
     queries: list[Query]
     counts: list[int]
     notes: list[list[str]]
     lines: bool  # the inputs are plain lines, and were read as such
-
-
-def open_inputs(spec: JobSpec) -> list[tables.Table]:
-    """The input files. InputError where one does not hold."""
-    return tables.open_tables([Path(each) for each in spec.inputs], spec.sheet)
 
 
 def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Columns:
@@ -54,14 +50,20 @@ def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Col
     )
 
 
-def make_plan(folder: Folder, spec: JobSpec, opened: Sequence[tables.Table], lines: Lines | None) -> Plan:
+def make_plan(
+    folder: Folder, spec: JobSpec, fetched: Fetched, opened: Sequence[tables.Table], lines: Lines | None
+) -> Plan:
     """Read the inputs once, as lines where they are plain. `keep_plan` ends the planning."""
     chosen = choose_columns(spec, opened)
-    inputs: list[list[Any]] = [[each, *fingerprint(Path(each))] for each in spec.inputs]
+    inputs: list[list[Any]] = []
+    for each in spec.inputs:
+        label = label_of(each, spec.table)
+        read = fetched.tables.get(label)
+        inputs.append([label, *(fingerprint(Path(each)) if read is None else (read.rows, 0, read.hash))])
     found = lines.distinct(chosen) if lines is not None else None
     work = bulk.distinct(opened, chosen) if found is None else found
     for path, *before in inputs:
-        if list(stamp(Path(path))) != before[:2]:
+        if path not in fetched.tables and list(stamp(Path(path))) != before[:2]:
             raise changed(path)
     names = [[*query, count] for query, count in zip(work.queries, work.counts, strict=True)]
     folder.write("names.json", names)
@@ -87,13 +89,16 @@ def keep_plan(folder: Folder, plan: Plan, memory: dict[str, Any] | None) -> None
     folder.write("plan.json", {name: value for name, value in kept.items() if name not in ("queries", "counts")})
 
 
-def kept_plan(folder: Folder) -> Plan | None:
+def kept_plan(folder: Folder, fetched: Fetched) -> Plan | None:
     """The plan that was kept; None where there is none. InputError where an input is not what it was."""
     if not folder.has("plan.json"):
         return None
     kept = folder.read("plan.json")
     for path, size, modified, digest in kept["inputs"]:
-        check_input(path, (size, modified), digest)
+        if path not in fetched.tables:
+            check_input(path, (size, modified), digest)
+        elif fetched.tables[path] != (size, digest):
+            raise changed(path)
     names = folder.read("names.json")
     return Plan(
         kept["key"],
@@ -123,7 +128,7 @@ def check_input(path: str, before: tuple[int, int], digest: str) -> None:
 def changed(path: str) -> InputError:
     """The error of an input that was changed."""
     return InputError(
-        f"输入 {path} 在任务开始后被改动；已算的部分不再适用，请用新文件另建一个任务。",
+        f"输入 {path} 在任务开始后被改动；已算的部分不再适用，请另建一个任务。",
         f"The input {path} was changed after the job began, so what is done no longer fits; make a new job of it.",
     )
 

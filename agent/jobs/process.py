@@ -81,7 +81,7 @@ def cancel_job(folder: Folder, wait: float = GRACE) -> dict[str, Any]:
         time.sleep(0.05)
     with folder.held() as mine:
         status = folder.status()
-        if mine and status["state"] in ("queued", "interrupted", "running", "failed"):
+        if mine and status["state"] in ("queued", "interrupted", "running", "paused", "failed"):
             status |= {"state": "cancelled", "pid": None, "waiter": None, "rate": None, "left": None}
             folder.write("status.json", status)
     return status

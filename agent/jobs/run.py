@@ -17,18 +17,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent import bulk, columns, tables
 from agent.answer import Query
 from agent.asking import Journal
 from agent.budget import Meter, meter_on, prices_of
 from agent.command_normalize import cells_of, write_lines
+from agent.inputs import fetch, files_of, named
 from agent.jobs import feed as feeding
-from agent.jobs.folder import OVER, Folder, JobSpec, limits_of
+from agent.jobs.folder import OVER, SECRETS, Folder, JobSpec, limits_of
 from agent.jobs.heard import Heard
 from agent.jobs.pieces import Cost, Pieces, cost_before
-from agent.jobs.plan import Plan, keep_plan, kept_plan, make_plan, open_inputs
+from agent.jobs.plan import Plan, keep_plan, kept_plan, make_plan
 from agent.jobs.report import FILE as REPORT
 from agent.jobs.report import make_report
 from agent.jobs.turns import turn
@@ -39,7 +40,10 @@ from agent.pool import Opening, Pool
 from agent.settings import Settings
 from agent.store import Store, end_job, now, open_store
 from agent.table_lines import Lines, open_lines
-from standard.errors import InputError, StoppedError, YingmaError
+from standard.errors import InputError, PausedError, StoppedError, YingmaError
+
+if TYPE_CHECKING:
+    from agent.model.patience import Patience
 
 SCRATCH = "scratch"
 WAITING = "waiting"  # the phase of a job that waits for its turn
@@ -62,13 +66,16 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
         folder.drop("stop")
         run = _Run(folder, spec, settings, watch)
         try:
-            with turn(settings.home, settings.jobs_at_once, run.waits):
+            with turn(settings.home, settings.jobs_at_once, run.waits), named(run.labels):
                 run.begins()
                 run.go()
         except (KeyboardInterrupt, StoppedError) as stop:
             zh, en = _stopped(spec)
             run.end("cancelled", zh, en)
             raise StoppedError(zh, en) from stop
+        except PausedError as error:
+            run.end("paused", error.zh, error.en)
+            raise
         except YingmaError as error:
             run.end("failed", error.zh, error.en)
             raise
@@ -148,6 +155,7 @@ class _Run:
         }
         self.told = 0.0
         self.phase_began, self.phase_from = time.monotonic(), 0
+        self.labels: dict[str, str] = {}  # what to call files of the job's own
         self.store: Store | None = None
         self.row: int | None = None
 
@@ -157,11 +165,15 @@ class _Run:
         """From where it is to its end."""
         spec = self.spec
         self.tell(force=True)
-        tables.check_output(Path(spec.output), [Path(each) for each in spec.inputs])
-        opened = open_inputs(spec)
+        tables.check_output(Path(spec.output), files_of(spec.inputs))
+        scratch = self._scratch()
+        secrets = self.folder.read(SECRETS) if self.folder.has(SECRETS) else {}
+        fetched = fetch(spec.inputs, spec.table, secrets, scratch, Path(spec.output))
+        self.labels.update(fetched.labels)
+        opened = tables.open_tables(fetched.paths, spec.sheet)
         pipeline = open_pipeline(spec.edition, spec.model, device_codes=spec.device_codes)
-        lines = open_lines(opened, Path(spec.output), self._scratch())
-        plan = kept_plan(self.folder) or make_plan(self.folder, spec, opened, lines)
+        lines = open_lines(opened, Path(spec.output), scratch)
+        plan = kept_plan(self.folder, fetched) or make_plan(self.folder, spec, fetched, opened, lines)
         self.count(rows=plan.rows, names=len(plan.queries), exams=sum(plan.counts))
         self.store = open_store(self.settings)
         if not self.folder.has("plan.json"):
@@ -214,9 +226,10 @@ class _Run:
         workers = self._workers(pipeline, sum(end - start for start, end in missing))
         opening = Opening(self.spec.edition, self.spec.model, self.spec.device_codes)
         since = time.monotonic()
-        with closing(Pool(pipeline, plan.queries, opening, workers)) as pool:
+        with closing(Pool(pipeline, plan.queries, opening, workers, self.endpoint_waits)) as pool:
             for each in pool.run(missing):
                 moment = time.monotonic()
+                self.status.pop("waits", None)
                 pieces.keep(each, moment - since, self.modelled)
                 meter.spent = meter.spent.plus(each.spent)
                 cost = cost.plus((*each.spent, moment - since))
@@ -233,9 +246,17 @@ class _Run:
         """The pipeline asks within the job's budget, of which `cost` is spent."""
         limits = limits_of(self.folder, self.spec)
         meter = Meter(limits, prices_of(self.settings, self.spec.model), cost.spent, cost.seconds)
-        dear = limits.in_order or not pipeline.own_model
-        meter_on(pipeline, meter, Journal(self.folder.answers.absolute(), pieces.key) if dear else None, keep=True)
+        journal = Journal(self.folder.answers.absolute(), pieces.key) if limits.in_order else None
+        meter_on(pipeline, meter, journal, self._patience(), keep=True)
         return meter
+
+    def _patience(self) -> Patience | None:
+        """With an endpoint, which may be down."""
+        if self.spec.model in ("none", "local"):
+            return None
+        from agent.model.patience import Patience
+
+        return Patience(self.settings.model_wait_minutes * 60, self.settings.model_give_up_seconds)
 
     def output(self, opened: Sequence[tables.Table], lines: Lines | None, plan: Plan, pieces: Pieces) -> None:
         """Every row with its answer, as a file that appears whole."""
@@ -243,7 +264,7 @@ class _Run:
         self.phase("writing", 0, plan.rows)
         if self.before_pid is not None:  # it may have been killed between the name of its output and its place
             (target.resolve().parent / f".yingma-{self.before_pid}.part").unlink(missing_ok=True)
-        tables.check_output(target, [Path(each) for each in self.spec.inputs])
+        tables.check_output(target, files_of(self.spec.inputs))
         if lines is None:
             rows = tables.write_table(target, opened, columns.OUTPUT, self._cells(opened, plan, pieces))
         else:
@@ -306,6 +327,11 @@ class _Run:
         return 1 if alone else bulk.workers_for(names, self.spec.workers, pipeline.own_model)
 
     # -- telling how far it is -----------------------------------------------------------------------------------------
+
+    def endpoint_waits(self, zh: str, en: str) -> None:
+        """The endpoint does not answer for now."""
+        self.status["waits"] = {"zh": zh, "en": en}
+        self.tell(force=True)
 
     def waits(self, before: int) -> None:
         """It is not its turn: so many jobs are before it."""
@@ -375,10 +401,12 @@ class _Run:
         if state != "done":
             self.spend()
         self.status.pop("waiter", None)
+        self.status.pop("waits", None)
         self.status |= {"state": state, "ended": now().isoformat(timespec="seconds"), "pid": None}
         self.status |= {"sentence": {"zh": zh, "en": en}, "rate": None, "left": None}
         if state == "done":
             self.status["phase"] = "done"
+            self.folder.drop(SECRETS)
         trouble = self._end_row(state)
         if trouble is not None and state == "done":
             raise trouble
@@ -396,9 +424,10 @@ class _Run:
         store, row = self.store, self.row
         if store is None or row is None:
             return None
+        ended = "failed" if state == "paused" else state
         try:
             store.write(
-                lambda session: end_job(session, feeding.row_of(session, row), state, self.status["counts"], now())
+                lambda session: end_job(session, feeding.row_of(session, row), ended, self.status["counts"], now())
             )
         except YingmaError as error:
             return error

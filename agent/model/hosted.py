@@ -144,6 +144,10 @@ class HostedModel:
             self.breaker.answered()
         return outcome
 
+    def ask_again(self) -> None:
+        """Ask at once, also where the endpoint is left alone for a while."""
+        self.breaker.answered()
+
     def fill_many(self, requests: Sequence[ModelRequest]) -> list[ModelOutcome]:
         """The outcomes in order; at most `model_concurrency` questions under way."""
         if len(requests) < 2 or self._settings.model_concurrency == 1:

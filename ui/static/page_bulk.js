@@ -167,15 +167,15 @@ window.Bulk = (root, texts, limit) => {
     if (going && job.total) words.push(`${number(job.done)} / ${number(job.total)}`);
     if (going && job.rate) words.push(put(t.rate, { rate: number(Math.round(job.rate)) }));
     if (going && job.left !== null && job.left !== undefined) words.push(put(t.left, { left: lasting(job.left) }));
-    const cell = h("td", { className: "how" }, h("span", { className: ["failed", "interrupted"].includes(job.state) ? "problem" : "", textContent: words.join(" · ") }));
+    const cell = h("td", { className: "how" }, h("span", { className: ["failed", "paused", "interrupted"].includes(job.state) ? "problem" : "", textContent: words.join(" · ") }));
     if (going) {
       const share = job.total ? job.done / job.total : 0;
       const bar = h("div", { className: "share", role: "progressbar", ariaValueNow: String(Math.floor(100 * share)) }, h("div", {}));
       bar.firstChild.style.width = `${100 * share}%`;
       cell.append(bar);
     }
-    const sentence = job.sentence?.[window.YINGMA.lang];
-    if (sentence && ["failed", "interrupted"].includes(job.state)) cell.append(h("div", { className: "dim", textContent: window.Yingma.seen(sentence) }));
+    const sentence = (going ? job.waits : job.sentence)?.[window.YINGMA.lang];
+    if (sentence && (going || ["failed", "paused", "interrupted"].includes(job.state))) cell.append(h("div", { className: "dim", textContent: window.Yingma.seen(sentence) }));
     const budget = job.budget?.[window.YINGMA.lang];
     if (budget) cell.append(h("div", { className: "dim budget", textContent: budget }));
     return cell;
