@@ -1,5 +1,5 @@
-"""A run with an endpoint that goes down: it waits and loses no answer, pauses in one sentence, and a name at which alone
-the endpoint fails holds up nothing."""
+"""A run with an endpoint that goes down: it waits and loses no answer, or pauses in one sentence; a name at which
+alone the endpoint fails holds up nothing."""
 
 from __future__ import annotations
 
