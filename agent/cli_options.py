@@ -98,8 +98,10 @@ InputsArgument = Annotated[
     typer.Argument(
         metavar="IN...",
         help=say(
-            "输入文件；或数据库地址：postgresql://用户@主机/库、sqlite:///文件、duckdb:///文件，并用 --table 指明表。",
-            "Files to read; or databases, postgresql://user@host/db, sqlite:///file, duckdb:///file, with --table.",
+            "输入文件，或一个目录（输出也是目录）；或数据库地址：postgresql://用户@主机/库、sqlite:///文件、"
+            "duckdb:///文件，并用 --table 指明表。",
+            "Files to read, or a folder (then the output is one too); or databases, postgresql://user@host/db, "
+            "sqlite:///file, duckdb:///file, with --table.",
         ),
     ),
 ]

@@ -48,8 +48,7 @@ class Asked(NamedTuple):
 
 def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
     """Make a job and run it here."""
-    from agent import tables
-    from agent.inputs import files_of, given
+    from agent.inputs import check_output, given, is_url, skipped_note
     from agent.settings import load_settings
 
     if engine != "local":
@@ -57,8 +56,10 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
             f"--engine {engine} 还没有；请去掉它，任务在本机运行。",
             f"--engine {engine} is not there yet; leave it out, and the job runs on this machine.",
         )
-    inputs, secrets = given(asked.inputs, asked.table)
-    tables.check_output(asked.output, files_of(inputs))
+    found = given(asked.inputs, asked.table)
+    check_output(found.inputs, asked.output, found.each)
+    if found.skipped:
+        note(say(*skipped_note(found.skipped)))
     settings = load_settings()
     from agent.jobs.folder import SECRETS, new_job
     from agent.opening import model_setting
@@ -67,7 +68,8 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
     model = model_setting(asked.model)
     options = {
         "id": asked.id,
-        "inputs": inputs,
+        "inputs": [each if is_url(each) else str(Path(each).absolute()) for each in found.inputs],
+        "each": found.each,
         "table": asked.table,
         "output": str(asked.output.absolute()),
         "name_column": name,
@@ -85,8 +87,8 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
         "lang": language(),
     }
     folder = new_job(settings.home, options, _now())
-    if secrets:
-        folder.hide(SECRETS, secrets)
+    if found.secrets:
+        folder.hide(SECRETS, found.secrets)
     note(say(f"任务 {folder.id}", f"Job {folder.id}"))
     _run(folder, settings, as_json, fresh=True)
 

@@ -80,6 +80,11 @@ def run_export(name: str, output: Path | None) -> None:
         raise InputError(
             f"任务 {name} 还没有结果；完成后再导出。", f"The job {name} has no output yet; export it when it is done."
         )
+    if source.is_dir():
+        raise InputError(
+            f"任务 {name} 的结果是目录 {source}；请直接取用其中的文件。",
+            f"The output of the job {name} is the folder {source}; take the files in it.",
+        )
     if output is None:
         _export(source, sys.stdout.buffer)
         return

@@ -16,7 +16,7 @@ from agent import bulk, columns, tables
 from agent.answer import Query
 from agent.budget import Asked, Limits, Meter, chosen_limits, meter_on, prices_of
 from agent.console import emit_json, language, note, say
-from agent.inputs import fetch, files_of, given, is_url, named
+from agent.inputs import check_output, fetch, given, named, skipped_note
 from agent.memory import memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
 from agent.pool import Answer
@@ -26,6 +26,9 @@ from standard.errors import Lang
 
 if TYPE_CHECKING:
     from agent.pipeline import Pipeline
+
+
+Known = dict[Query, tuple[tuple[str, ...], tuple[str, str]]]  # the new cells of each name, its route and reason
 
 
 class Options(NamedTuple):
@@ -96,17 +99,18 @@ def summary(outcome: Outcome) -> dict[str, Any]:
 def normalize(options: Options) -> Outcome:
     """Read, answer each distinct name, write. InputError, and no output, where something does not hold."""
     started = time.perf_counter()
-    inputs, secrets = [str(each) for each in options.inputs], {}
-    if options.table is not None or any(map(is_url, inputs)):
-        inputs, secrets = given(inputs, options.table)
-    tables.check_output(options.output, files_of(inputs))
+    found = given([str(each) for each in options.inputs], options.table)
+    check_output(found.inputs, options.output, found.each)
     with TemporaryDirectory(prefix="yingma-") as scratch:
-        fetched = fetch(inputs, options.table, secrets, Path(scratch), options.output)
+        fetched = fetch(found.inputs, options.table, found.secrets, Path(scratch), options.output)
         with named(fetched.labels):
-            return _normalize(options, fetched.paths, started)
+            outcome = _normalize(options, fetched.paths, started, found.each)
+    if found.skipped:
+        outcome.notes.append(skipped_note(found.skipped))
+    return outcome
 
 
-def _normalize(options: Options, inputs: Sequence[Path], started: float) -> Outcome:
+def _normalize(options: Options, inputs: Sequence[Path], started: float, each: bool) -> Outcome:
     model = model_setting(options.model)
     opened = tables.open_tables(inputs, options.sheet)
     chosen = columns.choose(
@@ -117,7 +121,7 @@ def _normalize(options: Options, inputs: Sequence[Path], started: float) -> Outc
         options.institution_column,
     )
     with TemporaryDirectory(prefix="yingma-") as scratch:
-        lines = open_lines(opened, options.output, Path(scratch))
+        lines = None if each else open_lines(opened, options.output, Path(scratch))
         found = lines.distinct(chosen) if lines is not None else None
         work = bulk.distinct(opened, chosen) if found is None else found
         pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes))
@@ -133,7 +137,9 @@ def _normalize(options: Options, inputs: Sequence[Path], started: float) -> Outc
             progress(len(work.queries)) as advance,
             closing(bulk.answers(pipeline, work.queries, options.edition, workers, advance, step, model)) as answers,
         ):
-            if found is None or lines is None:
+            if each:
+                rows = _write_each(options.output, opened, chosen, zip(work.queries, answers, strict=True), reasons)
+            elif found is None or lines is None:
                 cells = _join(opened, chosen, zip(work.queries, answers, strict=True), reasons)
                 rows = tables.write_table(options.output, opened, columns.OUTPUT, cells)
             else:
@@ -141,7 +147,7 @@ def _normalize(options: Options, inputs: Sequence[Path], started: float) -> Outc
     by_route: Counter[str] = Counter()
     for (route, _), count in reasons.items():
         by_route[route] += count
-    notes = [each for table in opened for each in table.notes]
+    notes = [note for table in opened for note in table.notes]
     if rows == 0:
         notes.append(
             ("输入只有表头，没有数据行；输出也只有表头。", "The input has a header and no rows; so has the output.")
@@ -158,6 +164,23 @@ def _limited(pipeline: Pipeline, asked: Asked, model: str) -> Limits:
 
         meter_on(pipeline, Meter(limits, prices_of(load_settings(), model)))
     return limits
+
+
+def _write_each(
+    folder: Path,
+    opened: Sequence[tables.Table],
+    chosen: columns.Columns,
+    answered: Iterator[tuple[Query, Answer]],
+    reasons: Counter[tuple[str, str]],
+) -> int:
+    """Each table into a file of its name in a folder."""
+    known: Known = {}
+    return sum(
+        tables.write_table(
+            folder / table.path.name, [table], columns.OUTPUT, _join([table], chosen, answered, reasons, known)
+        )
+        for table in opened
+    )
 
 
 def write_lines(
@@ -181,12 +204,13 @@ def _join(
     chosen: columns.Columns,
     answered: Iterator[tuple[Query, Answer]],
     reasons: Counter[tuple[str, str]],
+    known: Known | None = None,
 ) -> Iterator[Sequence[str]]:
     """The new cells of each row, written while later answers are still being worked out.
 
     Answers come in the order in which their names first stand in the rows, so a row waits for no later one.
     """
-    known: dict[Query, tuple[tuple[str, ...], tuple[str, str]]] = {}
+    known = {} if known is None else known
     for table in opened:
         for query in bulk.queries_of(table, chosen):
             while query not in known:

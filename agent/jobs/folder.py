@@ -55,6 +55,7 @@ class JobSpec(BaseModel):
     inputs: list[str]  # paths of files, addresses of databases without passwords
     table: str | None = None
     output: str
+    each: bool = False  # the inputs are those of a folder, and so is the output
     columns: tuple[int, int | None, int | None] | tuple[int, int | None, int | None, int | None] | None = None
     name_column: str | None = None
     modality_column: str | None = None

@@ -24,7 +24,7 @@ from agent.answer import Query
 from agent.asking import Journal
 from agent.budget import Meter, meter_on, prices_of
 from agent.command_normalize import cells_of, write_lines
-from agent.inputs import fetch, files_of, named
+from agent.inputs import check_output, fetch, named, targets_of
 from agent.jobs import feed as feeding
 from agent.jobs.folder import OVER, SECRETS, Folder, JobSpec, limits_of
 from agent.jobs.heard import Heard
@@ -50,6 +50,7 @@ WAITING = "waiting"  # the phase of a job that waits for its turn
 EVERY = 0.5  # seconds between two reports
 PATIENCE = 15.0  # seconds that a job whose process was killed may be held by what is left of it
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+Known = dict[Query, tuple[str, ...]]  # the new cells of each name
 Watch = Callable[[dict[str, Any]], None]
 
 
@@ -61,7 +62,8 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
     """
     spec = folder.spec()
     with _held(folder):
-        if folder.status()["state"] == "done" and Path(spec.output).exists():
+        there = all(each.exists() for each in targets_of(spec.inputs, Path(spec.output), spec.each))
+        if folder.status()["state"] == "done" and there:
             return folder.status()
         folder.drop("stop")
         run = _Run(folder, spec, settings, watch)
@@ -165,14 +167,14 @@ class _Run:
         """From where it is to its end."""
         spec = self.spec
         self.tell(force=True)
-        tables.check_output(Path(spec.output), files_of(spec.inputs))
+        check_output(spec.inputs, Path(spec.output), spec.each)
         scratch = self._scratch()
         secrets = self.folder.read(SECRETS) if self.folder.has(SECRETS) else {}
         fetched = fetch(spec.inputs, spec.table, secrets, scratch, Path(spec.output))
         self.labels.update(fetched.labels)
         opened = tables.open_tables(fetched.paths, spec.sheet)
         pipeline = open_pipeline(spec.edition, spec.model, device_codes=spec.device_codes)
-        lines = open_lines(opened, Path(spec.output), scratch)
+        lines = None if spec.each else open_lines(opened, Path(spec.output), scratch)
         plan = kept_plan(self.folder, fetched) or make_plan(self.folder, spec, fetched, opened, lines)
         self.count(rows=plan.rows, names=len(plan.queries), exams=sum(plan.counts))
         self.store = open_store(self.settings)
@@ -260,13 +262,20 @@ class _Run:
 
     def output(self, opened: Sequence[tables.Table], lines: Lines | None, plan: Plan, pieces: Pieces) -> None:
         """Every row with its answer, as a file that appears whole."""
-        target = Path(self.spec.output)
+        target, inputs = Path(self.spec.output), self.spec.inputs
         self.phase("writing", 0, plan.rows)
         if self.before_pid is not None:  # it may have been killed between the name of its output and its place
-            (target.resolve().parent / f".yingma-{self.before_pid}.part").unlink(missing_ok=True)
-        tables.check_output(target, files_of(self.spec.inputs))
-        if lines is None:
-            rows = tables.write_table(target, opened, columns.OUTPUT, self._cells(opened, plan, pieces))
+            beside = target if self.spec.each else target.resolve().parent
+            (beside / f".yingma-{self.before_pid}.part").unlink(missing_ok=True)
+        check_output(inputs, target, self.spec.each)
+        if self.spec.each:
+            known, rows = self._known(plan, pieces), 0
+            for one, table in zip(targets_of(inputs, target, True), opened, strict=True):
+                cells = self._cells([table], plan, known, rows)
+                rows += tables.write_table(one, [table], columns.OUTPUT, cells)
+        elif lines is None:
+            cells = self._cells(opened, plan, self._known(plan, pieces))
+            rows = tables.write_table(target, opened, columns.OUTPUT, cells)
         else:
             work = bulk.Work(plan.queries, plan.rows, plan.counts)
             answers = (answer for piece in pieces.all() for answer in piece.answers)
@@ -278,12 +287,13 @@ class _Run:
                 f"{rows} rows were written and there are {plan.rows}; make the job anew.",
             )
 
-    def _cells(self, opened: Sequence[tables.Table], plan: Plan, pieces: Pieces) -> Iterator[Sequence[str]]:
-        known: dict[Query, tuple[str, ...]] = {}
+    def _known(self, plan: Plan, pieces: Pieces) -> Known:
         answered = (answer for piece in pieces.all() for answer in piece.answers)
-        for query, answer in zip(plan.queries, answered, strict=True):
-            known[query] = cells_of(answer, self.spec.lang)
-        done = 0
+        return {query: cells_of(answer, self.spec.lang) for query, answer in zip(plan.queries, answered, strict=True)}
+
+    def _cells(
+        self, opened: Sequence[tables.Table], plan: Plan, known: Known, done: int = 0
+    ) -> Iterator[Sequence[str]]:
         for table in opened:
             for query in bulk.queries_of(table, plan.columns):
                 yield known[query]
