@@ -108,10 +108,11 @@ def _held(folder: Folder) -> Iterator[None]:
             if mine:
                 yield
                 return
-        if _alive(folder.status().get("pid")) or time.monotonic() > limit:
+        status = folder.status()
+        if _alive(status.get("waiter")) or _alive(status.get("pid")) or time.monotonic() > limit:
             raise InputError(
-                f"任务 {folder.id} 正在运行；用 job show {folder.id} 查看，或用 job cancel {folder.id} 停止。",
-                f"The job {folder.id} is running; look at it with job show {folder.id}, stop it with "
+                f"任务 {folder.id} 正在运行或排队；用 job show {folder.id} 查看，或用 job cancel {folder.id} 停止。",
+                f"The job {folder.id} is running or waits for its turn; look at it with job show {folder.id}, stop it with "
                 f"job cancel {folder.id}.",
             )
         time.sleep(0.1)

@@ -69,7 +69,7 @@ def test_they_wait_in_order_are_shown_and_can_be_cancelled(
     _, out, _ = yingma("job", "list", "--json")
     assert {each["id"]: each["state"] for each in json.loads(out)} == dict.fromkeys("abc", "queued")
     assert "waits" in yingma("job", "show", "b")[1]
-    assert "is running" in yingma("job", "resume", "b")[2]
+    assert "is running or waits for its turn" in yingma("job", "resume", "b")[2]
     assert json.loads(yingma("job", "cancel", "b", "--json")[1])["state"] == "cancelled"
     assert "Stopped" in finished(processes["b"], 130)
     os.kill(processes["a"].pid, signal.SIGKILL)  # who waits behind it does not wait for it
