@@ -196,12 +196,11 @@ def chosen_limits(asked: Asked, model: str) -> Limits:
     if model == "none":
         return Limits()
     settings = _settings() if None in asked else None
-    return Limits(
-        *(
-            getattr(settings, f"max_{name}") if given is None and settings is not None else given or 0
-            for name, given in zip(NAMES, asked, strict=True)
-        )
-    )
+    chosen: dict[str, Any] = {
+        name: getattr(settings, f"max_{name}") if given is None and settings is not None else given or 0
+        for name, given in zip(NAMES, asked, strict=True)
+    }
+    return Limits(**chosen)
 
 
 def prices_of(settings: Settings, model: str) -> Prices:

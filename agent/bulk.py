@@ -44,14 +44,14 @@ class Work(NamedTuple):
 def distinct(tables: Sequence[Table], columns: Columns) -> Work:
     """The distinct (name, modality, institution) of all rows."""
     seen: Counter[Query] = Counter()
-    if columns.count is None:
+    if columns.exams is None:
         for table in tables:
             seen.update(queries_of(table, columns))
         return Work(list(seen), sum(seen.values()), list(seen.values()))
     rows = 0
     for table in tables:
-        cells = table.cells([columns.count])
-        column = table.header[columns.count]
+        cells = table.cells([columns.exams])
+        column = table.header[columns.exams]
         for row, (query, (cell,)) in enumerate(zip(queries_of(table, columns), cells, strict=True), 2):
             seen[query] += exams_of(cell, str(table.path), row, column)
             rows += 1

@@ -21,12 +21,12 @@ MOST_DIGITS = 15
 
 
 class Columns(NamedTuple):
-    """Index of each column; None where the file has no such column. `count`: on how many exams a row stands."""
+    """Index of each column; None where the file has no such column. `exams`: on how many a row stands."""
 
     name: int
     modality: int | None
     institution: int | None
-    count: int | None = None
+    exams: int | None = None
 
     @property
     def query(self) -> tuple[int, int | None, int | None]:
@@ -76,9 +76,9 @@ def choose(
         _optional(header, file, "institution", institution),
     )
     if count != "":
-        chosen = chosen._replace(count=_optional(header, file, "count", count))
-        if count is None and chosen.count in chosen.query:
-            chosen = chosen._replace(count=None)
+        chosen = chosen._replace(exams=_optional(header, file, "count", count))
+        if count is None and chosen.exams in chosen.query:
+            chosen = chosen._replace(exams=None)
     used = [index for index in chosen if index is not None]
     if len(used) != len(set(used)):
         raise InputError(

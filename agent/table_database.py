@@ -180,7 +180,7 @@ class _PostgreSQL:
 def _postgresql(address: Address, table: str) -> Iterator[_Source]:
     import psycopg
 
-    secret = {"password": address.secret} if address.secret else {}
+    secret: dict[str, Any] = {"password": address.secret} if address.secret else {}
     try:
         with psycopg.connect(
             address.url, connect_timeout=PATIENCE, client_encoding="utf8", application_name="yingma", **secret

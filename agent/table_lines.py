@@ -66,8 +66,8 @@ class Lines:
                 if database.execute(odd).fetchone():
                     return None
                 exams = "count(*)"
-                if columns.count is not None:
-                    cell = f"trim(s[{columns.count + 1}])"
+                if columns.exams is not None:
+                    cell = f"trim(s[{columns.exams + 1}])"
                     number = f"regexp_full_match({cell}, '[0-9]{{1,{MOST_DIGITS}}}')"
                     if database.execute(f"SELECT 1 FROM ({self._rows()}) WHERE NOT {number} LIMIT 1").fetchone():
                         return None

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol
 
 from agent.tables import Table
 from standard.errors import InputError
@@ -112,10 +112,18 @@ def joined(tables: Sequence[Table], new_cells: Cells) -> Iterator[Sequence[str]]
             yield [*row, *next(new)]
 
 
+class Sink(Protocol):
+    """What takes texts."""
+
+    def write(self, text: str, /) -> int:
+        """A text."""
+        ...
+
+
 class UnixLines:
     """Takes the rows of a csv writer that ends lines with CR LF, so that it quotes cells with either; writes LF."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: Sink) -> None:
         self._write = file.write
 
     def write(self, line: str) -> int:

@@ -68,11 +68,11 @@ def make_plan(
     names = [[*query, count] for query, count in zip(work.queries, work.counts, strict=True)]
     folder.write("names.json", names)
     parts = [each[3] for each in inputs] + [str(index) for index in chosen.query]
-    parts += [f"count {chosen.count}"] if chosen.count is not None else []
+    parts += [f"count {chosen.exams}"] if chosen.exams is not None else []
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     notes = [list(note) for table in opened for note in table.notes]
-    if chosen.count is not None:
-        column, exams = opened[0].header[chosen.count], sum(work.counts)
+    if chosen.exams is not None:
+        column, exams = opened[0].header[chosen.exams], sum(work.counts)
         notes.append(
             [
                 f"检查数按列 {column} 计：{work.rows:,} 行，{exams:,} 次检查。",

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from agent.budget import Asked, Limits
+from agent.budget import Asked
 from agent.jobs.folder import LIMITS, OVER, Folder, job_ids, limits_of
 from agent.jobs.pieces import forget
 from agent.settings import Settings
@@ -113,7 +113,7 @@ def set_limits(folder: Folder, asked: Asked) -> int:
                 f"任务 {folder.id} 正在运行；请先停止。", f"The job {folder.id} is running; stop it first."
             )
         before = limits_of(folder, folder.spec())
-        chosen = Limits(*(old if new is None else new for old, new in zip(before, asked, strict=True)))
+        chosen = before._replace(**{name: new for name, new in asked._asdict().items() if new is not None})
         folder.write(LIMITS, chosen)
         count, paths = 0, []
         for path in sorted(folder.answers.glob("*.json")):

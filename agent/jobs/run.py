@@ -112,8 +112,8 @@ def _held(folder: Folder) -> Iterator[None]:
         if _alive(status.get("waiter")) or _alive(status.get("pid")) or time.monotonic() > limit:
             raise InputError(
                 f"任务 {folder.id} 正在运行或排队；用 job show {folder.id} 查看，或用 job cancel {folder.id} 停止。",
-                f"The job {folder.id} is running or waits for its turn; look at it with job show {folder.id}, stop it with "
-                f"job cancel {folder.id}.",
+                f"The job {folder.id} is running or waits for its turn; look at it with job show {folder.id}, stop it "
+                f"with job cancel {folder.id}.",
             )
         time.sleep(0.1)
 
@@ -435,7 +435,7 @@ class _Run:
         store, row = self.store, self.row
         if store is None or row is None:
             return None
-        ended = "failed" if state == "paused" else state
+        ended: Any = "failed" if state == "paused" else state
         try:
             store.write(
                 lambda session: end_job(session, feeding.row_of(session, row), ended, self.status["counts"], now())
