@@ -107,8 +107,8 @@ class Patience:
 def paused(outcome: ModelOutcome, waited: float = 0.0) -> PausedError:
     """The sentence of a pause."""
     row = outcomes()[outcome.reason]
-    zh = f"（已等 {waited / 60:.0f} 分钟）" if waited else ""
-    en = f" ({waited / 60:.0f} minutes waited)" if waited else ""
+    zh = f"（已等 {waited / 60:.0f} 分钟）" if waited >= 60 else ""
+    en = f" ({waited / 60:.0f} minutes waited)" if waited >= 60 else ""
     return PausedError(
         f"已暂停{zh}：{row.zh.rstrip('。')}；已完成的部分保留，恢复后用 job resume 继续。",
         f"Paused{en}: {row.en.rstrip('.')}; what is done is kept, go on with job resume when it is back.",

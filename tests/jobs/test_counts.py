@@ -73,7 +73,6 @@ def test_no_number_is_refused_with_its_row(
     code, _, err = yingma("job", "run", source, "-o", out, "--id", "x")
     assert (code, f"{source}, row 3:" in err, "--count-column" in err) == (2, True, True), err
     assert not out.exists()
-    assert yingma("job", "run", source, "-o", out, "--id", "x", "--count-column", "")[0] == 0
 
 
 def test_over_http_it_is_chosen(served_sqlite: Server) -> None:
