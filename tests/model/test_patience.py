@@ -95,7 +95,7 @@ def test_down_for_minutes_is_a_pause_in_one_sentence(request_for: Make) -> None:
         assert caught.value.en.startswith("Paused (5 minutes waited): The endpoint kept failing inside")
         assert "job resume" in caught.value.zh
         asked = len(run.server.bodies)
-        assert asked < 60  # an endpoint that is down is not flooded
+        assert asked < 100  # 20 names and seven tries: an endpoint that is down is not flooded
         run.server.script[:] = [first_choice]
         assert {each.kind for each in run.ask(request_for)} == {"answered"}
 
