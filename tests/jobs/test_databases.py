@@ -20,7 +20,7 @@ from tests.store.world import ANKLE, SURE
 Yingma = Callable[..., Told]
 KINDS = ("sqlite", "duckdb", "postgresql")
 SECRET = "geheim%41"
-COLUMNS = "id integer PRIMARY KEY, {name} text, modality text, price {number}, at date"
+COLUMNS = "id integer PRIMARY KEY, {name} text, modality text, price {number}, day date"
 ROWS = (
     (3, ANKLE, "CT", 12.5, "2026-01-31"),
     (1, SURE, "CT", None, None),
@@ -81,7 +81,7 @@ def test_rows_come_by_key_and_cells_as_they_are(database: Database, yingma: Ying
     assert [row["id"] for row in rows] == ["1", "2", "3"]
     assert [row["name"] for row in rows] == [SURE, ROWS[2][1], ANKLE]
     assert [row["price"] for row in rows][::2] == ["", "12.5"]
-    assert [row["at"] for row in rows] == ["", "2025-12-01", "2026-01-31"]
+    assert [row["day"] for row in rows] == ["", "2025-12-01", "2026-01-31"]
     assert [row["yingma_route"] for row in rows] == ["accepted", "review", "review"]
     code, _, err = yingma("job", "run", database.url, "--table", "EXAMS", "-o", tmp_path / "j.csv", "--id", "j")
     assert code == 0, err
