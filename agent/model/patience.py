@@ -48,6 +48,10 @@ class Patience:
         self._sleep, self._clock = sleep, clock
         self._good: Put | None = None
 
+    def __reduce__(self) -> tuple[type[Patience], tuple[float, float]]:
+        """To another process, which tells and asks in its own way."""
+        return Patience, (self.most, self.between)
+
     def settle(
         self,
         questions: Sequence[Put],

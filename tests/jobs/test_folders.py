@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "in"
     (made / "within").mkdir(parents=True)
     table(made / "b.csv", ("name", "modality"), (ANKLE, "CT"), (SURE, "CT"), (ANKLE, "CT"))
-    (made / "a.tsv").write_text(f"name\tmodality\n{SURE}\tCT\n", encoding="gb18030")
+    (made / "a.tsv").write_text(f"name\tmodality\n{SURE}\tCT\n", encoding="utf-8-sig")
     pl.DataFrame({"name": [ANKLE], "modality": ["CT"]}).write_parquet(made / "c.parquet")
     table(made / "within" / "d.csv", ("name",), (SURE,))
     for odd in ("liesmich.txt", ".hidden.csv", "~$b.xlsx"):

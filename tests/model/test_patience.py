@@ -4,6 +4,7 @@ alone the endpoint fails holds up nothing."""
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -85,6 +86,13 @@ def test_down_for_a_while_changes_no_answer(fault: Action, threads: int, request
         assert run.waited == [60, 60, 60]
         assert run.meter.spent == counted  # neither failures nor trials are counted
         assert run.told[0].startswith("Waiting for the endpoint: The endpoint")
+
+
+def test_it_travels_to_another_process(request_for: Make) -> None:
+    with running(first_choice) as run:
+        run.ask(request_for)
+        other = pickle.loads(pickle.dumps(run.patience))
+    assert (other.most, other.between) == (300, 60)
 
 
 def test_down_for_minutes_is_a_pause_in_one_sentence(request_for: Make) -> None:
