@@ -103,7 +103,7 @@ def normalize(options: Options) -> Outcome:
         lines = open_lines(opened, options.output, Path(scratch))
         found = lines.distinct(chosen) if lines is not None else None
         work = bulk.distinct(opened, chosen) if found is None else bulk.Work(found[0], sum(found[1]), found[1])
-        pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes))
+        pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes), keep=True)
         if memory_setting(options.memory):
             pipeline.memory = open_memory(work.queries)
         own = pipeline.own_model

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,8 +30,9 @@ from standard.lexicon import DATA, Lexicon, load_lexicon
 
 if TYPE_CHECKING:
     from agent.model import Exam as SlotExam
-    from agent.model import Model, ModelOutcome
+    from agent.model import Model, ModelOutcome, ModelRequest
     from agent.model.classifier import Classifier
+    from agent.model.kept import KeptAnswers
     from agent.reading import Reading
     from retrieval import Candidate, Retriever
 
@@ -51,6 +53,7 @@ class Pipeline:
         device_codes: bool = False,
         classifier: Classifier | None = None,
         memory: Memory | None = None,
+        kept: KeptAnswers | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.lexicon = lexicon or load_lexicon()
@@ -61,6 +64,7 @@ class Pipeline:
         self.classifier = classifier
         self.retriever = retriever
         self.memory = memory  # of the names of a run; whoever runs it sets it
+        self.kept = kept  # what the model answered before
         self.default_edition = "+".join(edition.id for edition in catalogue.editions)
         self._compact: dict[tuple[Outcome, Unexplained], Compact] = {}
         self._resolve: Callable[[SlotExam], str | None] | None = None
@@ -213,16 +217,16 @@ class Pipeline:
     ) -> ModelOutcome:
         """What the model says; reading and candidates are looked up where it wants them and they are not given."""
         from agent.model import ModelRequest, ReaderSpan
-        from prompts.rows import candidate_row, resolver
+        from prompts.rows import resolver
 
-        assert self.model is not None
+        model = self.model
+        assert model is not None
         if self.retriever is None:  # the model needs no candidates, nor what was read
             draft = opinion.codes if opinion is not None and len(opinion.codes) < 2 else None  # in the order of a name
-            return self.model.fill(ModelRequest(query.name, query.modality, draft=draft))
+            request = ModelRequest(query.name, query.modality, draft=draft)
+            return model.fill(request) if self.kept is None else self.kept.ask(request, lambda: model.fill(request))
         if reading is None:
             reading = self.reader.read(query.name, query.modality)
-        if candidates is None:
-            candidates = tuple(self.retriever.search([(query.name, query.modality)], CANDIDATES)[0])
         if self._resolve is None:
             self._resolve = resolver(self.catalogue)
         spans = tuple(
@@ -230,8 +234,22 @@ class Pipeline:
             for span in reading.spans
             if span.slot not in ("noise", "separator", "unexplained")
         )
+        bare = ModelRequest(query.name, query.modality, spans, resolve=self._resolve)
+
+        def asked() -> ModelOutcome:
+            return model.fill(self._with_candidates(bare, candidates))
+
+        return asked() if self.kept is None else self.kept.ask(bare, asked)
+
+    def _with_candidates(self, request: ModelRequest, candidates: tuple[Candidate, ...] | None) -> ModelRequest:
+        """The request with its candidates, which are looked up where they are not given."""
+        from prompts.rows import candidate_row
+
+        assert self.retriever is not None
+        if candidates is None:
+            candidates = tuple(self.retriever.search([(request.name, request.modality)], CANDIDATES)[0])
         rows = tuple(candidate_row(self.catalogue.items[candidate.code]) for candidate in candidates)
-        return self.model.fill(ModelRequest(query.name, query.modality, spans, rows, self._resolve))
+        return replace(request, candidates=rows)
 
     def _name(self, code: str) -> str:
         return name_of(self.catalogue, code)

@@ -229,7 +229,7 @@ def _work(pipe: Connection, opening: tuple[Opening, Memory | None] | None) -> No
             from agent.opening import open_pipeline
 
             (edition, model, devices), memory = opening
-            _pipeline = open_pipeline(edition, model, device_codes=devices)
+            _pipeline = open_pipeline(edition, model, device_codes=devices, keep=True)
             _pipeline.memory = memory
         while True:
             task, queries = pipe.recv()
