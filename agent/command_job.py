@@ -14,12 +14,14 @@ from standard.errors import InputError
 WORDS = {
     "queued": ("等待", "waits"),
     "running": ("运行中", "running"),
+    "to_adopt": ("待采纳", "to be adopted"),
     "done": ("完成", "done"),
     "cancelled": ("已停止", "stopped"),
     "failed": ("失败", "failed"),
     "interrupted": ("中断", "interrupted"),
     "reading": ("读入", "reading"),
     "answering": ("编码", "coding"),
+    "comparing": ("比较", "comparing"),
     "writing": ("写出", "writing"),
     "feeding": ("送审", "to the queue"),
 }
@@ -46,16 +48,17 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
     from agent import tables
     from agent.settings import load_settings
 
-    if engine != "local":
-        raise InputError(
-            f"--engine {engine} 还没有；请去掉它，任务在本机运行。",
-            f"--engine {engine} is not there yet; leave it out, and the job runs on this machine.",
-        )
-    tables.check_output(asked.output, asked.inputs)
-    for path in asked.inputs:
-        tables.check_ending(path)
-        if not path.exists():
-            raise InputError(f"没有文件 {path}；请检查路径。", f"There is no file {path}; check the path.")
+    if engine == "spark":
+        from agent.spark.engine import check_paths, need_spark
+
+        check_paths(asked.inputs, asked.output)
+        need_spark()
+    else:
+        tables.check_output(asked.output, asked.inputs)
+        for path in asked.inputs:
+            tables.check_ending(path)
+            if not path.exists():
+                raise InputError(f"没有文件 {path}；请检查路径。", f"There is no file {path}; check the path.")
     settings = load_settings()
     from agent.jobs.folder import new_job
     from agent.opening import model_setting
@@ -76,6 +79,7 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
         "memory": settings.memory if asked.memory is None else asked.memory,
         "feed": feed or settings.job_feed,
         "lang": language(),
+        "engine": engine,
     }
     folder = new_job(settings.home, options, _now())
     note(say(f"任务 {folder.id}", f"Job {folder.id}"))
@@ -106,6 +110,91 @@ def run_retry(name: str, as_json: bool) -> None:
             emit_json(_shown(folder))
         return
     _run(folder, settings, as_json)
+
+
+def run_rerun(name: str, options: dict[str, Any], output: Path | None, new: str, yes: bool, as_json: bool) -> None:
+    """Run a job again and tell what would change; adopt it where `yes`. `options`: fields of a job, None for as before.
+
+    One that cannot even begin leaves nothing behind.
+    """
+    from agent import tables
+    from agent.jobs.folder import find_job
+    from agent.jobs.rerun import new_rerun
+    from agent.opening import model_setting
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    base = find_job(settings.home, name)
+    if output is not None:
+        tables.check_output(output, [Path(each) for each in base.spec().inputs])
+        output = output.absolute()
+    wanted = {key: value for key, value in options.items() if value is not None}
+    if "model" in wanted:
+        wanted["model"] = model_setting(wanted["model"])
+    folder = new_rerun(settings.home, base, wanted, output, new, _now())
+    note(say(f"任务 {folder.id}", f"Job {folder.id}"))
+    _compare(folder, settings)
+    if yes:
+        run_adopt(folder.id, as_json)
+    elif as_json:
+        _tell_changes(folder, as_json=True)
+
+
+def run_adopt(name: str, as_json: bool) -> None:
+    """From now on the answers of a job that was run again count: its output is written and the queue fed."""
+    from agent.jobs.folder import find_job
+    from agent.jobs.rerun import adopt
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    folder = find_job(settings.home, name)
+    adopt(folder, _now())
+    _run(folder, settings, as_json)
+
+
+def _compare(folder: Any, settings: Any) -> None:
+    """Run it up to the comparison, and tell what that found."""
+    import shutil
+
+    from agent.jobs.run import run_job
+
+    try:
+        with _bar() as watch:
+            run_job(folder, settings, watch)
+    except InputError:
+        if not folder.has("plan.json") and not folder.running():
+            shutil.rmtree(folder.path)
+        raise
+    _tell_changes(folder, as_json=False)
+
+
+def _tell_changes(folder: Any, as_json: bool) -> None:
+    from agent.jobs.report import TEXTS
+    from agent.jobs.rerun import as_objects, kept_changes
+    from agent.texts import texts_in
+
+    found = kept_changes(folder)
+    if as_json:
+        emit_json(as_objects(folder, found))
+        return
+    t = texts_in(TEXTS)
+    differ = " / ".join(t.text(f"differ_{each}", language()) for each in found["differ"]) or "-"
+    changed = sum(each["names"] for each in found["counts"].values())
+    note(
+        say(
+            f"任务 {folder.id}：{found['names']} 个名称中 {changed} 个的答案有变（{differ}）",
+            f"Job {folder.id}: of {found['names']} names, the answers of {changed} change ({differ})",
+        )
+    )
+    for kind, each in found["counts"].items():
+        if each["names"]:
+            note(f"  {each['names']:>8} {t.text(kind, language())}")
+    note(
+        say(
+            f"尚未采纳；逐条看用 job changes {folder.id}，采纳用 job adopt {folder.id}。",
+            f"Not adopted yet; look at them with job changes {folder.id}, adopt them with job adopt {folder.id}.",
+        )
+    )
 
 
 def run_cancel(name: str, as_json: bool) -> None:

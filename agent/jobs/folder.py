@@ -7,7 +7,8 @@
                             fed.json      up to which piece the store was fed
                             lock          held by the process that runs the job
 
-States: queued, running, done, cancelled, failed; and interrupted: it says running, and no process holds its lock.
+States: queued, running, done, cancelled, failed; to_adopt: a job run again, whose changes wait to be looked at; and
+interrupted: it says running, and no process holds its lock.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ from standard.errors import InputError, Lang
 
 FORMAT = 1
 ID = re.compile(r"[\w][\w.\-]{0,63}")
-State = Literal["queued", "running", "done", "cancelled", "failed", "interrupted"]
+State = Literal["queued", "running", "to_adopt", "done", "cancelled", "failed", "interrupted"]
 Feed = Literal["none", "review", "all"]
+Engine = Literal["local", "spark"]
 _held: set[int] = set()  # locks of this process; a forked child lets go of them
 
 
 class JobSpec(BaseModel):
     """What was asked of a job. Paths are absolute. `columns`: the index of each, where it is known and not guessed by
-    header. `uid` tells it from another one of the same name."""
+    header. `uid` tells it from another one of the same name. `of`: the job that it runs again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
@@ -61,6 +63,8 @@ class JobSpec(BaseModel):
     user_id: int | None = None
     user: str = ""
     title: str = ""
+    of: str = ""
+    engine: Engine = "local"
     format: int = FORMAT
 
 
