@@ -97,6 +97,13 @@ class Settings(BaseSettings):
         default="review",
         description="Names of a job that go into the store: review, all (accepted ones too, for audits), or none.",
     )
+    spark_master: str = Field(
+        default="local[*]",
+        description=(
+            "With --engine spark: the cluster, as Spark writes it (spark://host:7077, yarn, k8s://...); local[*] is "
+            "all cores of this machine."
+        ),
+    )
     upload_limit_mb: int = Field(default=500, ge=1, description="Most megabytes of a file that is uploaded for a job.")
     host: str = Field(default="127.0.0.1", description="Address that `serve` listens on; 0.0.0.0 is every one.")
     port: int = Field(default=8450, ge=0, le=65535, description="Port that `serve` listens on; 0 takes a free one.")
@@ -227,6 +234,14 @@ class Settings(BaseSettings):
     )
     model_context: int = Field(
         default=4096, ge=512, le=131072, description="With a GGUF file of your own: tokens of context."
+    )
+    model_cache: bool = Field(
+        default=True,
+        description=(
+            "What a model answered in a run over files is kept (cache/model-answers.db in the home folder), and it is "
+            "not asked again while nothing has changed that the answer depends on. After a hosted model changed behind "
+            "its name, delete the file."
+        ),
     )
     model_price_in: float = Field(
         default=0.0, ge=0, description="Price of a million tokens sent, in the currency of the budget."
