@@ -1,4 +1,4 @@
-"""The commands of jobs: run, list, show, resume, cancel, retry-failed."""
+"""The commands of jobs: run, list, show, resume, cancel, retry-failed; rerun, changes, adopt; look, report, export."""
 
 from __future__ import annotations
 
@@ -71,7 +71,13 @@ def run(
     ] = "",
     engine: Annotated[
         Engine,
-        typer.Option("--engine", help=say("运行方式；目前只有 local。", "What it runs on; local only, for now.")),
+        typer.Option(
+            "--engine",
+            help=say(
+                "在什么上运行：local 本机；spark：Apache Spark，只读写 parquet（docs/spark.md）。",
+                "What it runs on: local, this machine; spark, Apache Spark, parquet only (docs/spark.md).",
+            ),
+        ),
     ] = Engine.local,
     name_column: NameColumn = None,
     modality_column: ModalityColumn = None,
@@ -164,6 +170,90 @@ def retry(name: NameArgument, as_json: Json = False) -> None:
     from agent.command_job import run_retry
 
     run_retry(name, as_json)
+
+
+@app.command(
+    short_help=say("用别的版本、词典或模型重新运行一个任务，先看会改变什么。", "Run a job again and see what changes."),
+    help=say(
+        "用今天的程序、词典和人的决定（并可换版本或模型）重新运行一个已完成的任务，列出会改变的答案，害处大的在前。"
+        "采纳（job adopt，或 --yes）之前不写结果，也不送审；问过模型的不再问。",
+        "Run a job that is done again, with the program, lexicon and decisions of today and, where said, another "
+        "edition or model, and list the answers that would change, the most harmful first. Nothing is written over the "
+        "output and nothing goes into the queue before it is adopted (job adopt, or --yes). The model is not asked "
+        "twice.",
+    ),
+)
+def rerun(
+    name: NameArgument,
+    edition: EditionOption = None,
+    model: ModelOption = None,
+    job: Annotated[
+        str, typer.Option("--id", metavar="NEW", help=say("新任务名；默认 NAME-r1。", "The new name; else NAME-r1."))
+    ] = "",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help=say("采纳后写到哪里；默认覆盖原结果。", "Where to, once adopted; else over the old output."),
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help=say("进程数；0 为自动。", "Processes; 0 chooses."))
+    ] = None,
+    device_codes: DeviceOption = None,
+    memory: MemoryOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help=say("立即采纳。", "Adopt at once."))] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a job again and see what changes."""
+    from agent.command_job import run_rerun
+
+    options = {
+        "edition": edition,
+        "model": model,
+        "workers": workers,
+        "device_codes": device_codes,
+        "memory": memory,
+    }
+    run_rerun(name, options, output, job, yes, as_json)
+
+
+@app.command(
+    help=say(
+        "job rerun 会改变的答案：名称、检查数、之前、之后、因为什么；害处大的在前。",
+        "The answers that a job rerun changes: name, exams, before, after, because of what; the most harmful first.",
+    )
+)
+def changes(
+    name: NameArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT.html", help=say("写到哪里；默认标准输出。", "Where to; else stdout.")
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What a job run again changes, as HTML or JSON."""
+    from agent.command_job_files import run_changes
+
+    run_changes(name, output, as_json)
+
+
+@app.command(
+    help=say(
+        "采纳 job rerun 的答案：写出结果，待审的送审；计在原任务名下，检查不重复计数。",
+        "Adopt the answers of a job rerun: its output is written and the queue fed, under the job that was first run, "
+        "so that no exam counts twice.",
+    )
+)
+def adopt(name: NameArgument, as_json: Json = False) -> None:
+    """Adopt what a job rerun found."""
+    from agent.command_job import run_adopt
+
+    run_adopt(name, as_json)
 
 
 @app.command(

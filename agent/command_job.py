@@ -16,6 +16,7 @@ WORDS = {
     "queued": ("等待", "waits"),
     "waiting": ("排队", "waits for its turn"),
     "running": ("运行中", "running"),
+    "to_adopt": ("待采纳", "to be adopted"),
     "done": ("完成", "done"),
     "cancelled": ("已停止", "stopped"),
     "paused": ("已暂停", "paused"),
@@ -23,6 +24,7 @@ WORDS = {
     "interrupted": ("中断", "interrupted"),
     "reading": ("读入", "reading"),
     "answering": ("编码", "coding"),
+    "comparing": ("比较", "comparing"),
     "writing": ("写出", "writing"),
     "feeding": ("送审", "to the queue"),
 }
@@ -51,13 +53,19 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
     from agent.inputs import check_output, given, is_url, skipped_note
     from agent.settings import load_settings
 
-    if engine != "local":
-        raise InputError(
-            f"--engine {engine} 还没有；请去掉它，任务在本机运行。",
-            f"--engine {engine} is not there yet; leave it out, and the job runs on this machine.",
-        )
     found = given(asked.inputs, asked.table)
-    check_output(found.inputs, asked.output, found.each)
+    if engine == "spark":
+        from agent.spark.engine import check_paths, need_spark
+
+        if found.each or asked.table:
+            raise InputError(
+                "--engine spark 只读 parquet 文件，不读目录或数据库；请给出文件，或去掉 --engine spark。",
+                "--engine spark reads parquet files, no folders and no databases; give files, or leave it out.",
+            )
+        check_paths([Path(each) for each in found.inputs], asked.output)
+        need_spark()
+    else:
+        check_output(found.inputs, asked.output, found.each)
     if found.skipped:
         note(say(*skipped_note(found.skipped)))
     settings = load_settings()
@@ -85,6 +93,7 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
         "memory": settings.memory if asked.memory is None else asked.memory,
         "feed": feed or settings.job_feed,
         "lang": language(),
+        "engine": engine,
     }
     folder = new_job(settings.home, options, _now())
     if found.secrets:
@@ -121,6 +130,91 @@ def run_retry(name: str, as_json: bool) -> None:
             emit_json(_shown(folder))
         return
     _run(folder, settings, as_json)
+
+
+def run_rerun(name: str, options: dict[str, Any], output: Path | None, new: str, yes: bool, as_json: bool) -> None:
+    """Run a job again and tell what would change; adopt it where `yes`. `options`: fields of a job, None for as before.
+
+    One that cannot even begin leaves nothing behind.
+    """
+    from agent.inputs import check_output
+    from agent.jobs.folder import find_job
+    from agent.jobs.rerun import new_rerun
+    from agent.opening import model_setting
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    base = find_job(settings.home, name)
+    if output is not None:
+        check_output(base.spec().inputs, output, base.spec().each)
+        output = output.absolute()
+    wanted = {key: value for key, value in options.items() if value is not None}
+    if "model" in wanted:
+        wanted["model"] = model_setting(wanted["model"])
+    folder = new_rerun(settings.home, base, wanted, output, new, _now())
+    note(say(f"任务 {folder.id}", f"Job {folder.id}"))
+    _compare(folder, settings)
+    if yes:
+        run_adopt(folder.id, as_json)
+    elif as_json:
+        _tell_changes(folder, as_json=True)
+
+
+def run_adopt(name: str, as_json: bool) -> None:
+    """From now on the answers of a job that was run again count: its output is written and the queue fed."""
+    from agent.jobs.folder import find_job
+    from agent.jobs.rerun import adopt
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    folder = find_job(settings.home, name)
+    adopt(folder, _now())
+    _run(folder, settings, as_json)
+
+
+def _compare(folder: Any, settings: Any) -> None:
+    """Run it up to the comparison, and tell what that found."""
+    import shutil
+
+    from agent.jobs.run import run_job
+
+    try:
+        with _bar() as watch:
+            run_job(folder, settings, watch)
+    except InputError:
+        if not folder.has("plan.json") and not folder.running():
+            shutil.rmtree(folder.path)
+        raise
+    _tell_changes(folder, as_json=False)
+
+
+def _tell_changes(folder: Any, as_json: bool) -> None:
+    from agent.jobs.report import TEXTS
+    from agent.jobs.rerun import as_objects, kept_changes
+    from agent.texts import texts_in
+
+    found = kept_changes(folder)
+    if as_json:
+        emit_json(as_objects(folder, found))
+        return
+    t = texts_in(TEXTS)
+    differ = " / ".join(t.text(f"differ_{each}", language()) for each in found["differ"]) or "-"
+    changed = sum(each["names"] for each in found["counts"].values())
+    note(
+        say(
+            f"任务 {folder.id}：{found['names']} 个名称中 {changed} 个的答案有变（{differ}）",
+            f"Job {folder.id}: of {found['names']} names, the answers of {changed} change ({differ})",
+        )
+    )
+    for kind, each in found["counts"].items():
+        if each["names"]:
+            note(f"  {each['names']:>8} {t.text(kind, language())}")
+    note(
+        say(
+            f"尚未采纳；逐条看用 job changes {folder.id}，采纳用 job adopt {folder.id}。",
+            f"Not adopted yet; look at them with job changes {folder.id}, adopt them with job adopt {folder.id}.",
+        )
+    )
 
 
 def run_cancel(name: str, as_json: bool) -> None:

@@ -124,7 +124,7 @@ def _normalize(options: Options, inputs: Sequence[Path], started: float, each: b
         lines = None if each else open_lines(opened, options.output, Path(scratch))
         found = lines.distinct(chosen) if lines is not None else None
         work = bulk.distinct(opened, chosen) if found is None else found
-        pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes))
+        pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes), keep=True)
         if memory_setting(options.memory):
             pipeline.memory = open_memory(work.queries)
         own = pipeline.own_model

@@ -81,6 +81,16 @@ def load(session: Session, queries: Sequence[Query], readings: Sequence[str] | N
     return Memory(held_texts(session, sorted(keys), places), held_readings(session, readings, places))
 
 
+def load_all(session: Session, institutions: Sequence[str]) -> Memory:
+    """What the store holds of all names and readings, of some institutions and of the whole group: where the names of a
+    run are too many to be here."""
+    from agent.store.held import held_readings, held_texts
+    from agent.store.keys import institution_key
+
+    places = {institution_key(name) for name in institutions}
+    return Memory(held_texts(session, None, places), held_readings(session, None, places))
+
+
 def remembered(session: Session, catalogue: Catalogue, suggestions: Sequence[Suggestion]) -> list[Suggestion]:
     """Fresh suggestions (with their readings) as memory answers them now: for one name or a few, on line."""
     from agent.store.keys import reading_key

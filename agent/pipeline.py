@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from agent.model import Exam as SlotExam
     from agent.model import Model, ModelOutcome, ModelRequest
     from agent.model.classifier import Classifier
+    from agent.model.kept import KeptAnswers
     from agent.reading import Reading
     from retrieval import Candidate, Retriever
 
@@ -63,6 +65,7 @@ class Pipeline:
         device_codes: bool = False,
         classifier: Classifier | None = None,
         memory: Memory | None = None,
+        kept: KeptAnswers | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.lexicon = lexicon or load_lexicon()
@@ -74,6 +77,7 @@ class Pipeline:
         self.retriever = retriever
         self.memory = memory  # of the names of a run; whoever runs it sets it
         self.asking = Asking(threads=getattr(model, "concurrency", 1))  # how it puts its questions
+        self.kept = kept  # what the model answered before
         self.default_edition = "+".join(edition.id for edition in catalogue.editions)
         self._compact: dict[tuple[Outcome, Unexplained], Compact] = {}
         self._resolve: Callable[[SlotExam], str | None] | None = None
@@ -253,28 +257,30 @@ class Pipeline:
         candidates: tuple[Candidate, ...] | None,
     ) -> ModelOutcome:
         """What the model says; reading and candidates are looked up where it wants them and they are not given."""
-        assert self.model is not None
+        model = self.model
+        assert model is not None
         with self._preparing:
-            request = self._request(query, opinion, reading, candidates)
-        return self.model.fill(request)
+            bare = self._request(query, opinion, reading)
 
-    def _request(
-        self,
-        query: Query,
-        opinion: Opinion | None,
-        reading: Reading | None,
-        candidates: tuple[Candidate, ...] | None,
-    ) -> ModelRequest:
+        def asked() -> ModelOutcome:
+            request = bare
+            if self.retriever is not None:
+                with self._preparing:
+                    request = self._with_candidates(bare, candidates)
+            return model.fill(request)
+
+        return asked() if self.kept is None else self.kept.ask(bare, asked)
+
+    def _request(self, query: Query, opinion: Opinion | None, reading: Reading | None) -> ModelRequest:
+        """What the model is asked, without candidates."""
         from agent.model import ModelRequest, ReaderSpan
-        from prompts.rows import candidate_row, resolver
+        from prompts.rows import resolver
 
         if self.retriever is None:  # the model needs no candidates, nor what was read
             draft = opinion.codes if opinion is not None and len(opinion.codes) < 2 else None  # in the order of a name
             return ModelRequest(query.name, query.modality, draft=draft)
         if reading is None:
             reading = self.reader.read(query.name, query.modality)
-        if candidates is None:
-            candidates = tuple(self.retriever.search([(query.name, query.modality)], CANDIDATES)[0])
         if self._resolve is None:
             self._resolve = resolver(self.catalogue)
         spans = tuple(
@@ -282,8 +288,17 @@ class Pipeline:
             for span in reading.spans
             if span.slot not in ("noise", "separator", "unexplained")
         )
+        return ModelRequest(query.name, query.modality, spans, resolve=self._resolve)
+
+    def _with_candidates(self, request: ModelRequest, candidates: tuple[Candidate, ...] | None) -> ModelRequest:
+        """The request with its candidates, which are looked up where they are not given."""
+        from prompts.rows import candidate_row
+
+        assert self.retriever is not None
+        if candidates is None:
+            candidates = tuple(self.retriever.search([(request.name, request.modality)], CANDIDATES)[0])
         rows = tuple(candidate_row(self.catalogue.items[candidate.code]) for candidate in candidates)
-        return ModelRequest(query.name, query.modality, spans, rows, self._resolve)
+        return replace(request, candidates=rows)
 
     def _name(self, code: str) -> str:
         return name_of(self.catalogue, code)

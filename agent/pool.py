@@ -252,7 +252,7 @@ def _work(pipe: Connection, opening: tuple[Opening, Memory | None, Parts] | None
             from agent.opening import open_pipeline
 
             (edition, model, devices), memory, (meter, journal, patience) = opening
-            _pipeline = open_pipeline(edition, model, device_codes=devices)
+            _pipeline = open_pipeline(edition, model, device_codes=devices, keep=True)
             _pipeline.memory = memory
             if meter is not None:
                 meter_on(_pipeline, meter, journal, patience, keep=True)

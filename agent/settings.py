@@ -97,6 +97,13 @@ class Settings(BaseSettings):
         default="review",
         description="Names of a job that go into the store: review, all (accepted ones too, for audits), or none.",
     )
+    spark_master: str = Field(
+        default="local[*]",
+        description=(
+            "With --engine spark: the cluster, as Spark writes it (spark://host:7077, yarn, k8s://...); local[*] is "
+            "all cores of this machine."
+        ),
+    )
     jobs_at_once: int = Field(default=1, ge=1, description="Jobs that run at once; further ones wait for their turn.")
     max_calls: int = Field(
         default=0, ge=0, description="Most names that a job, or normalize, asks the model about; 0 is no limit."
@@ -247,6 +254,14 @@ class Settings(BaseSettings):
     )
     model_context: int = Field(
         default=4096, ge=512, le=131072, description="With a GGUF file of your own: tokens of context."
+    )
+    model_cache: bool = Field(
+        default=True,
+        description=(
+            "What a model answered in a run over files is kept (cache/model-answers.db in the home folder), and it is "
+            "not asked again while nothing has changed that the answer depends on. After a hosted model changed behind "
+            "its name, delete the file."
+        ),
     )
     model_price_in: float = Field(
         default=0.0,

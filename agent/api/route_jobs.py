@@ -31,9 +31,11 @@ from agent.api.language import language_of
 from agent.api.person import CurrentPerson, Person
 from agent.budget import Asked, chosen_limits, told
 from agent.jobs import Folder, cancel_job, find_job, job_ids, new_job, retry_failed, start_job
+from agent.jobs.changes_page import as_html as changes_html
 from agent.jobs.folder import OVER, limits_of
 from agent.jobs.report import FILE as REPORT
 from agent.jobs.report import as_html, kept_report
+from agent.jobs.rerun import CHANGES, adopt, as_objects, kept_changes
 from agent.settings import Settings
 from agent.store import now
 from agent.tables import check_ending
@@ -289,6 +291,27 @@ def report(
     return HTMLResponse(as_html(found, language_of(request.headers, context.lang)))
 
 
+@router.get("/api/jobs/{name}/changes")
+def changes(
+    name: str, request: Request, person: CurrentPerson, context: CurrentContext, plain: bool = False
+) -> Response:
+    """What a job that was run again changes, as a page; `plain` as JSON."""
+    folder = _job(name, person, context)
+    found = as_objects(folder, kept_changes(folder))
+    if plain:
+        return JSONResponse(found)
+    return HTMLResponse(changes_html(found, language_of(request.headers, context.lang)))
+
+
+@router.post("/api/jobs/{name}/adopt")
+def adopt_it(name: str, person: CurrentPerson, context: CurrentContext) -> dict[str, Any]:
+    """Let the answers of a job that was run again count."""
+    folder = _job(name, person, context)
+    adopt(folder, now().isoformat(timespec="seconds"))
+    start_job(folder, context.settings)
+    return _told(folder, person)
+
+
 @router.get("/api/jobs/{name}/result")
 def result(name: str, person: CurrentPerson, context: CurrentContext, plain: bool = False) -> Response:
     """The result as a file: for people, with formulas defused; `plain` with every cell as it came."""
@@ -374,5 +397,6 @@ def _told(folder: Folder, person: Person) -> dict[str, Any]:
         "limits": limits_of(folder, spec)._asdict(),
         "budget": {"zh": over[0], "en": over[1]} if over else None,
         "has_report": folder.has(REPORT),
+        "has_changes": folder.has(CHANGES),
         "has_result": status["state"] == "done" and Path(spec.output).is_file(),
     }

@@ -8,7 +8,8 @@ once in a job, however often this is run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from sqlalchemy.orm import Session
 
@@ -35,6 +36,7 @@ def job_row(session: Session, spec: JobSpec, versions: dict[str, str]) -> int:
             f"数据库中已有另一个任务叫 {spec.id}；请换一个名字。",
             f"The database has another job named {spec.id}; take another name.",
         )
+    row.versions = dict(versions)  # those of today, where it goes on or is run again
     assert row.id is not None
     return row.id
 
@@ -51,31 +53,30 @@ def wanted(spec: JobSpec, pieces: Pieces) -> list[int]:
 
 def feed(
     folder: Folder,
-    spec: JobSpec,
     store: Store,
     job_id: int,
     pipeline: Pipeline,
-    places: Sequence[int],
-    queries: Sequence[Query],
-    counts: Sequence[int],
+    names: Iterable[tuple[Query, int]],
     make: str,
     progress: Callable[[int], None],
 ) -> Put:
-    """Put the names in. `make`: the key of the answers; what was put in of another make is put in again."""
+    """Put names in, with their exams. `make`: the key of the answers; what was put in of another make is put in again.
+    The names come in the same order whenever this is run."""
     done, total = _fed(folder, make), Put()
     progress(done)
-    for start in range(done, len(places), MANY):
-        some = places[start : start + MANY]
-        suggestions = pipeline.fresh([queries[place] for place in some])
-        entries = [Entry(each, counts[place]) for each, place in zip(suggestions, some, strict=True)]
+    left = islice(names, done, None)
+    while some := list(islice(left, MANY)):
+        suggestions = pipeline.fresh([query for query, _ in some])
+        entries = [Entry(each, exams) for each, (_, exams) in zip(suggestions, some, strict=True)]
 
         def operation(session: Session, entries: list[Entry] = entries) -> Put:
             return put(session, job_id, entries, now())
 
         total += store.write(operation)
         time.sleep(OPEN_SECONDS)
-        folder.write("fed.json", {"make": make, "names": start + len(some)})
-        progress(start + len(some))
+        done += len(some)
+        folder.write("fed.json", {"make": make, "names": done})
+        progress(done)
     return total
 
 

@@ -10,8 +10,9 @@
                             fed.json      up to which piece the store was fed
                             lock          held by the process that runs the job
 
-States: queued, running, done, cancelled, paused (its endpoint is down), failed; and interrupted: it says running, or
-that it waits for its turn, and no process holds its lock.
+States: queued, running, done, cancelled, paused (its endpoint is down), failed; to_adopt: a job run again, whose
+changes wait to be looked at; and interrupted: it says running, or that it waits for its turn, and no process holds its
+lock.
 """
 
 from __future__ import annotations
@@ -38,14 +39,16 @@ LIMITS = "limits.json"
 SECRETS = "secrets.json"
 OVER = "over_budget"  # the reason of a name that the model was not asked about
 ID = re.compile(r"[\w][\w.\-]{0,63}")
-State = Literal["queued", "running", "done", "cancelled", "paused", "failed", "interrupted"]
+State = Literal["queued", "running", "to_adopt", "done", "cancelled", "paused", "failed", "interrupted"]
 Feed = Literal["none", "review", "all"]
+Engine = Literal["local", "spark"]
 HELD: set[int] = set()  # locks of this process; a forked child lets go of them
 
 
 class JobSpec(BaseModel):
     """What was asked of a job. Paths are absolute. `columns`: the index of each, where it is known and not guessed by
-    header; `count_column`: "" where rows are counted. `uid` tells it from another one of the same name."""
+    header; `count_column`: "" where rows are counted. `uid` tells it from another one of the same name. `of`: the job
+    that it runs again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
@@ -73,6 +76,8 @@ class JobSpec(BaseModel):
     user_id: int | None = None
     user: str = ""
     title: str = ""
+    of: str = ""
+    engine: Engine = "local"
     format: int = FORMAT
 
 

@@ -73,8 +73,7 @@ class Pieces:
 
     def __init__(self, folder: Folder, names: int, step: int, make: Mapping[str, str]) -> None:
         self.folder, self.names, self.step = folder, names, step
-        text = json.dumps([dict(sorted(make.items())), names, step], ensure_ascii=True)
-        self.key = hashlib.sha256(text.encode()).hexdigest()[:32]
+        self.key = key_of(make, names, step)
 
     def places(self) -> list[tuple[int, int]]:
         """From and until of every piece."""
@@ -151,6 +150,29 @@ def forget(folder: Folder, paths: Iterable[Path]) -> None:
         (folder.answers / name).unlink(missing_ok=True)
     if any(cost):
         folder.write(SPENT, {"cost": cost, "forgotten": []})
+
+
+def key_of(make: Mapping[str, str], *more: int) -> str:
+    """What tells answers of one make from those of another."""
+    text = json.dumps([dict(sorted(make.items())), *more], ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def kept_answers(folder: Folder) -> Iterator[Answer]:
+    """The answers of a job in order, whatever they were made with; it ends where a piece is missing or of another make
+    than the first."""
+    due, first = 0, None
+    while True:
+        try:
+            key, answers, *_ = json.loads((folder.answers / _name(due)).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return
+        first = first or key
+        if key != first:
+            return
+        for each in answers:
+            yield tuple(each)
+        due += len(answers)
 
 
 def _name(start: int) -> str:

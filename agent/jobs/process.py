@@ -81,14 +81,23 @@ def cancel_job(folder: Folder, wait: float = GRACE) -> dict[str, Any]:
         time.sleep(0.05)
     with folder.held() as mine:
         status = folder.status()
-        if mine and status["state"] in ("queued", "interrupted", "running", "paused", "failed"):
+        if mine and status["state"] in ("queued", "interrupted", "running", "paused", "failed", "to_adopt"):
             status |= {"state": "cancelled", "pid": None, "waiter": None, "rate": None, "left": None}
             folder.write("status.json", status)
     return status
 
 
 def retry_failed(folder: Folder) -> int:
-    """Forget the pieces with names that failed, so that the next run works them out again; how many names failed."""
+    """Forget the pieces with names that failed, so that the next run works them out again; how many names failed.
+
+    InputError for a job on Spark, which keeps its answers as one whole.
+    """
+    if folder.spec().engine == "spark":
+        raise InputError(
+            f"任务 {folder.id} 在 Spark 上运行，答案是一个整体；失败的名称请另建任务。",
+            f"The job {folder.id} ran on Spark, where the answers are one whole; make a new job of the names that "
+            "failed.",
+        )
     with folder.held() as mine:
         if not mine:
             raise InputError(

@@ -39,26 +39,40 @@ STYLE = (
 )
 
 
-def make_report(
-    spec: JobSpec,
-    status: Mapping[str, Any],
-    queries: Sequence[Query],
-    counts: Sequence[int],
-    pieces: Iterable[Piece],
-    failures: Sequence[Sequence[str]],
-    pipeline: Pipeline,
-) -> dict[str, Any]:
-    """The report as plain values. `counts`: exams of each name; `status`: as the job keeps it, with its seconds."""
-    names: Counter[tuple[str, str]] = Counter()
-    exams: Counter[tuple[str, str]] = Counter()
-    unread: list[tuple[int, Query]] = []
+class Tally:
+    """Names and exams by route and reason; how many have unexplained characters, and those with the most exams."""
+
+    def __init__(self) -> None:
+        self.names: Counter[tuple[str, str]] = Counter()
+        self.exams: Counter[tuple[str, str]] = Counter()
+        self.unexplained = 0
+        self.unread: list[tuple[int, Query]] = []
+
+
+def tally_of(queries: Sequence[Query], counts: Sequence[int], pieces: Iterable[Piece]) -> Tally:
+    """The tally of answers. `counts`: exams of each name."""
+    found = Tally()
     for piece in pieces:
         for place, answer in enumerate(piece.answers, piece.start):
             key = (answer[0], answer[4])
-            names[key] += 1
-            exams[key] += counts[place]
+            found.names[key] += 1
+            found.exams[key] += counts[place]
             if answer[4] in UNEXPLAINED:
-                unread.append((counts[place], queries[place]))
+                found.unread.append((counts[place], queries[place]))
+    found.unexplained = len(found.unread)
+    found.unread.sort(key=lambda each: (-each[0], each[1]))
+    return found
+
+
+def make_report(
+    spec: JobSpec,
+    status: Mapping[str, Any],
+    tally: Tally,
+    failures: Sequence[Sequence[str]],
+    pipeline: Pipeline,
+) -> dict[str, Any]:
+    """The report as plain values. `status`: as the job keeps it, with its seconds."""
+    names, exams = tally.names, tally.exams
     total = sum(exams.values())
     reasons = [
         {
@@ -80,9 +94,8 @@ def make_report(
         }
         for route in sorted({key[0] for key in names})
     ]
-    unread.sort(key=lambda each: (-each[0], each[1]))
     seconds: dict[str, float] = status.get("seconds", {})
-    done = {"answering": len(queries), "writing": status["counts"]["rows"]}
+    done = {"answering": sum(names.values()), "writing": status["counts"]["rows"]}
     return {
         "job": spec.id,
         "file": spec.title or ", ".join(Path(each).name for each in spec.inputs),
@@ -96,9 +109,9 @@ def make_report(
         "routes": routes,
         "reasons": reasons,
         "unexplained": {
-            "names": len(unread),
-            "read": min(len(unread), REREAD),
-            "top": _unexplained(unread[:REREAD], pipeline),
+            "names": tally.unexplained,
+            "read": min(tally.unexplained, REREAD),
+            "top": _unexplained(tally.unread[:REREAD], pipeline),
         },
         "model": _model(status),
         "steps": [
@@ -124,7 +137,7 @@ def kept_report(folder: Folder) -> dict[str, Any]:
 
 def as_html(report: Mapping[str, Any], lang: Lang) -> str:
     """For people; every text from outside is shown as text."""
-    t = _Page(texts_in(TEXTS), lang)
+    t = Page(texts_in(TEXTS), lang)
     counts = report["counts"]
     facts = [
         *((t.word(key), report[key] or "") for key in ("job", "file", "output", "user", "started", "ended")),
@@ -168,13 +181,10 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
         t.head("versions"),
         t.table((), sorted(report["versions"].items())),
     ]
-    return (
-        f'<!doctype html>\n<html lang="{lang}"><meta charset="utf-8"><title>{t.text(report["job"])}</title>'
-        f"<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</html>\n"
-    )
+    return t.document(report["job"], parts)
 
 
-class _Page:
+class Page:
     """Words and tables in one language."""
 
     def __init__(self, texts: Texts, lang: Lang) -> None:
@@ -191,6 +201,13 @@ class _Page:
     def text(self, value: object) -> str:
         """A value from outside."""
         return escape(drawn(str(value)))
+
+    def document(self, title: object, parts: Sequence[str]) -> str:
+        """The whole page."""
+        return (
+            f'<!doctype html>\n<html lang="{self._lang}"><meta charset="utf-8"><title>{self.text(title)}</title>'
+            f"<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</html>\n"
+        )
 
     def head(self, name: str) -> str:
         """A heading."""
@@ -222,7 +239,7 @@ def _model(status: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**spent, "over_budget": {"names": over, "exams": exams}, "sentence": {"zh": zh, "en": en}}
 
 
-def _model_lines(t: _Page, model: Mapping[str, Any] | None, lang: Lang) -> list[str]:
+def _model_lines(t: Page, model: Mapping[str, Any] | None, lang: Lang) -> list[str]:
     if not model:
         return []
     limits = model["limits"]

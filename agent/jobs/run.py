@@ -26,12 +26,13 @@ from agent.budget import Meter, meter_on, prices_of
 from agent.command_normalize import cells_of, write_lines
 from agent.inputs import check_output, fetch, named, targets_of
 from agent.jobs import feed as feeding
+from agent.jobs import rerun
 from agent.jobs.folder import OVER, SECRETS, Folder, JobSpec, limits_of
 from agent.jobs.heard import Heard
 from agent.jobs.pieces import Cost, Pieces, cost_before
 from agent.jobs.plan import Plan, keep_plan, kept_plan, make_plan
 from agent.jobs.report import FILE as REPORT
-from agent.jobs.report import make_report
+from agent.jobs.report import make_report, tally_of
 from agent.jobs.turns import turn
 from agent.memory import MEMORY, Memory, read_memory
 from agent.opening import open_pipeline
@@ -62,11 +63,13 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
     """
     spec = folder.spec()
     with _held(folder):
-        there = all(each.exists() for each in targets_of(spec.inputs, Path(spec.output), spec.each))
-        if folder.status()["state"] == "done" and there:
+        state = folder.status()["state"]
+        if state == "done" and all(each.exists() for each in targets_of(spec.inputs, Path(spec.output), spec.each)):
+            return folder.status()
+        if state == rerun.TO_ADOPT and not folder.has(rerun.ADOPTED):
             return folder.status()
         folder.drop("stop")
-        run = _Run(folder, spec, settings, watch)
+        run = _kind(spec)(folder, spec, settings, watch)
         try:
             with turn(settings.home, settings.jobs_at_once, run.waits), named(run.labels):
                 run.begins()
@@ -93,6 +96,15 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
             run.end("failed", f"程序出错（{type(error).__name__}）：{error}", f"{type(error).__name__}: {error}")
             raise
         return run.status
+
+
+def _kind(spec: JobSpec) -> type[Run]:
+    """What runs a job: this module, or Spark."""
+    if spec.engine == "local":
+        return Run
+    from agent.jobs.spark_run import SparkRun
+
+    return SparkRun
 
 
 def _stopped(spec: JobSpec) -> tuple[str, str]:
@@ -141,7 +153,7 @@ def _disk(folder: Folder, error: OSError) -> YingmaError:
     )
 
 
-class _Run:
+class Run:
     """One run of a job."""
 
     def __init__(self, folder: Folder, spec: JobSpec, settings: Settings, watch: Watch) -> None:
@@ -174,9 +186,14 @@ class _Run:
         fetched = fetch(spec.inputs, spec.table, secrets, scratch, Path(spec.output))
         self.labels.update(fetched.labels)
         opened = tables.open_tables(fetched.paths, spec.sheet)
-        pipeline = open_pipeline(spec.edition, spec.model, device_codes=spec.device_codes)
-        lines = None if spec.each else open_lines(opened, Path(spec.output), scratch)
-        plan = kept_plan(self.folder, fetched) or make_plan(self.folder, spec, fetched, opened, lines)
+        pipeline = open_pipeline(spec.edition, spec.model, device_codes=spec.device_codes, keep=True)
+        base = rerun.base_of(self.folder, spec) if spec.of else None
+        counts = base is None or self.folder.has(rerun.ADOPTED)
+        lines = open_lines(opened, Path(spec.output), scratch) if counts and not spec.each else None
+        plan = kept_plan(self.folder, fetched)
+        if plan is None and base is not None:
+            plan = rerun.plan_again(self.folder, base, fetched)
+        plan = plan or make_plan(self.folder, spec, fetched, opened, lines)
         self.count(rows=plan.rows, names=len(plan.queries), exams=sum(plan.counts))
         self.store = open_store(self.settings)
         if not self.folder.has("plan.json"):
@@ -184,13 +201,28 @@ class _Run:
             keep_plan(self.folder, plan, memory.to_plain() if memory else None)
         kept = self.folder.read("memory.json")
         pipeline.memory = Memory.from_plain(kept) if kept else None
-        make = {"program": version("yingma"), "plan": plan.key, **pipeline.versions}
-        pieces = Pieces(self.folder, len(plan.queries), bulk.step_for(spec.model, pipeline.own_model), make)
+        versions = {**pipeline.versions, "program": version("yingma")}
+        pieces = Pieces(
+            self.folder,
+            len(plan.queries),
+            bulk.step_for(spec.model, pipeline.own_model),
+            {"plan": plan.key, **versions},
+        )
         self.modelled = pipeline.model is not None
-        self.status["versions"] = dict(pipeline.versions)
+        self.status["versions"] = versions
         self.status["notes"] = plan.notes
-        self.row = self.store.write(lambda session: feeding.job_row(session, spec, pipeline.versions))
+        if counts:
+            if base is not None and rerun.kept_changes(self.folder)["make"] != pieces.key:
+                raise rerun.not_as_compared(self.folder)
+            first = rerun.first_of(self.folder, spec)
+            self.row = self.store.write(lambda session: feeding.job_row(session, first, pipeline.versions))
         self.answer(pipeline, plan, pieces)
+        if base is not None and not counts:
+            self.phase("comparing", 0, len(plan.queries))
+            other = kept != base.read("memory.json")
+            self.folder.write(rerun.CHANGES, rerun.compare(base, plan, pieces, versions, spec, other))
+            self.end(rerun.TO_ADOPT)
+            return
         self.output(opened, lines if plan.lines else None, plan, pieces)
         shutil.rmtree(self.folder.path / SCRATCH, ignore_errors=True)
         if spec.feed != "none":
@@ -198,8 +230,10 @@ class _Run:
         self.spend()
         self.status["ended"] = now().isoformat(timespec="seconds")
         failures = self.folder.read("failed.json")
-        report = make_report(spec, self.status, plan.queries, plan.counts, pieces.all(), failures, pipeline)
-        self.folder.write(REPORT, report)
+        tally = tally_of(plan.queries, plan.counts, pieces.all())
+        self.folder.write(REPORT, make_report(spec, self.status, tally, failures, pipeline))
+        if base is not None:
+            base.write(rerun.REPLACED, {"by": spec.id})
         self.end("done")
 
     def answer(self, pipeline: Pipeline, plan: Plan, pieces: Pieces) -> None:
@@ -307,17 +341,16 @@ class _Run:
         assert self.store is not None
         assert self.row is not None
         places = feeding.wanted(self.spec, pieces)
+        if self.spec.of:
+            places = rerun.places_to_feed(places, rerun.kept_changes(self.folder))
         self.phase("feeding", 0, len(places))
         pipeline.asking = Heard(pieces, {plan.queries[place]: place for place in places})
         put_in = feeding.feed(
             self.folder,
-            self.spec,
             self.store,
             self.row,
             pipeline,
-            places,
-            plan.queries,
-            plan.counts,
+            ((plan.queries[place], plan.counts[place]) for place in places),
             pieces.key,
             lambda done: self.step(done, len(places)),
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.console import emit_json, note, out, say
 from agent.settings import home_folder
+from evals.bench.daily import run_daily_bench
 from evals.bench.embedded import run_embedded_bench
 from evals.bench.machine import machine_facts
 from evals.bench.model import run_model_bench
@@ -21,6 +22,7 @@ BENCHES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "reader": run_reader_bench,
     "model": run_model_bench,
     "embedded": run_embedded_bench,
+    "daily": run_daily_bench,
 }
 
 
@@ -128,6 +130,24 @@ def embedded_table(result: dict[str, Any]) -> Table:
     return table
 
 
+def daily_table(result: dict[str, Any]) -> Table:
+    """Seconds of a first day and of the next one."""
+    title = say(
+        f"一天 {result['exams']} 次检查、{result['names']} 个名称；次日同样多，另有 {result['new']} 个新名称；"
+        f"job run 从启动到结束，{result['runs']} 次的中位数",
+        f"a day of {result['exams']} exams under {result['names']} names; the next one has as many and {result['new']} "
+        f"new names; job run from start to end, median of {result['runs']}",
+    )
+    columns = (say("模型", "model"), say("第一天（秒）", "first day, s"), say("次日（秒）", "next day, s"))
+    table = _table(title, *columns, say("其中", "of it"))
+    for model, each in result["models"].items():
+        steps = ", ".join(f"{step} {seconds:.1f}" for step, seconds in each["next_steps_s"].items())
+        table.add_row(model, f"{each['first_s']}", f"{each['next_s']}", steps)
+    if result["left_out"]:
+        table.caption = say("未测：", "left out: ") + str(result["left_out"])
+    return table
+
+
 def _table(title: str, *columns: str) -> Table:
     from rich.table import Table
 
@@ -141,4 +161,5 @@ TABLES: dict[str, Callable[[dict[str, Any]], Table]] = {
     "reader": reader_table,
     "model": model_table,
     "embedded": embedded_table,
+    "daily": daily_table,
 }

@@ -277,7 +277,7 @@ def test_one_sentence_each(yingma: Yingma, tmp_path: Path, home: Path) -> None:
     source = table(tmp_path / "in.csv", ("name", "note"), (SURE, "x"))
     out = tmp_path / "out.csv"
     for arguments, sentence in (
-        (("run", source, "-o", out, "--engine", "spark"), "--engine spark is not there yet"),
+        (("run", source, "-o", out, "--engine", "spark"), "reads and writes parquet only"),
         (("run", tmp_path / "no.csv", "-o", out), "There is no file"),
         (("run", source, "-o", out, "--id", "../x"), "is no name of a job"),
         (("run", source, "-o", source), "is an input file"),

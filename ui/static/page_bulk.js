@@ -196,10 +196,12 @@ window.Bulk = (root, texts, limit) => {
     const button = (what) => h("button", { className: "plain", type: "button", textContent: t[what], onclick: act(job, what) });
     const cell = h("td", { className: "acts" });
     if (GOING.includes(job.state)) cell.append(button("stop"));
+    else if (job.state === "to_adopt") cell.append(button("adopt"));
     else if (job.state !== "done") cell.append(button("resume"));
     else if (job.counts?.failed) cell.append(button("retry"));
     const place = `/api/jobs/${encodeURIComponent(job.id)}`;
     const path = `${place}/result`;
+    if (job.has_changes) cell.append(h("a", { href: `${place}/changes`, target: "_blank", textContent: t.changes, title: t.changes_title }));
     if (job.has_report) cell.append(h("a", { href: `${place}/report`, target: "_blank", textContent: t.report, title: t.report_title }));
     if (job.has_result) cell.append(h("a", { href: path, download: "", textContent: t.download, title: t.download_title }));
     if (job.has_result && [".csv", ".tsv"].includes(job.ending)) cell.append(h("a", { href: `${path}?plain=true`, download: "", textContent: t.plain, title: t.plain_title }));
