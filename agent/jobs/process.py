@@ -51,7 +51,11 @@ def start_left(settings: Settings) -> list[str]:
     for name in reversed(job_ids(settings.home)):
         folder = Folder(settings.home / "jobs" / name)
         with suppress(InputError, OSError, ValueError):  # another one was quicker, or there is no such file
-            if folder.read("status.json").get("state") == "queued" and not folder.running():
+            status = folder.read("status.json")
+            if status.get("state") == "queued" and not folder.running():
+                folder.write(
+                    "status.json", {**status, "waiter": None}
+                )  # it waits again, though nobody waits for it yet
                 start_job(folder, settings)
                 started.append(name)
     return started

@@ -55,6 +55,7 @@ def cut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cut]:
     with FakeServer(first_choice) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("YINGMA_MODEL", server.url)
         patch.setenv("YINGMA_MODEL_NAME", "fake")
+        patch.setenv("YINGMA_MODEL_CACHE", "false")  # so that every question can be counted
         out = folder / "out.csv"
         job = ("job", "run", source, "-o", out, "--id", "b", "--max-calls", "70")
         told = finished(command(*job, home=folder / "home", program=PROGRAM))
@@ -72,6 +73,7 @@ def asked(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     """The endpoint, as the model of this test."""
     monkeypatch.setenv("YINGMA_MODEL", cut.server.url)
     monkeypatch.setenv("YINGMA_MODEL_NAME", "fake")
+    monkeypatch.setenv("YINGMA_MODEL_CACHE", "false")  # so that every question can be counted
     cut.server.script[:] = [first_choice]
     cut.server.bodies.clear()
     return cut.server

@@ -22,6 +22,7 @@ def test_it_pauses_and_goes_on(yingma: Yingma, tmp_path: Path, home: Path, monke
     names = [f"胸部CT平扫甲{number}乙" for number in range(90)]
     source = table(tmp_path / "in.csv", ("name", "modality"), *((name, "CT") for name in names))
     monkeypatch.setenv("YINGMA_MODEL_NAME", "fake")
+    monkeypatch.setenv("YINGMA_MODEL_CACHE", "false")  # so that every question can be counted
     monkeypatch.setenv("YINGMA_MODEL_RETRIES", "0")
     monkeypatch.setenv("YINGMA_MODEL_WAIT_MINUTES", "0")
     both = threading.Barrier(2, timeout=60)
