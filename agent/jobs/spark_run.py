@@ -90,10 +90,10 @@ class SparkRun(Run):
         self.status["versions"] = versions
         folder = self.folder.path / ANSWERS
         key = key_of({**versions, "columns": str(list(rows.columns))})
-        names = engine.distinct(rows)
         if not (self.folder.has(MADE) and self.folder.read(MADE)["key"] == key):
             self.phase("reading", 0, 0)
-            names = names.persist()
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            names = engine.write_names(rows, folder.with_name("names"))
             count = names.count()
             if not self.folder.has("memory.json"):
                 self.folder.write("memory.json", self._memory(names))
@@ -102,10 +102,8 @@ class SparkRun(Run):
             spec = self.spec
             memory = self.folder.read("memory.json")
             make = Make(spec.edition, spec.model, spec.device_codes, spec.lang, versions, memory)
-            folder.parent.mkdir(mode=0o700, exist_ok=True)
             engine.write_answers(names, count, make, folder)
             self.folder.write(MADE, {"key": key})
-            names.unpersist()
         return spark.read.parquet(engine.uri(folder))
 
     def _memory(self, names: DataFrame) -> dict[str, Any] | None:
@@ -159,7 +157,7 @@ class SparkRun(Run):
             self.store,
             self.row,
             pipeline,
-            engine.queries(wanted),
+            engine.queries(wanted, total) if total else (),
             key,
             lambda done: self.step(done, total),
         )

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -34,10 +35,13 @@ ENDING = ".parquet"
 FILE, PATH, ROW = "yingma_file", "yingma_path", "yingma_row"
 OURS = frozenset((*FRAME, FILE, PATH, ROW))
 _GLOB = re.compile(r"[\[\]{}*?\\]")  # what Spark would take for a pattern of files
-NAMES_A_TASK = 20_000  # distinct names; a minute or less of one core without a model
+NAMES_A_TASK = 20_000  # distinct names; some seconds of one core without a model
+NAMES_A_PART = 50_000  # that the driver holds at a time
+BYTES_A_TASK = 16_000_000  # of parquet, where Spark runs on this machine
 SETTINGS = {  # beside what the user's own spark-defaults.conf says
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
     "spark.sql.caseSensitive": "true",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
@@ -68,12 +72,21 @@ def need_spark() -> None:
 def session(settings: Settings, name: str) -> Iterator[SparkSession]:
     """Spark while the block runs. InputError, with the remedy, where pyspark or Java is not there."""
     need_spark()
+    with warnings.catch_warnings():  # only plain texts and whole numbers pass, which pandas 3 treats as pandas 2 did
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        with _session(settings, name) as spark:
+            yield spark
+
+
+@contextmanager
+def _session(settings: Settings, name: str) -> Iterator[SparkSession]:
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(f"yingma {name}").master(settings.spark_master)
     if settings.spark_master.startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
     for key, value in SETTINGS.items():
         builder = builder.config(key, value)
@@ -151,14 +164,8 @@ def check_paths(inputs: Sequence[Path], output: Path) -> None:
         )
 
 
-def files_of(inputs: Sequence[Path]) -> list[Path]:
-    """The parquet files, those of a folder by name, as Spark numbers its parts; checked to have the same columns.
-
-    InputError for an empty folder, a file that is no parquet, columns that differ or that are taken.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def files_in(inputs: Sequence[Path]) -> list[Path]:
+    """The parquet files, those of a folder by name, as Spark numbers its parts. InputError for an empty folder."""
     found: list[Path] = []
     for path in inputs:
         parts = [path] if path.is_file() else sorted(each for each in path.rglob(f"*{ENDING}") if each.is_file())
@@ -166,6 +173,18 @@ def files_of(inputs: Sequence[Path]) -> list[Path]:
         if not parts:
             raise InputError(f"{path} 里没有 parquet 文件。", f"There is no parquet file in {path}.")
         found += parts
+    return found
+
+
+def files_of(inputs: Sequence[Path]) -> list[Path]:
+    """The same, checked to have the same columns.
+
+    InputError for an empty folder, a file that is no parquet, columns that differ or that are taken.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found = files_in(inputs)
     first = None
     for file in found:
         try:
@@ -201,6 +220,10 @@ def read_rows(spark: SparkSession, inputs: Sequence[Path], *asked: str | None) -
 
     from agent import columns
 
+    if spark.sparkContext.master.startswith("local"):  # Spark's own 200 are for a cluster
+        size = sum(each.stat().st_size for each in files_in(inputs))
+        tasks = max(2 * spark.sparkContext.defaultParallelism, size // BYTES_A_TASK)
+        spark.conf.set("spark.sql.shuffle.partitions", str(tasks))
     reader = spark.read.option("recursiveFileLookup", "true").option("pathGlobFilter", f"*{ENDING}")
     frame: DataFrame | None = None
     for number, path in enumerate(inputs):
@@ -229,17 +252,19 @@ def read_rows(spark: SparkSession, inputs: Sequence[Path], *asked: str | None) -
     return Rows(frame, header, chosen)
 
 
-def distinct(rows: Rows) -> DataFrame:
-    """The distinct names with their exams."""
+def write_names(rows: Rows, folder: Path) -> DataFrame:
+    """The distinct names with their exams, kept as parquet in a folder that Spark fills anew."""
     from pyspark.sql import functions as f
 
-    return rows.frame.groupBy(*KEY).agg(f.count(f.lit(1)).alias(EXAMS))
+    rows.frame.groupBy(*KEY).agg(f.count(f.lit(1)).alias(EXAMS)).write.mode("overwrite").parquet(uri(folder))
+    return rows.frame.sparkSession.read.parquet(uri(folder))
 
 
 def write_answers(names: DataFrame, count: int, make: Make, folder: Path) -> None:
     """Answer every name and keep what comes of it as parquet, in a folder that Spark fills anew."""
     schema = ", ".join(f"`{name}` {'bigint' if name == EXAMS else 'string'}" for name in FRAME)
-    tasks = max(names.sparkSession.sparkContext.defaultParallelism, -(-count // NAMES_A_TASK))
+    cores = names.sparkSession.sparkContext.defaultParallelism
+    tasks = min(max(cores, -(-count // NAMES_A_TASK)), max(1, count))
     answered = names.repartition(tasks, *KEY).mapInPandas(partial(answer_frames, make=make), schema)
     answered.write.mode("overwrite").parquet(uri(folder))
 
@@ -251,10 +276,10 @@ def write_output(rows: Rows, answers: DataFrame, folder: Path) -> None:
     joined.select(*kept).write.mode("overwrite").parquet(uri(folder))
 
 
-def queries(frame: DataFrame) -> Iterator[tuple[Query, int]]:
-    """Names of a frame of answers with their exams, by name; a part of them at a time in memory."""
-    ordered = frame.select(*KEY, EXAMS).orderBy(*KEY)
-    return ((Query(*row[:3]), int(row[3])) for row in ordered.toLocalIterator())
+def queries(frame: DataFrame, count: int) -> Iterator[tuple[Query, int]]:
+    """So many names of a frame of answers with their exams, in the order of the names; a part of them at a time."""
+    parts = frame.select(*KEY, EXAMS).repartitionByRange(-(-count // NAMES_A_PART), *KEY)
+    return ((Query(*row[:3]), int(row[3])) for row in parts.sortWithinPartitions(*KEY).toLocalIterator())
 
 
 def uri(path: Path) -> str:

@@ -58,10 +58,11 @@ def wanted(source: Path) -> bytes:
 
 def command(*arguments: object, home: Path, program: tuple[str, ...] = ("-m", "agent"), **more: Any) -> Any:
     """A process of its own, the leader of a group."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     return subprocess.Popen(
         [sys.executable, *program, *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "YINGMA_HOME": str(home), "YINGMA_LANG": "en"},
+        env={**os.environ, "PYTHONPATH": path, "YINGMA_HOME": str(home), "YINGMA_LANG": "en"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

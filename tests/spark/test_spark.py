@@ -19,13 +19,15 @@ from agent.jobs import find_job
 from evals.bench.names import bench_names
 from tests.cli.test_cli import HOSTILE
 from tests.jobs.conftest import Told
-from tests.jobs.test_jobs import command, fed, finished
+from tests.jobs.test_jobs import command, fed, finished, wait_for
 from tests.store.world import ANKLE, CHEST, World
 
 Yingma = Callable[..., Told]
 JAVA = shutil.which("java") or shutil.which(os.path.join(os.environ.get("JAVA_HOME", ""), "bin", "java"))
 pytestmark = [
     pytest.mark.slow,
+    # Spark's Python side leaves pipes and sockets to the collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.skipif(importlib.util.find_spec("pyspark") is None, reason="pyspark is not installed (--extra spark)"),
     pytest.mark.skipif(JAVA is None, reason="there is no Java (17 or later)"),
 ]
@@ -91,8 +93,7 @@ def test_killed_it_goes_on_and_what_is_answered_is_not_answered_again(tmp_path: 
         "job", "run", source, "-o", out, "--id", "k", "--engine", "spark", "--name-column", "检查.名称", home=home
     )
     made = home / "jobs" / "k" / "spark.json"
-    while not made.exists() and process.poll() is None:
-        pass
+    wait_for(process, made.exists)
     os.killpg(process.pid, 9)
     process.communicate()
     answers = home / "jobs/k/spark/answers"
