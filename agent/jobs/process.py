@@ -53,9 +53,7 @@ def start_left(settings: Settings) -> list[str]:
         with suppress(InputError, OSError, ValueError):  # another one was quicker, or there is no such file
             status = folder.read("status.json")
             if status.get("state") == "queued" and not folder.running():
-                folder.write(
-                    "status.json", {**status, "waiter": None}
-                )  # it waits again, though nobody waits for it yet
+                folder.write("status.json", {**status, "waiter": None})  # shown as waiting until its process is there
                 start_job(folder, settings)
                 started.append(name)
     return started
