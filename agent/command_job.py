@@ -57,10 +57,11 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
     if engine == "spark":
         from agent.spark.engine import check_paths, need_spark
 
-        if found.each or asked.table:
+        if found.each or asked.table or asked.columns[3] or any(asked.limits):
             raise InputError(
-                "--engine spark 只读 parquet 文件，不读目录或数据库；请给出文件，或去掉 --engine spark。",
-                "--engine spark reads parquet files, no folders and no databases; give files, or leave it out.",
+                "--engine spark 只读 parquet 文件，没有目录、数据库、例数列和模型预算；请去掉它们，或去掉 --engine spark。",
+                "--engine spark reads parquet files; it has no folders, databases, column of counts or budgets of the "
+                "model: leave those out, or --engine spark.",
             )
         check_paths([Path(each) for each in found.inputs], asked.output)
         need_spark()
