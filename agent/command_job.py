@@ -59,7 +59,7 @@ def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
 
         if found.each or asked.table or asked.columns[3] or any(asked.limits):
             raise InputError(
-                "--engine spark 只读 parquet 文件，没有目录、数据库、例数列和模型预算；请去掉它们，或去掉 --engine spark。",
+                "--engine spark 只读 parquet 文件，没有目录、数据库、例数列和模型预算；请去掉它们，或去掉它。",
                 "--engine spark reads parquet files; it has no folders, databases, column of counts or budgets of the "
                 "model: leave those out, or --engine spark.",
             )
