@@ -16,7 +16,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -80,6 +80,7 @@ def session(settings: Settings, name: str) -> Iterator[SparkSession]:
 
 @contextmanager
 def _session(settings: Settings, name: str) -> Iterator[SparkSession]:
+    from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
@@ -105,7 +106,8 @@ def _session(settings: Settings, name: str) -> Iterator[SparkSession]:
         with telling():
             yield spark
     finally:
-        spark.stop()
+        with suppress(Py4JError, ConnectionError):  # where the JVM has gone already, there is nothing to stop
+            spark.stop()
 
 
 @contextmanager
@@ -130,7 +132,7 @@ def telling() -> Iterator[None]:
 
     try:
         yield
-    except (PySparkException, Py4JError) as error:
+    except (PySparkException, Py4JError, ConnectionError) as error:
         said = re.search(re.escape(MARK) + r'(\[".*?"\])', str(error))
         if said:
             raise YingmaError(*json.loads(said[1])) from error

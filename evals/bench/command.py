@@ -139,10 +139,10 @@ def daily_table(result: dict[str, Any]) -> Table:
         f"new names; job run from start to end, median of {result['runs']}",
     )
     columns = (say("模型", "model"), say("第一天（秒）", "first day, s"), say("次日（秒）", "next day, s"))
-    table = _table(title, *columns, say("其中", "of it"))
+    table = _table(title, *columns, say("次日（核秒）", "next day, core-s"), say("其中", "of it"))
     for model, each in result["models"].items():
         steps = ", ".join(f"{step} {seconds:.1f}" for step, seconds in each["next_steps_s"].items())
-        table.add_row(model, f"{each['first_s']}", f"{each['next_s']}", steps)
+        table.add_row(model, f"{each['first_s']}", f"{each['next_s']}", f"{each['next_cpu_s']}", steps)
     if result["left_out"]:
         table.caption = say("未测：", "left out: ") + str(result["left_out"])
     return table
