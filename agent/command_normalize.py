@@ -26,7 +26,7 @@ from standard.errors import Lang
 
 if TYPE_CHECKING:
     from agent.pipeline import Pipeline
-
+    from agent.table_frames import Frames
 
 Known = dict[Query, tuple[tuple[str, ...], tuple[str, str]]]  # the new cells of each name, its route and reason
 
@@ -185,13 +185,13 @@ def _write_each(
 
 def write_lines(
     output: Path,
-    lines: Lines,
+    lines: Lines | Frames,
     work: bulk.Work,
     answers: Iterable[Answer],
     reasons: Counter[tuple[str, str]],
     lang: Lang,
 ) -> int:
-    """The same by DuckDB, for large plain files. InputError where the output cannot be written."""
+    """The same by DuckDB or Polars, for large plain files and for parquet. InputError where it cannot be written."""
     cells = []
     for answer, count in zip(answers, work.counts, strict=True):
         reasons[answer[0], answer[4]] += count

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agent.jobs.report import TEXTS, Page
+from agent.jobs.report import TEXTS
 from agent.jobs.rerun import KINDS
+from agent.report_page import Page, framed, shown
 from agent.texts import texts_in
 from standard.errors import Lang
 
@@ -22,7 +23,7 @@ def as_html(changes: Mapping[str, Any], lang: Lang) -> str:
     counts, versions = changes["counts"], changes["versions"]
     changed = sum(each["names"] for each in counts.values())
     parts = [
-        f"<h1>{t.word('changes_title')} {t.text(changes['job'])}</h1>",
+        f"<h1>{t.word('changes_title')} {shown(changes['job'])}</h1>",
         f"<p>{t.word('adopted' if changes['adopted'] else 'not_adopted', job=changes['job'])}</p>",
         t.table(
             (),
@@ -54,7 +55,7 @@ def as_html(changes: Mapping[str, Any], lang: Lang) -> str:
     before, after = versions["before"], versions["after"]
     rows = [(key, before.get(key, ""), after.get(key, "")) for key in keys if before.get(key) != after.get(key)]
     parts += [t.head("versions"), t.table(("version", "before", "after"), rows)]
-    return t.document(changes["job"], parts)
+    return framed(str(changes["job"]), parts, lang)
 
 
 def _rows(t: Page, rows: list[dict[str, Any]]) -> list[tuple[object, ...]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent import bulk, columns, tables
 from agent.answer import Query
@@ -17,6 +17,9 @@ from agent.inputs import Fetched, label_of
 from agent.jobs.folder import Folder, JobSpec
 from agent.table_lines import Lines
 from standard.errors import InputError
+
+if TYPE_CHECKING:
+    from agent.table_frames import Frames
 
 BLOCK = 1 << 20
 
@@ -51,7 +54,7 @@ def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Col
 
 
 def make_plan(
-    folder: Folder, spec: JobSpec, fetched: Fetched, opened: Sequence[tables.Table], lines: Lines | None
+    folder: Folder, spec: JobSpec, fetched: Fetched, opened: Sequence[tables.Table], lines: Lines | Frames | None
 ) -> Plan:
     """Read the inputs once, as lines where they are plain. `keep_plan` ends the planning."""
     chosen = choose_columns(spec, opened)

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.answer import Query
 from agent.budget import told
-from agent.defuse import drawn
 from agent.jobs.folder import OVER, Folder, JobSpec
 from agent.jobs.pieces import Piece
 from agent.reasons import sentence
-from agent.texts import Texts, texts_in
+from agent.report_page import Page, framed, shown
+from agent.texts import texts_in
 from standard.errors import InputError, Lang
 
 if TYPE_CHECKING:
@@ -30,13 +29,6 @@ TEXTS = Path(__file__).parent / "data" / "report.tsv"
 UNEXPLAINED = frozenset({"unexplained", "unexplained_matters"})
 REREAD = 5000  # names with unexplained characters that are read again to name them, those with the most exams
 SHOWN = 40  # rows of a table that can be long
-STYLE = (
-    "body{font:14px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#111}h1{font-size:1.3em}"
-    "h2{font-size:1.05em;margin:1.6em 0 .3em}table{border-collapse:collapse}"
-    "th,td{text-align:left;padding:2px 20px 2px 0;border-bottom:1px solid #ddd;vertical-align:top}"
-    "th{font-weight:600;color:#555}th.n,td.n{text-align:right}"
-    "td:first-child{white-space:nowrap}p{margin:.2em 0;color:#555}"
-)
 
 
 class Tally:
@@ -145,9 +137,9 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
     ]
     unexplained = report["unexplained"]
     parts = [
-        f"<h1>{t.word('title')} {t.text(report['job'])}</h1>",
+        f"<h1>{t.word('title')} {shown(report['job'])}</h1>",
         t.table((), facts),
-        *(f"<p>{t.text(note[lang != 'zh'])}</p>" for note in report.get("notes", [])),
+        *(f"<p>{shown(note[lang != 'zh'])}</p>" for note in report.get("notes", [])),
         t.head("routes"),
         t.table(
             ("route", "names", "exams", "share"),
@@ -181,51 +173,7 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
         t.head("versions"),
         t.table((), sorted(report["versions"].items())),
     ]
-    return t.document(report["job"], parts)
-
-
-class Page:
-    """Words and tables in one language."""
-
-    def __init__(self, texts: Texts, lang: Lang) -> None:
-        self._texts, self._lang = texts, lang
-
-    def word(self, name: str, **values: object) -> str:
-        """A text of ours."""
-        return escape(self._texts.text(name, self._lang, **values))
-
-    def known(self, name: str) -> str:
-        """A word of the program, not escaped yet."""
-        return self._texts.text(name, self._lang)
-
-    def text(self, value: object) -> str:
-        """A value from outside."""
-        return escape(drawn(str(value)))
-
-    def document(self, title: object, parts: Sequence[str]) -> str:
-        """The whole page."""
-        return (
-            f'<!doctype html>\n<html lang="{self._lang}"><meta charset="utf-8"><title>{self.text(title)}</title>'
-            f"<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</html>\n"
-        )
-
-    def head(self, name: str) -> str:
-        """A heading."""
-        return f"<h2>{self.word(name)}</h2>"
-
-    def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-        """Rows of values; numbers stand to the right."""
-        if not rows:
-            return f"<p>{self.word('nothing')}</p>"
-        heads = "".join(
-            f"<th{_kind(value)}>{self.word(each)}</th>" for each, value in zip(head, rows[0], strict=bool(head))
-        )
-        body = "".join(f"<tr>{''.join(self._cell(each) for each in row)}</tr>" for row in rows)
-        return f"<table>{f'<tr>{heads}</tr>' if head else ''}{body}</table>"
-
-    def _cell(self, value: object) -> str:
-        shown = f"{value:,}" if isinstance(value, int | float) else self.text(value)
-        return f"<td{_kind(value)}>{shown}</td>"
+    return framed(str(report["job"]), parts, lang)
 
 
 def _model(status: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -252,13 +200,9 @@ def _model_lines(t: Page, model: Mapping[str, Any] | None, lang: Lang) -> list[s
     sentence = model["sentence"][lang]
     return [
         t.head("model"),
-        *([f"<p>{t.text(sentence)}</p>"] if sentence else []),
+        *([f"<p>{shown(sentence)}</p>"] if sentence else []),
         t.table(("what", "spent", "limit"), [(t.known(str(row[0])), *row[1:]) for row in rows]),
     ]
-
-
-def _kind(value: object) -> str:
-    return ' class="n"' if isinstance(value, int | float) else ""
 
 
 def _figures(row: Mapping[str, Any]) -> tuple[object, ...]:

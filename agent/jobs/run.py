@@ -45,6 +45,7 @@ from standard.errors import InputError, PausedError, StoppedError, YingmaError
 
 if TYPE_CHECKING:
     from agent.model.patience import Patience
+    from agent.table_frames import Frames
 
 SCRATCH = "scratch"
 WAITING = "waiting"  # the phase of a job that waits for its turn
@@ -295,7 +296,7 @@ class Run:
 
         return Patience(self.settings.model_wait_minutes * 60, self.settings.model_give_up_seconds)
 
-    def output(self, opened: Sequence[tables.Table], lines: Lines | None, plan: Plan, pieces: Pieces) -> None:
+    def output(self, opened: Sequence[tables.Table], lines: Lines | Frames | None, plan: Plan, pieces: Pieces) -> None:
         """Every row with its answer, as a file that appears whole."""
         target, inputs = Path(self.spec.output), self.spec.inputs
         self.phase("writing", 0, plan.rows)

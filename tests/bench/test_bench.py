@@ -13,6 +13,7 @@ from evals.bench.embedded import run_embedded_bench
 from evals.bench.machine import machine_facts, peak_memory_mb
 from evals.bench.names import bench_names
 from evals.bench.reader import run_reader_bench
+from evals.bench.rows import run_rows_bench
 from evals.retrieval import single_code_rows
 from prompts.embedded import build_vocabulary
 from standard import load_catalogue
@@ -120,3 +121,12 @@ def test_the_daily_bench_runs_two_days(home: Path) -> None:
     assert all(each["next_s"] > 0 and "answering" in each["next_steps_s"] for each in result["models"].values())
     assert TABLES["daily"](result).row_count == len(result["models"])
     assert list(home.iterdir()) == []
+
+
+def test_the_rows_bench_keeps_the_order_of_rows(home: Path) -> None:
+    """Few rows, of every kind of file; the job's own answers are joined back by the job and by DuckDB alone."""
+    result = run_rows_bench(home, rows=3_000, names=300)
+    assert set(result["kinds"]) == {"parquet", "csv", "gb18030"}
+    assert all(each["in_order"] for each in result["kinds"].values())
+    assert all(each["tables"] > 0 and each["duckdb"] > 0 for each in result["kinds"].values())
+    assert TABLES["rows"](result).row_count == 3
