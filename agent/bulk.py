@@ -16,7 +16,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.answer import Query
-from agent.columns import Columns
+from agent.columns import Columns, exams_of
 from agent.pool import Answer, Done, Opening, Pool, answer_piece
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ Progress = Callable[[int], None]
 
 
 class Work(NamedTuple):
-    """The distinct queries of some files, in order of first appearance, how often each stands there, the rows."""
+    """The distinct queries of some files, in order of first appearance; the rows; the exams of each query: how often it
+    stands there, or what the column of counts says."""
 
     queries: list[Query]
     rows: int
@@ -43,14 +44,23 @@ class Work(NamedTuple):
 def distinct(tables: Sequence[Table], columns: Columns) -> Work:
     """The distinct (name, modality, institution) of all rows."""
     seen: Counter[Query] = Counter()
+    if columns.exams is None:
+        for table in tables:
+            seen.update(queries_of(table, columns))
+        return Work(list(seen), sum(seen.values()), list(seen.values()))
+    rows = 0
     for table in tables:
-        seen.update(queries_of(table, columns))
-    return Work(list(seen), sum(seen.values()), list(seen.values()))
+        cells = table.cells([columns.exams])
+        column = table.header[columns.exams]
+        for row, (query, (cell,)) in enumerate(zip(queries_of(table, columns), cells, strict=True), 2):
+            seen[query] += exams_of(cell, str(table.path), row, column)
+            rows += 1
+    return Work(list(seen), rows, list(seen.values()))
 
 
 def queries_of(table: Table, columns: Columns) -> Iterator[Query]:
     """The query of each row; a column that the file lacks is empty."""
-    present = [index for index in columns if index is not None]
+    present = [index for index in columns.query if index is not None]
     cells = table.cells(present)
     if len(present) == 1:
         return (Query(name) for (name,) in cells)

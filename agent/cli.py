@@ -30,13 +30,19 @@ from agent import cli_audit, cli_chat, cli_develop, cli_jobs, cli_serve  # noqa:
 from agent.cli_options import (  # noqa: E402
     DeviceOption,
     EditionOption,
+    InputsArgument,
     InstitutionColumn,
     Json,
+    MaxCalls,
+    MaxCost,
+    MaxMinutes,
+    MaxTokens,
     MemoryOption,
     ModalityColumn,
     ModelOption,
     NameColumn,
     SheetOption,
+    TableOption,
     WorkersOption,
 )
 
@@ -76,7 +82,7 @@ app.add_typer(cli_audit.app, name="audit")
     ),
 )
 def normalize(
-    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help=say("输入文件。", "Files to read."))],
+    inputs: InputsArgument,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help=say("输出文件。", "File to write."))],
     name_column: NameColumn = None,
     modality_column: ModalityColumn = None,
@@ -84,12 +90,18 @@ def normalize(
     edition: EditionOption = None,
     model: ModelOption = None,
     sheet: SheetOption = None,
+    table: TableOption = None,
     workers: WorkersOption = 0,
     device_codes: DeviceOption = None,
     memory: MemoryOption = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    max_minutes: MaxMinutes = None,
     as_json: Json = False,
 ) -> None:
     """Code a file."""
+    from agent.budget import Asked
     from agent.command_normalize import Options, run
 
     run(
@@ -105,6 +117,8 @@ def normalize(
             workers,
             device_codes,
             memory,
+            Asked(max_calls, max_tokens, max_cost, max_minutes),
+            table,
         ),
         as_json,
     )

@@ -1,4 +1,4 @@
-"""The commands of jobs: run, list, show, resume, cancel, retry-failed."""
+"""The commands of jobs: run, list, show, resume, cancel, retry-failed; rerun, changes, adopt; look, report, export."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from typing import Annotated
 import typer
 
 from agent.cli_options import (
+    CountColumn,
     DeviceOption,
     EditionOption,
+    InputsArgument,
     InstitutionColumn,
     Json,
+    MaxCalls,
+    MaxCost,
+    MaxMinutes,
+    MaxTokens,
     MemoryOption,
     ModalityColumn,
     ModelOption,
     NameColumn,
     SheetOption,
+    TableOption,
     WorkersOption,
 )
 from agent.console import say
@@ -57,24 +64,36 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help=say("任务名
     ),
 )
 def run(
-    inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help=say("输入文件。", "Files to read."))],
+    inputs: InputsArgument,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help=say("输出文件。", "File to write."))],
     job: Annotated[
         str, typer.Option("--id", metavar="NAME", help=say("任务名；默认取时间。", "The job's name; else the time."))
     ] = "",
     engine: Annotated[
         Engine,
-        typer.Option("--engine", help=say("运行方式；目前只有 local。", "What it runs on; local only, for now.")),
+        typer.Option(
+            "--engine",
+            help=say(
+                "在什么上运行：local 本机；spark：Apache Spark，只读写 parquet（docs/spark.md）。",
+                "What it runs on: local, this machine; spark, Apache Spark, parquet only (docs/spark.md).",
+            ),
+        ),
     ] = Engine.local,
     name_column: NameColumn = None,
     modality_column: ModalityColumn = None,
     institution_column: InstitutionColumn = None,
+    count_column: CountColumn = None,
     edition: EditionOption = None,
     model: ModelOption = None,
     sheet: SheetOption = None,
+    table: TableOption = None,
     workers: WorkersOption = 0,
     device_codes: DeviceOption = None,
     memory: MemoryOption = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    max_minutes: MaxMinutes = None,
     feed: Annotated[
         FeedChoice | None,
         typer.Option(
@@ -88,10 +107,12 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a job."""
+    from agent import budget
     from agent.command_job import Asked, run_new
 
-    columns = (name_column, modality_column, institution_column)
-    asked = Asked(inputs, output, job, columns, edition, model, sheet, workers, device_codes, memory)
+    columns = (name_column, modality_column, institution_column, count_column)
+    limits = budget.Asked(max_calls, max_tokens, max_cost, max_minutes)
+    asked = Asked(inputs, output, job, columns, edition, model, sheet, workers, device_codes, memory, limits, table)
     run_new(asked, feed.value if feed else None, engine.value, as_json)
 
 
@@ -115,16 +136,24 @@ def show(name: NameArgument, as_json: Json = False) -> None:
 
 @app.command(
     help=say(
-        "继续一个停下或被终止的任务。输入改动过则拒绝；版本变了则全部重算。",
+        "继续一个停下或被终止的任务。输入改动过则拒绝；版本变了则全部重算。给出新的预算，则再问此前预算没有问到的名称。",
         "Go on with a job that was stopped or killed. Refused where an input was changed; worked out anew where "
-        "versions were.",
+        "versions were. With another budget, the names that the one before did not reach are asked about.",
     )
 )
-def resume(name: NameArgument, as_json: Json = False) -> None:
+def resume(
+    name: NameArgument,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    max_minutes: MaxMinutes = None,
+    as_json: Json = False,
+) -> None:
     """Go on with a job."""
+    from agent.budget import Asked
     from agent.command_job import run_resume
 
-    run_resume(name, as_json)
+    run_resume(name, Asked(max_calls, max_tokens, max_cost, max_minutes), as_json)
 
 
 @app.command(help=say("停止一个任务；已完成的部分保留。", "Stop a job; what is done is kept."))
@@ -141,6 +170,90 @@ def retry(name: NameArgument, as_json: Json = False) -> None:
     from agent.command_job import run_retry
 
     run_retry(name, as_json)
+
+
+@app.command(
+    short_help=say("用别的版本、词典或模型重新运行一个任务，先看会改变什么。", "Run a job again and see what changes."),
+    help=say(
+        "用今天的程序、词典和人的决定（并可换版本或模型）重新运行一个已完成的任务，列出会改变的答案，害处大的在前。"
+        "采纳（job adopt，或 --yes）之前不写结果，也不送审；问过模型的不再问。",
+        "Run a job that is done again, with the program, lexicon and decisions of today and, where said, another "
+        "edition or model, and list the answers that would change, the most harmful first. Nothing is written over the "
+        "output and nothing goes into the queue before it is adopted (job adopt, or --yes). The model is not asked "
+        "twice.",
+    ),
+)
+def rerun(
+    name: NameArgument,
+    edition: EditionOption = None,
+    model: ModelOption = None,
+    job: Annotated[
+        str, typer.Option("--id", metavar="NEW", help=say("新任务名；默认 NAME-r1。", "The new name; else NAME-r1."))
+    ] = "",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help=say("采纳后写到哪里；默认覆盖原结果。", "Where to, once adopted; else over the old output."),
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help=say("进程数；0 为自动。", "Processes; 0 chooses."))
+    ] = None,
+    device_codes: DeviceOption = None,
+    memory: MemoryOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help=say("立即采纳。", "Adopt at once."))] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a job again and see what changes."""
+    from agent.command_job import run_rerun
+
+    options = {
+        "edition": edition,
+        "model": model,
+        "workers": workers,
+        "device_codes": device_codes,
+        "memory": memory,
+    }
+    run_rerun(name, options, output, job, yes, as_json)
+
+
+@app.command(
+    help=say(
+        "job rerun 会改变的答案：名称、检查数、之前、之后、因为什么；害处大的在前。",
+        "The answers that a job rerun changes: name, exams, before, after, because of what; the most harmful first.",
+    )
+)
+def changes(
+    name: NameArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT.html", help=say("写到哪里；默认标准输出。", "Where to; else stdout.")
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What a job run again changes, as HTML or JSON."""
+    from agent.command_job_files import run_changes
+
+    run_changes(name, output, as_json)
+
+
+@app.command(
+    help=say(
+        "采纳 job rerun 的答案：写出结果，待审的送审；计在原任务名下，检查不重复计数。",
+        "Adopt the answers of a job rerun: its output is written and the queue fed, under the job that was first run, "
+        "so that no exam counts twice.",
+    )
+)
+def adopt(name: NameArgument, as_json: Json = False) -> None:
+    """Adopt what a job rerun found."""
+    from agent.command_job import run_adopt
+
+    run_adopt(name, as_json)
 
 
 @app.command(

@@ -61,6 +61,16 @@ ModalityColumn = Annotated[
 InstitutionColumn = Annotated[
     str | None, typer.Option(metavar="C", help=say("机构所在的列。", "Column of the institution."))
 ]
+CountColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="C",
+        help=say(
+            '每行代表多少次检查的列（不重复的名称表）；默认按列名判断，"" 表示没有。',
+            'Column of the number of exams (in a list of distinct names); else by header, "" is none.',
+        ),
+    ),
+]
 SheetOption = Annotated[
     str | None, typer.Option(metavar="S", help=say("xlsx 的工作表名。", "Sheet to read of an xlsx file."))
 ]
@@ -71,4 +81,54 @@ WorkersOption = Annotated[
         metavar="N",
         help=say("进程数；0 为自动。结果与之无关。", "Processes; 0 chooses. Results do not depend on it."),
     ),
+]
+TableOption = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        metavar="T",
+        help=say(
+            "数据库中的表，如 public.exams；IN 是数据库地址时用。",
+            "Table of a database, as public.exams, where IN is an address.",
+        ),
+    ),
+]
+InputsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IN...",
+        help=say(
+            "输入文件，或一个目录（输出也是目录）；或数据库地址：postgresql://用户@主机/库、sqlite:///文件、"
+            "duckdb:///文件，并用 --table 指明表。",
+            "Files to read, or a folder (then the output is one too); or databases, postgresql://user@host/db, "
+            "sqlite:///file, duckdb:///file, with --table.",
+        ),
+    ),
+]
+MaxCalls = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help=say("最多就多少个名称问模型；0 不限。", "Most names that the model is asked about; 0 is no limit."),
+    ),
+]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help=say("模型最多用多少词元；0 不限。", "Most tokens, sent and received.")),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="X",
+        help=say(
+            "模型最多花多少钱，按 YINGMA_MODEL_PRICE_IN/OUT 计；0 不限。",
+            "Most that the model may cost, at YINGMA_MODEL_PRICE_IN and _OUT.",
+        ),
+    ),
+]
+MaxMinutes = Annotated[
+    float | None,
+    typer.Option(min=0, metavar="M", help=say("最多问模型多少分钟；0 不限。", "Most minutes of asking the model.")),
 ]

@@ -1,4 +1,5 @@
-"""Which column of a file is the exam's name, which its modality, which the institution.
+"""Which column of a file is the exam's name, which its modality, which the institution; in a list of distinct names,
+which is the number of their exams.
 
 Said by option, or guessed by header (data/columns.tsv) where exactly one column has a known header. A guess that could
 be wrong is never made: the user is asked instead.
@@ -10,20 +11,27 @@ import csv
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from standard.errors import DataError, InputError
 
 OUTPUT = ("yingma_route", "yingma_codes", "yingma_names", "yingma_score", "yingma_reason", "yingma_edition")
-KINDS = ("name", "modality", "institution")
+KINDS = ("name", "modality", "institution", "count")
+MOST_DIGITS = 15
 
 
 class Columns(NamedTuple):
-    """Index of each column; None where the file has no such column."""
+    """Index of each column; None where the file has no such column. `exams`: on how many a row stands."""
 
     name: int
     modality: int | None
     institution: int | None
+    exams: int | None = None
+
+    @property
+    def query(self) -> tuple[int, int | None, int | None]:
+        """Those that make a name."""
+        return self.name, self.modality, self.institution
 
 
 @cache
@@ -57,22 +65,47 @@ def choose(
     name: str | None = None,
     modality: str | None = None,
     institution: str | None = None,
+    count: str | None = "",
 ) -> Columns:
-    """The columns by option, else by header. InputError names the columns there are and the nearest one."""
+    """The columns by option, else by header; `count` is "" where rows are counted. InputError names the columns there
+    are and the nearest one."""
     check_free(header, file)
     chosen = Columns(
         _asked(header, file, "--name-column", name) if name is not None else _guess_name(header, file),
         _optional(header, file, "modality", modality),
         _optional(header, file, "institution", institution),
     )
+    if count != "":
+        chosen = chosen._replace(exams=_optional(header, file, "count", count))
+        if count is None and chosen.exams in chosen.query:
+            chosen = chosen._replace(exams=None)
     used = [index for index in chosen if index is not None]
     if len(used) != len(set(used)):
         raise InputError(
-            f"{file}：同一列被用作两种内容；请为 --name-column、--modality-column、--institution-column 指定不同的列。",
-            f"{file}: one column is used for two things; give --name-column, --modality-column and "
-            "--institution-column different columns.",
+            f"{file}：同一列被用作两种内容；请为 --name-column、--modality-column、--institution-column、"
+            "--count-column 指定不同的列。",
+            f"{file}: one column is used for two things; give --name-column, --modality-column, "
+            "--institution-column and --count-column different columns.",
         )
     return chosen
+
+
+def exams_of(cell: str, file: str, row: int, column: str) -> int:
+    """The number of exams in a cell. `row`: 1 is the header. InputError where it is no whole number from 0 on."""
+    text = cell.strip()
+    if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS:
+        return int(text)
+    return _no_number(cell, file, row, column)
+
+
+def _no_number(cell: str, file: str, row: int, column: str) -> NoReturn:
+    shown = cell if len(cell) <= 40 else cell[:40] + "…"
+    raise InputError(
+        f"{file} 第 {row} 行：列 {column} 的 {shown!r} 不是 0 或正整数的检查例数；请改正该格，"
+        '或用 --count-column 另指一列（"" 表示没有，按行计数）。',
+        f"{file}, row {row}: {shown!r} in the column {column} is no whole number of exams from 0 on; correct that "
+        'cell, or name another column with --count-column ("" is none, rows are then counted).',
+    )
 
 
 def check_free(header: Sequence[str], file: str) -> None:

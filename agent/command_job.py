@@ -8,18 +8,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent import budget
 from agent.console import emit_json, language, note, say
 from standard.errors import InputError
 
 WORDS = {
     "queued": ("等待", "waits"),
+    "waiting": ("排队", "waits for its turn"),
     "running": ("运行中", "running"),
+    "to_adopt": ("待采纳", "to be adopted"),
     "done": ("完成", "done"),
     "cancelled": ("已停止", "stopped"),
+    "paused": ("已暂停", "paused"),
     "failed": ("失败", "failed"),
     "interrupted": ("中断", "interrupted"),
     "reading": ("读入", "reading"),
     "answering": ("编码", "coding"),
+    "comparing": ("比较", "comparing"),
     "writing": ("写出", "writing"),
     "feeding": ("送审", "to the queue"),
 }
@@ -29,66 +34,86 @@ SHOWN = 20  # failed names that a person is shown
 class Asked(NamedTuple):
     """What the command was asked."""
 
-    inputs: Sequence[Path]
+    inputs: Sequence[str]
     output: Path
     id: str
-    columns: tuple[str | None, str | None, str | None]
+    columns: tuple[str | None, str | None, str | None, str | None]  # name, modality, institution, count
     edition: str | None
     model: str | None
     sheet: str | None
     workers: int
     device_codes: bool | None
     memory: bool | None
+    limits: budget.Asked = budget.Asked()
+    table: str | None = None
 
 
 def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
     """Make a job and run it here."""
-    from agent import tables
+    from agent.inputs import check_output, given, is_url, skipped_note
     from agent.settings import load_settings
 
-    if engine != "local":
-        raise InputError(
-            f"--engine {engine} 还没有；请去掉它，任务在本机运行。",
-            f"--engine {engine} is not there yet; leave it out, and the job runs on this machine.",
-        )
-    tables.check_output(asked.output, asked.inputs)
-    for path in asked.inputs:
-        tables.check_ending(path)
-        if not path.exists():
-            raise InputError(f"没有文件 {path}；请检查路径。", f"There is no file {path}; check the path.")
+    found = given(asked.inputs, asked.table)
+    if engine == "spark":
+        from agent.spark.engine import check_paths, need_spark
+
+        if found.each or asked.table or asked.columns[3] or any(asked.limits):
+            raise InputError(
+                "--engine spark 只读 parquet 文件，没有目录、数据库、例数列和模型预算；请去掉它们，或去掉它。",
+                "--engine spark reads parquet files; it has no folders, databases, column of counts or budgets of the "
+                "model: leave those out, or --engine spark.",
+            )
+        check_paths([Path(each) for each in found.inputs], asked.output)
+        need_spark()
+    else:
+        check_output(found.inputs, asked.output, found.each)
+    if found.skipped:
+        note(say(*skipped_note(found.skipped)))
     settings = load_settings()
-    from agent.jobs.folder import new_job
+    from agent.jobs.folder import SECRETS, new_job
     from agent.opening import model_setting
 
-    name, modality, institution = asked.columns
+    name, modality, institution, count = asked.columns
+    model = model_setting(asked.model)
     options = {
         "id": asked.id,
-        "inputs": [str(each.absolute()) for each in asked.inputs],
+        "inputs": [each if is_url(each) else str(Path(each).absolute()) for each in found.inputs],
+        "each": found.each,
+        "table": asked.table,
         "output": str(asked.output.absolute()),
         "name_column": name,
         "modality_column": modality,
         "institution_column": institution,
+        "count_column": count,
         "sheet": asked.sheet,
         "edition": asked.edition,
-        "model": model_setting(asked.model),
+        "model": model,
+        "limits": budget.chosen_limits(asked.limits, model),
         "workers": asked.workers,
         "device_codes": settings.device_codes if asked.device_codes is None else asked.device_codes,
         "memory": settings.memory if asked.memory is None else asked.memory,
         "feed": feed or settings.job_feed,
         "lang": language(),
+        "engine": engine,
     }
     folder = new_job(settings.home, options, _now())
+    if found.secrets:
+        folder.hide(SECRETS, found.secrets)
     note(say(f"任务 {folder.id}", f"Job {folder.id}"))
     _run(folder, settings, as_json, fresh=True)
 
 
-def run_resume(name: str, as_json: bool) -> None:
-    """Go on with a job here."""
+def run_resume(name: str, limits: budget.Asked, as_json: bool) -> None:
+    """Go on with a job here; with another budget where one is given."""
     from agent.jobs.folder import find_job
+    from agent.jobs.process import set_limits
     from agent.settings import load_settings
 
     settings = load_settings()
-    _run(find_job(settings.home, name), settings, as_json)
+    folder = find_job(settings.home, name)
+    if limits != budget.Asked():
+        set_limits(folder, limits)
+    _run(folder, settings, as_json)
 
 
 def run_retry(name: str, as_json: bool) -> None:
@@ -106,6 +131,91 @@ def run_retry(name: str, as_json: bool) -> None:
             emit_json(_shown(folder))
         return
     _run(folder, settings, as_json)
+
+
+def run_rerun(name: str, options: dict[str, Any], output: Path | None, new: str, yes: bool, as_json: bool) -> None:
+    """Run a job again and tell what would change; adopt it where `yes`. `options`: fields of a job, None for as before.
+
+    One that cannot even begin leaves nothing behind.
+    """
+    from agent.inputs import check_output
+    from agent.jobs.folder import find_job
+    from agent.jobs.rerun import new_rerun
+    from agent.opening import model_setting
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    base = find_job(settings.home, name)
+    if output is not None:
+        check_output(base.spec().inputs, output, base.spec().each)
+        output = output.absolute()
+    wanted = {key: value for key, value in options.items() if value is not None}
+    if "model" in wanted:
+        wanted["model"] = model_setting(wanted["model"])
+    folder = new_rerun(settings.home, base, wanted, output, new, _now())
+    note(say(f"任务 {folder.id}", f"Job {folder.id}"))
+    _compare(folder, settings)
+    if yes:
+        run_adopt(folder.id, as_json)
+    elif as_json:
+        _tell_changes(folder, as_json=True)
+
+
+def run_adopt(name: str, as_json: bool) -> None:
+    """From now on the answers of a job that was run again count: its output is written and the queue fed."""
+    from agent.jobs.folder import find_job
+    from agent.jobs.rerun import adopt
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    folder = find_job(settings.home, name)
+    adopt(folder, _now())
+    _run(folder, settings, as_json)
+
+
+def _compare(folder: Any, settings: Any) -> None:
+    """Run it up to the comparison, and tell what that found."""
+    import shutil
+
+    from agent.jobs.run import run_job
+
+    try:
+        with _bar() as watch:
+            run_job(folder, settings, watch)
+    except InputError:
+        if not folder.has("plan.json") and not folder.running():
+            shutil.rmtree(folder.path)
+        raise
+    _tell_changes(folder, as_json=False)
+
+
+def _tell_changes(folder: Any, as_json: bool) -> None:
+    from agent.jobs.report import TEXTS
+    from agent.jobs.rerun import as_objects, kept_changes
+    from agent.texts import texts_in
+
+    found = kept_changes(folder)
+    if as_json:
+        emit_json(as_objects(folder, found))
+        return
+    t = texts_in(TEXTS)
+    differ = " / ".join(t.text(f"differ_{each}", language()) for each in found["differ"]) or "-"
+    changed = sum(each["names"] for each in found["counts"].values())
+    note(
+        say(
+            f"任务 {folder.id}：{found['names']} 个名称中 {changed} 个的答案有变（{differ}）",
+            f"Job {folder.id}: of {found['names']} names, the answers of {changed} change ({differ})",
+        )
+    )
+    for kind, each in found["counts"].items():
+        if each["names"]:
+            note(f"  {each['names']:>8} {t.text(kind, language())}")
+    note(
+        say(
+            f"尚未采纳；逐条看用 job changes {folder.id}，采纳用 job adopt {folder.id}。",
+            f"Not adopted yet; look at them with job changes {folder.id}, adopt them with job adopt {folder.id}.",
+        )
+    )
 
 
 def run_cancel(name: str, as_json: bool) -> None:
@@ -163,6 +273,9 @@ def run_show(name: str, as_json: bool) -> None:
         value = found.get(key)
         if value:
             print(f"{key:<10} {', '.join(value) if isinstance(value, list) else value}")
+    spent = found.get("spent")
+    if spent:
+        print(f"{'spent':<10} {budget.amount(spent)}")
     print("versions   " + "  ".join(f"{key}={value}" for key, value in found.get("versions", {}).items()))
     from agent.command_explain import shown
 
@@ -194,9 +307,12 @@ def _run(folder: Any, settings: Any, as_json: bool, fresh: bool = False) -> None
 
 def _shown(folder: Any, failures: bool = True) -> dict[str, Any]:
     """A job as plain values."""
-    spec = folder.spec().model_dump(exclude={"uid", "format"})
+    from agent.jobs.folder import limits_of
+
+    spec = folder.spec()
     status = {"counts": {}, **folder.status()}
-    found = {**spec, **status}
+    limits = {"limits": limits_of(folder, spec)._asdict()}
+    found = {**spec.model_dump(exclude={"uid", "format"}), **limits, **status}
     if failures:
         rows = folder.read("failed.json") if folder.has("failed.json") else []
         keys = ("name", "modality", "institution", "error")
@@ -217,6 +333,10 @@ def _tell(found: dict[str, Any], err: bool = False) -> None:
         f"{review} for review, {failed} failed; written to {found['output']}"
     )
     print(say(zh, en), file=sys.stderr if err else sys.stdout)
+    spent = found.get("spent") or {}
+    if spent.get("out"):
+        over = budget.told(spent, counts.get("over_budget", 0), counts.get("over_budget_exams", 0))
+        print(say(*over), file=sys.stderr if err else sys.stdout)
     sentence = found.get("sentence") or {}
     if sentence.get("zh") and not err:
         print(say(sentence["zh"], sentence["en"]))
@@ -230,7 +350,7 @@ def _word(state: str) -> str:
 def _bar() -> Iterator[Any]:
     """A line on stderr for a person who watches, without a thread: the workers may be forked."""
     if not sys.stderr.isatty():
-        yield lambda status: None
+        yield _waits()
         return
 
     def watch(status: dict[str, Any]) -> None:
@@ -238,12 +358,36 @@ def _bar() -> Iterator[Any]:
         speed = f"  {rate:.0f}/s" if rate else ""
         rest = say(f"  还需 {left:.0f} 秒", f"  {left:.0f} s left") if left is not None else ""
         line = f"{_word(status['phase'])} {status.get('done', 0)}/{status.get('total', 0)}{speed}{rest}"
+        if "ahead" in status:
+            line = _ahead(status)
+        elif "waits" in status:
+            line = say(status["waits"]["zh"], status["waits"]["en"])
         print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
 
     try:
         yield watch
     finally:
         print("\r" + " " * 72 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _waits() -> Any:
+    """Who does not watch is told once that the job waits."""
+    told: list[bool] = []
+
+    def watch(status: dict[str, Any]) -> None:
+        if "ahead" in status and not told:
+            told.append(True)
+            note(_ahead(status))
+
+    return watch
+
+
+def _ahead(status: dict[str, Any]) -> str:
+    number = status["ahead"]
+    return say(
+        f"排队：前面有 {number} 个任务（YINGMA_JOBS_AT_ONCE）",
+        f"waits: {number} jobs are before it (YINGMA_JOBS_AT_ONCE)",
+    )
 
 
 def _now() -> str:

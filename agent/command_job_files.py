@@ -1,4 +1,5 @@
-"""`yingma job look`, `export` and `report`: what is in a file before it is a job, its output for people, its report.
+"""`yingma job look`, `export`, `report`, `changes`: what is in a file before it is a job, its output for people, its
+report, what it would change.
 
 The server runs the first two in a process of their own: reading a large file would hold up everybody's keys.
 """
@@ -80,6 +81,11 @@ def run_export(name: str, output: Path | None) -> None:
         raise InputError(
             f"任务 {name} 还没有结果；完成后再导出。", f"The job {name} has no output yet; export it when it is done."
         )
+    if source.is_dir():
+        raise InputError(
+            f"任务 {name} 的结果是文件夹 {source}；请直接取用其中的文件。",
+            f"The output of the job {name} is the folder {source}; take the files in it.",
+        )
     if output is None:
         _export(source, sys.stdout.buffer)
         return
@@ -96,6 +102,25 @@ def run_report(name: str, output: Path | None, as_json: bool) -> None:
     from agent.settings import load_settings
 
     found = kept_report(find_job(load_settings().home, name))
+    if as_json:
+        emit_json(found)
+    elif output is None:
+        print(as_html(found, language()), end="")
+    else:
+        output.write_text(as_html(found, language()), encoding="utf-8")
+        print(say(f"写入 {output}", f"written to {output}"), file=sys.stderr)
+
+
+def run_changes(name: str, output: Path | None, as_json: bool) -> None:
+    """What a job run again changes, in the language of this run."""
+    from agent.console import language
+    from agent.jobs.changes_page import as_html
+    from agent.jobs.folder import find_job
+    from agent.jobs.rerun import as_objects, kept_changes
+    from agent.settings import load_settings
+
+    folder = find_job(load_settings().home, name)
+    found = as_objects(folder, kept_changes(folder))
     if as_json:
         emit_json(found)
     elif output is None:
@@ -129,4 +154,4 @@ def _rows(rows: Any, change: Any) -> Any:
         yield [change(cell) for cell in row]
 
 
-__all__: Sequence[str] = ["look_at", "run_export", "run_look", "run_report"]
+__all__: Sequence[str] = ["look_at", "run_changes", "run_export", "run_look", "run_report"]

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent import bulk, columns, tables
 from agent.answer import Query
+from agent.budget import Asked, Limits, Meter, chosen_limits, meter_on, prices_of
 from agent.console import emit_json, language, note, say
+from agent.inputs import check_output, fetch, given, named, skipped_note
 from agent.memory import memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
 from agent.pool import Answer
@@ -23,13 +25,16 @@ from agent.table_write import write_whole
 from standard.errors import Lang
 
 if TYPE_CHECKING:
+    from agent.pipeline import Pipeline
     from agent.table_frames import Frames
+
+Known = dict[Query, tuple[tuple[str, ...], tuple[str, str]]]  # the new cells of each name, its route and reason
 
 
 class Options(NamedTuple):
     """What the command was asked."""
 
-    inputs: Sequence[Path]
+    inputs: Sequence[str | Path]
     output: Path
     name_column: str | None = None
     modality_column: str | None = None
@@ -40,6 +45,8 @@ class Options(NamedTuple):
     workers: int = 0
     device_codes: bool | None = None
     memory: bool | None = None
+    limits: Asked = Asked()
+    table: str | None = None
 
 
 class Outcome(NamedTuple):
@@ -92,9 +99,20 @@ def summary(outcome: Outcome) -> dict[str, Any]:
 def normalize(options: Options) -> Outcome:
     """Read, answer each distinct name, write. InputError, and no output, where something does not hold."""
     started = time.perf_counter()
+    found = given([str(each) for each in options.inputs], options.table)
+    check_output(found.inputs, options.output, found.each)
+    with TemporaryDirectory(prefix="yingma-") as scratch:
+        fetched = fetch(found.inputs, options.table, found.secrets, Path(scratch), options.output)
+        with named(fetched.labels):
+            outcome = _normalize(options, fetched.paths, started, found.each)
+    if found.skipped:
+        outcome.notes.append(skipped_note(found.skipped))
+    return outcome
+
+
+def _normalize(options: Options, inputs: Sequence[Path], started: float, each: bool) -> Outcome:
     model = model_setting(options.model)
-    tables.check_output(options.output, options.inputs)
-    opened = tables.open_tables(options.inputs, options.sheet)
+    opened = tables.open_tables(inputs, options.sheet)
     chosen = columns.choose(
         opened[0].header,
         str(opened[0].path),
@@ -103,14 +121,15 @@ def normalize(options: Options) -> Outcome:
         options.institution_column,
     )
     with TemporaryDirectory(prefix="yingma-") as scratch:
-        lines = open_lines(opened, options.output, Path(scratch))
+        lines = None if each else open_lines(opened, options.output, Path(scratch))
         found = lines.distinct(chosen) if lines is not None else None
-        work = bulk.distinct(opened, chosen) if found is None else bulk.Work(found[0], sum(found[1]), found[1])
-        pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes))
+        work = bulk.distinct(opened, chosen) if found is None else found
+        pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes), keep=True)
         if memory_setting(options.memory):
             pipeline.memory = open_memory(work.queries)
         own = pipeline.own_model
-        alone = model != "none" and not own
+        limits = _limited(pipeline, options.limits, model)
+        alone = (model != "none" and not own) or limits.in_order
         workers = 1 if alone else bulk.workers_for(len(work.queries), options.workers, own)
         step = bulk.step_for(model, own)
         reasons: Counter[tuple[str, str]] = Counter()
@@ -118,7 +137,9 @@ def normalize(options: Options) -> Outcome:
             progress(len(work.queries)) as advance,
             closing(bulk.answers(pipeline, work.queries, options.edition, workers, advance, step, model)) as answers,
         ):
-            if found is None or lines is None:
+            if each:
+                rows = _write_each(options.output, opened, chosen, zip(work.queries, answers, strict=True), reasons)
+            elif found is None or lines is None:
                 cells = _join(opened, chosen, zip(work.queries, answers, strict=True), reasons)
                 rows = tables.write_table(options.output, opened, columns.OUTPUT, cells)
             else:
@@ -126,13 +147,40 @@ def normalize(options: Options) -> Outcome:
     by_route: Counter[str] = Counter()
     for (route, _), count in reasons.items():
         by_route[route] += count
-    notes = [each for table in opened for each in table.notes]
+    notes = [note for table in opened for note in table.notes]
     if rows == 0:
         notes.append(
             ("输入只有表头，没有数据行；输出也只有表头。", "The input has a header and no rows; so has the output.")
         )
     seconds = time.perf_counter() - started
     return Outcome(options.output, rows, len(work.queries), dict(by_route), dict(reasons), notes, seconds)
+
+
+def _limited(pipeline: Pipeline, asked: Asked, model: str) -> Limits:
+    """Let the pipeline ask within the budget of this run; gives it."""
+    limits = chosen_limits(asked, model)
+    if any(limits):
+        from agent.settings import load_settings
+
+        meter_on(pipeline, Meter(limits, prices_of(load_settings(), model)))
+    return limits
+
+
+def _write_each(
+    folder: Path,
+    opened: Sequence[tables.Table],
+    chosen: columns.Columns,
+    answered: Iterator[tuple[Query, Answer]],
+    reasons: Counter[tuple[str, str]],
+) -> int:
+    """Each table into a file of its name in a folder."""
+    known: Known = {}
+    return sum(
+        tables.write_table(
+            folder / table.path.name, [table], columns.OUTPUT, _join([table], chosen, answered, reasons, known)
+        )
+        for table in opened
+    )
 
 
 def write_lines(
@@ -156,12 +204,13 @@ def _join(
     chosen: columns.Columns,
     answered: Iterator[tuple[Query, Answer]],
     reasons: Counter[tuple[str, str]],
+    known: Known | None = None,
 ) -> Iterator[Sequence[str]]:
     """The new cells of each row, written while later answers are still being worked out.
 
     Answers come in the order in which their names first stand in the rows, so a row waits for no later one.
     """
-    known: dict[Query, tuple[tuple[str, ...], tuple[str, str]]] = {}
+    known = {} if known is None else known
     for table in opened:
         for query in bulk.queries_of(table, chosen):
             while query not in known:

@@ -16,6 +16,7 @@ from agent.api.desk import work_of
 from agent.api.gate import anybody_there
 from agent.api.log import start_log
 from agent.console import note, say
+from agent.jobs.process import start_left
 from agent.settings import load_settings
 from standard.errors import InputError
 
@@ -44,6 +45,8 @@ def run(host: str | None, port: int | None, local: bool, make: Callable[[Context
         context.pipeline  # noqa: B018 (a model that cannot be opened is told now, not to the first who asks)
         work_of(context)  # nobody's first page waits for it
         app = make(context)
+        for name in start_left(settings):
+            note(say(f"任务 {name} 在等待，已启动。", f"The job {name} was waiting and is started."))
         address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         if local:
             note(

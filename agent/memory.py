@@ -103,6 +103,19 @@ def load(
     return Memory(held_texts(session, sorted(keys), places), held_readings(session, readings, places), stopped)
 
 
+def load_all(session: Session, institutions: Sequence[str], decisions: bool = True) -> Memory:
+    """What the store holds of all names and readings, of some institutions and of the whole group: where the names of a
+    run are too many to be here. Without decisions, where acceptance is stopped alone."""
+    from agent.store.audit import stopped_scopes
+    from agent.store.held import held_readings, held_texts
+    from agent.store.keys import institution_key
+
+    if not decisions:
+        return Memory({}, {}, stopped_scopes(session))
+    places = {institution_key(name) for name in institutions}
+    return Memory(held_texts(session, None, places), held_readings(session, None, places), stopped_scopes(session))
+
+
 def remembered(
     session: Session, catalogue: Catalogue, suggestions: Sequence[Suggestion], decisions: bool = True
 ) -> list[Suggestion]:

@@ -15,6 +15,7 @@ from standard.errors import InputError
 if TYPE_CHECKING:
     from agent.model import Model
     from agent.model.classifier import Classifier
+    from agent.model.kept import KeptAnswers
     from agent.pipeline import Pipeline
 
 
@@ -63,11 +64,16 @@ def device_setting(given: bool | None) -> bool:
 
 
 def open_pipeline(
-    edition: str | None = None, model: str = "none", retrieve: bool = False, device_codes: bool = False
+    edition: str | None = None,
+    model: str = "none",
+    retrieve: bool = False,
+    device_codes: bool = False,
+    keep: bool = False,
 ) -> Pipeline:
     """The pipeline for an edition.
 
     Candidates are looked up where `retrieve` asks for it, and for a model that wants them; Yingma's own does not.
+    `keep`: what the model answers is kept in the home folder, and not asked again (unless the setting says no).
     """
     from agent.pipeline import Pipeline
 
@@ -84,7 +90,34 @@ def open_pipeline(
         from standard.lexicon import load_lexicon
 
         retriever = Retriever.open(catalogue, load_settings().home, load_lexicon(), progress=_told())
-    return Pipeline(catalogue, opened, retriever, device_codes=device_codes, classifier=classifier)
+    pipeline = Pipeline(catalogue, opened, retriever, device_codes=device_codes, classifier=classifier)
+    if keep and opened is not None:
+        pipeline.kept = _open_kept(pipeline, opened)
+    return pipeline
+
+
+def _open_kept(pipeline: Pipeline, model: Model) -> KeptAnswers | None:
+    """What the model answered before, with all that an answer depends on; None where the setting says no."""
+    from importlib.metadata import version
+
+    from agent.model.embedded import EmbeddedModel
+    from agent.model.kept import FILE, KeptAnswers, catalogue_hash
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    if not settings.model_cache:
+        return None
+    # Lexicon and classifier count by what they put into a request; what the router makes of an answer comes after it.
+    # The dialect that an endpoint speaks is found out as it is asked, so it is the setting that counts.
+    make = {
+        key: value
+        for key, value in pipeline.versions.items()
+        if key not in ("lexicon", "router", "model.dialect") and not key.startswith("classifier.")
+    }
+    names = ("model_dialect", "model_max_tokens", "model_max_exams", "model_name_limit", "model_mask", "model_context")
+    make |= {name: str(getattr(settings, name)) for name in names}
+    make |= {"program": version("yingma"), "items": catalogue_hash(pipeline.catalogue), "name": model.name}
+    return KeptAnswers(settings.home / FILE, make, model.question if isinstance(model, EmbeddedModel) else None)
 
 
 def _open_voices(setting: str, catalogue: Catalogue) -> tuple[Model, Classifier | None, bool]:

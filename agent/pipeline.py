@@ -11,12 +11,15 @@ rule. Yingma's own model needs no candidates; another one is given those that re
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent.answer import Query, Suggestion
+from agent.asking import Asking, Question
 from agent.audit.place import STOPPED
 from agent.device import DeviceReader
 from agent.memory import Memory, answered, edition_of, name_of, score_of, stopped_score, verdict
@@ -24,20 +27,31 @@ from agent.opinions import Opinion, Opinions
 from agent.reader import KEPT, Outcome, Reader
 from agent.reading import Exam, Unexplained
 from agent.resolve import Issue
-from agent.router import Routed, Router
+from agent.router import Routed, Router, unheard
 from standard import Catalogue
 from standard.lexicon import DATA, Lexicon, load_lexicon
 
 if TYPE_CHECKING:
     from agent.model import Exam as SlotExam
-    from agent.model import Model, ModelOutcome
+    from agent.model import Model, ModelOutcome, ModelRequest
     from agent.model.classifier import Classifier
+    from agent.model.kept import KeptAnswers
     from agent.reading import Reading
     from retrieval import Candidate, Retriever
 
 CANDIDATES = 10
 OWN = "yingma-embedded"  # the name of Yingma's own model
 Compact = tuple[str, str, str, str, str, str, str]  # route, codes, names, score, reason, edition, detail
+
+
+class _Read(NamedTuple):
+    """A name that was read and routed; the model may have a say yet."""
+
+    query: Query
+    opinion: Opinion | None
+    reading: Reading
+    issues: tuple[Issue, ...]
+    routed: Routed
 
 
 class Pipeline:
@@ -52,6 +66,7 @@ class Pipeline:
         device_codes: bool = False,
         classifier: Classifier | None = None,
         memory: Memory | None = None,
+        kept: KeptAnswers | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.lexicon = lexicon or load_lexicon()
@@ -62,9 +77,12 @@ class Pipeline:
         self.classifier = classifier
         self.retriever = retriever
         self.memory = memory  # of the names of a run; whoever runs it sets it
+        self.asking = Asking(threads=getattr(model, "concurrency", 1))  # how it puts its questions
+        self.kept = kept  # what the model answered before
         self.default_edition = "+".join(edition.id for edition in catalogue.editions)
         self._compact: dict[tuple[Outcome, Unexplained], Compact] = {}
         self._resolve: Callable[[SlotExam], str | None] | None = None
+        self._preparing = threading.Lock()  # questions are put at once, and made one by one
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -89,12 +107,11 @@ class Pipeline:
 
     def fresh(self, queries: Sequence[Query]) -> list[Suggestion]:
         """The same as if nobody had decided anything: what the store is given."""
-        said = self._classified(queries)
-        return [self._suggest(query, each, candidates=False) for query, each in zip(queries, said, strict=True)]
+        return self._suggested(queries, candidates=False)
 
     def explain(self, query: Query) -> Suggestion:
         """One suggestion with everything that can be told, candidates included where there is a retriever."""
-        return self._recalled(self._suggest(query, self._classified([query])[0], candidates=True))
+        return self._recalled(self._suggested([query], candidates=True)[0])
 
     def answer_compact(self, queries: Sequence[Query]) -> list[Compact]:
         """The answers as text for a table: route, codes and names joined, score, reason id, edition, detail."""
@@ -150,36 +167,64 @@ class Pipeline:
         )
 
     def _compact_with_voices(self, queries: Sequence[Query]) -> list[Compact]:
-        out = []
+        read: list[tuple[Opinion | None, Outcome, Unexplained, Routed]] = []
         for query, opinion in zip(queries, self._classified(queries), strict=True):
             outcome, unexplained = self.reader.answer(query.name, query.modality)
             routed = self.router.route(outcome.exams, outcome.issues, unexplained, Opinions(opinion))
+            read.append((opinion, outcome, unexplained, routed))
+        places = [place for place, each in enumerate(read) if self.model is not None and each[3].open]
+        said = self.asking.outcomes(
+            [Question(queries[at], partial(self._asked, queries[at], read[at][0], None, None)) for at in places]
+        )
+        heard = dict(zip(places, said, strict=True))
+        out = []
+        for place, (opinion, outcome, unexplained, routed) in enumerate(read):
             codes = _codes(outcome.exams)
-            if routed.open and self.model is not None:
-                said = self._asked(query, opinion, None, None)
-                if _speaks(said):
-                    opinions = Opinions(opinion, _opinion(said))
+            if place in heard:
+                answer = heard[place]
+                if _speaks(answer):
+                    opinions = Opinions(opinion, _opinion(answer))
                     routed = self.router.route(outcome.exams, outcome.issues, unexplained, opinions)
-                    codes = routed.filled or codes or said.codes
+                    codes = routed.filled or codes or answer.codes
+                else:
+                    routed = unheard(routed, answer)
             out.append(self._text(routed, codes, outcome.issues))
         return out
 
-    def _suggest(self, query: Query, opinion: Opinion | None, candidates: bool) -> Suggestion:
+    def _suggested(self, queries: Sequence[Query], candidates: bool) -> list[Suggestion]:
+        """Suggestions; `candidates`: also of names that the model is not asked about."""
+        read = [self._read(*each) for each in zip(queries, self._classified(queries), strict=True)]
+        asks = [place for place, each in enumerate(read) if self.model is not None and each.routed.open]
+        found: dict[int, tuple[Candidate, ...]] = {}
+        if self.retriever is not None:
+            looked = range(len(read)) if candidates else asks
+            texts = [(queries[place].name, queries[place].modality) for place in looked]
+            found = dict(
+                zip(looked, map(tuple, self.retriever.search(texts, CANDIDATES) if texts else ()), strict=True)
+            )
+        questions = [
+            Question(each.query, partial(self._asked, each.query, each.opinion, each.reading, found.get(at, ())))
+            for at, each in ((at, read[at]) for at in asks)
+        ]
+        said = dict(zip(asks, self.asking.outcomes(questions), strict=True))
+        return [self._suggestion(each, found.get(place, ()), said.get(place)) for place, each in enumerate(read)]
+
+    def _read(self, query: Query, opinion: Opinion | None) -> _Read:
         reading = self.reader.read(query.name, query.modality)
         issues = tuple((problem.reason, (), problem.word) for problem in reading.problems)
         routed = self.router.route(reading.exams, issues, reading.unexplained, Opinions(opinion))
+        return _Read(query, opinion, reading, issues, routed)
+
+    def _suggestion(self, read: _Read, found: tuple[Candidate, ...], said: ModelOutcome | None) -> Suggestion:
+        query, opinion, reading, issues, routed = read
         codes = reading.codes
-        found: tuple[Candidate, ...] = ()
-        outcome: ModelOutcome | None = None
-        asks = self.model is not None and routed.open
-        if self.retriever is not None and (candidates or asks):
-            found = tuple(self.retriever.search([(query.name, query.modality)], CANDIDATES)[0])
-        if asks:
-            outcome = self._asked(query, opinion, reading, found)
-            if _speaks(outcome):
-                opinions = Opinions(opinion, _opinion(outcome))
+        if said is not None:
+            if _speaks(said):
+                opinions = Opinions(opinion, _opinion(said))
                 routed = self.router.route(reading.exams, issues, reading.unexplained, opinions)
-                codes = routed.filled or codes or outcome.codes
+                codes = routed.filled or codes or said.codes
+            else:
+                routed = unheard(routed, said)
         site = codes if self.devices is None else self.devices.applied(reading.canonical, codes)
         return Suggestion(
             query=query,
@@ -193,7 +238,7 @@ class Pipeline:
             evidence=routed.evidence,
             reading=reading,
             candidates=found,
-            model=outcome,
+            model=said,
             classifier=opinion,
             versions=self.versions,
         )
@@ -213,17 +258,30 @@ class Pipeline:
         candidates: tuple[Candidate, ...] | None,
     ) -> ModelOutcome:
         """What the model says; reading and candidates are looked up where it wants them and they are not given."""
-        from agent.model import ModelRequest, ReaderSpan
-        from prompts.rows import candidate_row, resolver
+        model = self.model
+        assert model is not None
+        with self._preparing:
+            bare = self._request(query, opinion, reading)
 
-        assert self.model is not None
+        def asked() -> ModelOutcome:
+            request = bare
+            if self.retriever is not None:
+                with self._preparing:
+                    request = self._with_candidates(bare, candidates)
+            return model.fill(request)
+
+        return asked() if self.kept is None else self.kept.ask(bare, asked)
+
+    def _request(self, query: Query, opinion: Opinion | None, reading: Reading | None) -> ModelRequest:
+        """What the model is asked, without candidates."""
+        from agent.model import ModelRequest, ReaderSpan
+        from prompts.rows import resolver
+
         if self.retriever is None:  # the model needs no candidates, nor what was read
             draft = opinion.codes if opinion is not None and len(opinion.codes) < 2 else None  # in the order of a name
-            return self.model.fill(ModelRequest(query.name, query.modality, draft=draft))
+            return ModelRequest(query.name, query.modality, draft=draft)
         if reading is None:
             reading = self.reader.read(query.name, query.modality)
-        if candidates is None:
-            candidates = tuple(self.retriever.search([(query.name, query.modality)], CANDIDATES)[0])
         if self._resolve is None:
             self._resolve = resolver(self.catalogue)
         spans = tuple(
@@ -231,8 +289,17 @@ class Pipeline:
             for span in reading.spans
             if span.slot not in ("noise", "separator", "unexplained")
         )
+        return ModelRequest(query.name, query.modality, spans, resolve=self._resolve)
+
+    def _with_candidates(self, request: ModelRequest, candidates: tuple[Candidate, ...] | None) -> ModelRequest:
+        """The request with its candidates, which are looked up where they are not given."""
+        from prompts.rows import candidate_row
+
+        assert self.retriever is not None
+        if candidates is None:
+            candidates = tuple(self.retriever.search([(request.name, request.modality)], CANDIDATES)[0])
         rows = tuple(candidate_row(self.catalogue.items[candidate.code]) for candidate in candidates)
-        return self.model.fill(ModelRequest(query.name, query.modality, spans, rows, self._resolve))
+        return replace(request, candidates=rows)
 
     def _name(self, code: str) -> str:
         return name_of(self.catalogue, code)
@@ -281,8 +348,8 @@ def _opinion(outcome: ModelOutcome) -> Opinion:
 
 
 def _detail(routed: Routed, issues: Sequence[Issue]) -> str:
-    """The word that the reason is about."""
-    return next((word for reason, _, word in issues if reason == routed.reason and word), "")
+    """The word that the reason is about; of one that is about the model, the reader's own reason."""
+    return routed.before or next((word for reason, _, word in issues if reason == routed.reason and word), "")
 
 
 def _hash(folder: Path) -> str:

@@ -15,19 +15,25 @@ import signal
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.answer import Query
-from standard.errors import YingmaError
+from agent.asking import Journal
+from agent.budget import Meter, Spent, meter_on
+from standard.errors import PausedError, YingmaError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from agent.memory import Memory
+    from agent.model.patience import Patience
+    from agent.model.protocol import ModelOutcome
     from agent.pipeline import Pipeline
+
+    Parts = tuple[Meter | None, Journal | None, Patience | None]  # of what asks
 
 Answer = tuple[str, ...]  # route, codes, names, score, reason, edition, detail
 AHEAD = 2  # pieces in the hands of a worker, where a piece is told by its place
@@ -45,11 +51,14 @@ class Task(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A piece with its answers, in order; `failed`: places in the piece, and what went wrong there."""
+    """A piece with its answers, in order; `failed`: places in the piece, and what went wrong there; what was `spent` on
+    the model, and what it `said`."""
 
     start: int
     answers: list[Answer]
     failed: dict[int, str]
+    spent: Spent = Spent()
+    said: dict[Query, ModelOutcome] = {}  # noqa: RUF012 (never changed)
 
 
 class Opening(NamedTuple):
@@ -107,8 +116,17 @@ _queries: Sequence[Query] = ()
 class Pool:
     """Workers with the pipeline. Close it (contextlib.closing) to end them."""
 
-    def __init__(self, pipeline: Pipeline, queries: Sequence[Query], opening: Opening, workers: int) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        queries: Sequence[Query],
+        opening: Opening,
+        workers: int,
+        waits: Callable[[str, str], None] | None = None,
+    ) -> None:
+        """`waits`: told, in Chinese and English, what a worker waits for."""
         self._pipeline, self._queries, self._opening = pipeline, queries, opening
+        self._waits = waits
         self._forks = sys.platform == "linux" and single_threaded()
         self._context: Any = multiprocessing.get_context("fork" if self._forks else "spawn")
         self._blamed: Counter[int] = Counter()
@@ -137,8 +155,11 @@ class Pool:
                     continue
                 if kind == "at":
                     hand.at = value
-                elif kind == "error":
-                    raise YingmaError(*value)
+                elif kind == "waits":
+                    if self._waits is not None:
+                        self._waits(*value)
+                elif kind in ("error", "paused"):
+                    raise (PausedError if kind == "paused" else YingmaError)(*value)
                 else:
                     hand.tasks.popleft()
                     hand.at = None
@@ -159,7 +180,9 @@ class Pool:
         if self._forks:
             _pipeline, _queries = self._pipeline, self._queries
         ours, theirs = self._context.Pipe()
-        opening = None if self._forks else (self._opening, self._pipeline.memory)
+        asking = self._pipeline.asking
+        parts = (asking.meter, asking.journal, asking.patience)
+        opening = None if self._forks else (self._opening, self._pipeline.memory, parts)
         process = self._context.Process(target=_work, args=(theirs, opening), daemon=True)
         process.start()
         theirs.close()
@@ -216,7 +239,7 @@ def single_threaded() -> bool:
     return threading.active_count() == 1 and len(os.listdir("/proc/self/task")) == 1
 
 
-def _work(pipe: Connection, opening: tuple[Opening, Memory | None] | None) -> None:
+def _work(pipe: Connection, opening: tuple[Opening, Memory | None, Parts] | None) -> None:
     """A worker: answers what comes until nothing comes any more. Ctrl-C is the parent's to handle."""
     global _pipeline
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -228,9 +251,14 @@ def _work(pipe: Connection, opening: tuple[Opening, Memory | None] | None) -> No
         if opening is not None:
             from agent.opening import open_pipeline
 
-            (edition, model, devices), memory = opening
-            _pipeline = open_pipeline(edition, model, device_codes=devices)
+            (edition, model, devices), memory, (meter, journal, patience) = opening
+            _pipeline = open_pipeline(edition, model, device_codes=devices, keep=True)
             _pipeline.memory = memory
+            if meter is not None:
+                meter_on(_pipeline, meter, journal, patience, keep=True)
+        assert _pipeline is not None
+        if _pipeline.asking.patience is not None:
+            _pipeline.asking.patience.tell = lambda *sentence: pipe.send(("waits", sentence))
         while True:
             task, queries = pipe.recv()
             pipe.send(("done", _answered(pipe, task, queries)))
@@ -245,15 +273,16 @@ def _work(pipe: Connection, opening: tuple[Opening, Memory | None] | None) -> No
                 f"A step failed at every name: {told(error)}; what is done is kept, mend it and go on.",
             )
         )
-        pipe.send(("error", (known.zh, known.en)))
+        pipe.send(("paused" if isinstance(known, PausedError) else "error", (known.zh, known.en)))
 
 
 def _answered(pipe: Connection, task: Task, queries: Sequence[Query] | None) -> Done:
     assert _pipeline is not None  # the fork or the opening has set it
     names = _queries[task.start : task.end] if queries is None else queries
+    _pipeline.asking.begin(task.start)
     if not task.careful:
         answers, failed = answer_piece(_pipeline, names)
-        return Done(task.start, answers, failed)
+        return Done(task.start, answers, failed, _pipeline.asking.spent, _pipeline.asking.said)
     answers, failed = [], {}
     for place, query in enumerate(names):
         if place in task.skip:
@@ -265,7 +294,7 @@ def _answered(pipe: Connection, task: Task, queries: Sequence[Query] | None) -> 
         answers += found
         if fault:
             failed[place] = fault[0]
-    return Done(task.start, answers, failed)
+    return Done(task.start, answers, failed, _pipeline.asking.spent, _pipeline.asking.said)
 
 
 def _end_with(sentinel: int) -> None:

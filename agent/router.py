@@ -11,13 +11,17 @@ The score is a documented weighting in log-odds (the weights stand in those tabl
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from agent.answer import Evidence, Route
 from agent.opinions import Opinion, Opinions, sure, voice_rules
 from agent.reading import Exam, Unexplained
 from agent.reasons import conventions, evidence_rows, reasons
 from agent.resolve import Issue
+
+if TYPE_CHECKING:
+    from agent.model.protocol import ModelOutcome
 
 MOST = 10  # unexplained characters that count
 NOBODY = Opinions()
@@ -28,7 +32,8 @@ class Routed:
     """Route, reason id, score in 0..1, and the rows it is the sum of (log-odds).
 
     `filled`: the codes that the voices agree on where the reader was not complete; None elsewhere. `open`: the model
-    was not asked, and what it says can change the route."""
+    was not asked, and what it says can change the route. `before`: the reader's reason, where this one is about the
+    model that gave no answer."""
 
     route: Route
     reason: str
@@ -36,6 +41,16 @@ class Routed:
     evidence: tuple[Evidence, ...]
     filled: tuple[str, ...] | None = None
     open: bool = False
+    before: str = ""
+
+
+def unheard(routed: Routed, said: ModelOutcome) -> Routed:
+    """What was open for the model, and the model gave no answer: never accepted. The evidence stays what it was."""
+    if said.reason == "budget_spent":
+        return replace(routed, route="review", reason="over_budget", before=routed.reason)
+    if routed.route == "accepted" and said.kind != "skipped":
+        return replace(routed, route="review", reason="model_silent", before=said.reason)
+    return routed
 
 
 class Router:

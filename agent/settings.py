@@ -106,6 +106,28 @@ class Settings(BaseSettings):
             "(docs/audit.md); false: nothing is drawn."
         ),
     )
+    spark_master: str = Field(
+        default="local[*]",
+        description=(
+            "With --engine spark: the cluster, as Spark writes it (spark://host:7077, yarn, k8s://...); local[*] is "
+            "all cores of this machine."
+        ),
+    )
+    jobs_at_once: int = Field(default=1, ge=1, description="Jobs that run at once; further ones wait for their turn.")
+    max_calls: int = Field(
+        default=0, ge=0, description="Most names that a job, or normalize, asks the model about; 0 is no limit."
+    )
+    max_tokens: int = Field(
+        default=0, ge=0, description="Most tokens, sent and received, of a job or normalize; 0 is no limit."
+    )
+    max_cost: float = Field(
+        default=0.0,
+        ge=0,
+        description="Most that the model may cost in a job or normalize, at the prices below; 0 is no limit.",
+    )
+    max_minutes: float = Field(
+        default=0.0, ge=0, description="Most minutes in which a job or normalize asks the model; 0 is no limit."
+    )
     upload_limit_mb: int = Field(default=500, ge=1, description="Most megabytes of a file that is uploaded for a job.")
     host: str = Field(default="127.0.0.1", description="Address that `serve` listens on; 0.0.0.0 is every one.")
     port: int = Field(default=8450, ge=0, le=65535, description="Port that `serve` listens on; 0 takes a free one.")
@@ -215,6 +237,11 @@ class Settings(BaseSettings):
         description="With a URL: after so many names in a row without an answer, the endpoint is left alone a while.",
     )
     model_give_up_seconds: float = Field(default=60.0, ge=0, description="How long it is then left alone.")
+    model_wait_minutes: float = Field(
+        default=5.0,
+        ge=0,
+        description="With a URL: so long a job waits for an endpoint that does not answer; then it pauses.",
+    )
     model_concurrency: int = Field(default=4, ge=1, le=256, description="With a URL: questions under way at once.")
     model_max_tokens: int = Field(default=200, ge=16, le=4096, description="Most tokens that an answer may have.")
     model_max_exams: int = Field(default=4, ge=1, le=16, description="Most exams that an answer may name.")
@@ -237,15 +264,27 @@ class Settings(BaseSettings):
     model_context: int = Field(
         default=4096, ge=512, le=131072, description="With a GGUF file of your own: tokens of context."
     )
-    model_price_in: float = Field(
-        default=0.0, ge=0, description="Price of a million tokens sent, in the currency of the budget."
+    model_cache: bool = Field(
+        default=True,
+        description=(
+            "What a model answered in a run over files is kept (cache/model-answers.db in the home folder), and it is "
+            "not asked again while nothing has changed that the answer depends on. After a hosted model changed behind "
+            "its name, delete the file."
+        ),
     )
-    model_price_out: float = Field(default=0.0, ge=0, description="Price of a million tokens received.")
+    model_price_in: float = Field(
+        default=0.0,
+        ge=0,
+        description="With a URL: price of a million tokens sent, in the currency of max_cost and model_budget_cost.",
+    )
+    model_price_out: float = Field(default=0.0, ge=0, description="With a URL: price of a million tokens received.")
     model_budget_cost: float = Field(
-        default=0.0, ge=0, description="Most that the model may cost in one run; 0 is no limit."
+        default=0.0,
+        ge=0,
+        description="Most that a hosted model may cost in one process (serve, chat, a job); 0 is no limit.",
     )
     model_budget_tokens: int = Field(
-        default=0, ge=0, description="Most tokens, sent and received, in one run; 0 is no limit."
+        default=0, ge=0, description="Most tokens, sent and received, of a hosted model in one process; 0 is no limit."
     )
 
     @field_validator("database_url")

@@ -13,10 +13,12 @@ from pathlib import Path
 import polars as pl
 
 from agent.answer import Query
-from agent.columns import Columns
+from agent.bulk import Work
+from agent.columns import MOST_DIGITS, Columns
 from agent.table_parquet import ParquetTable
 
 KEYS = ("\x00name", "\x00modality", "\x00institution")  # names that no column of a file has
+EXAMS = "\x00exams"
 
 
 class Frames:
@@ -30,12 +32,21 @@ class Frames:
         """Which columns make a name."""
         self._columns = columns
 
-    def distinct(self, columns: Columns) -> tuple[list[Query], list[int]]:
-        """The distinct names in the order in which they first stand there, and how often each does. InputError for a
-        column that has no plain text."""
+    def distinct(self, columns: Columns) -> Work | None:
+        """The distinct names in the order in which they first stand there, with rows and exams; None where a count is
+        none. InputError for a column that has no plain text."""
         self._columns = columns
-        found = self._keys().group_by(KEYS, maintain_order=True).len()
-        return [Query(*row) for row in found.select(KEYS).iter_rows()], found.to_series(3).to_list()
+        rows = self._keys()
+        if columns.exams is None:
+            found = rows.group_by(KEYS, maintain_order=True).len()
+        else:
+            at = columns.exams
+            cells = pl.concat([table.text(at) for table in self._tables]).str.strip_chars()
+            if not cells.str.contains(f"^[0-9]{{1,{MOST_DIGITS}}}$").all():
+                return None
+            rows = rows.with_columns(cells.cast(pl.Int64).alias(EXAMS))
+            found = rows.group_by(KEYS, maintain_order=True).agg(pl.col(EXAMS).sum())
+        return Work([Query(*row) for row in found.select(KEYS).iter_rows()], rows.height, found.to_series(3).to_list())
 
     def write(
         self, part: Path, new_header: Sequence[str], queries: Sequence[Query], cells: Iterable[Sequence[str]]
@@ -61,7 +72,7 @@ class Frames:
         return pl.DataFrame(
             [
                 (nothing if index is None else table.text(index)).alias(key)
-                for key, index in zip(KEYS, self._columns, strict=True)
+                for key, index in zip(KEYS, self._columns.query, strict=True)
             ]
         )
 

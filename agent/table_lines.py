@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.answer import Query
-from agent.columns import Columns
+from agent.bulk import Work
+from agent.columns import MOST_DIGITS, Columns
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -53,8 +54,9 @@ class Lines:
         """Which columns make a name: of rows that were read before."""
         self._columns = columns
 
-    def distinct(self, columns: Columns) -> tuple[list[Query], list[int]] | None:
-        """The distinct names in order, and how often each stands there; None where a row has too few or many cells."""
+    def distinct(self, columns: Columns) -> Work | None:
+        """The distinct names in order, with rows and exams; None where a row has too few or many cells, or a count that
+        is none."""
         import duckdb
 
         self._columns = columns
@@ -64,12 +66,19 @@ class Lines:
                 odd = f"SELECT 1 FROM ({self._rows()}) WHERE len(s) <> {width} LIMIT 1"
                 if database.execute(odd).fetchone():
                     return None
+                exams = "count(*)"
+                if columns.exams is not None:
+                    cell = f"trim(s[{columns.exams + 1}])"
+                    number = f"regexp_full_match({cell}, '[0-9]{{1,{MOST_DIGITS}}}')"
+                    if database.execute(f"SELECT 1 FROM ({self._rows()}) WHERE NOT {number} LIMIT 1").fetchone():
+                        return None
+                    exams = f"sum(CAST({cell} AS BIGINT))"
                 keys = ", ".join(self._keys())
-                database.execute(f"SELECT {keys}, count(*) FROM ({self._rows()}) GROUP BY ALL ORDER BY ALL")
-                found = database.fetchall()
+                query = f"SELECT {keys}, count(*), {exams} FROM ({self._rows()}) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+                found = database.execute(query).fetchall()
         except duckdb.Error:
             return None  # it reads the file otherwise than it was looked at: the csv module says what is wrong
-        return [Query(*row[:3]) for row in found], [row[3] for row in found]
+        return Work([Query(*row[:3]) for row in found], sum(row[3] for row in found), [int(row[4]) for row in found])
 
     def write(
         self, part: Path, new_header: Sequence[str], queries: Sequence[Query], cells: Iterable[Sequence[str]]
@@ -117,7 +126,7 @@ class Lines:
         return database
 
     def _keys(self) -> list[str]:
-        return ["''" if index is None else f"s[{index + 1}]" for index in self._columns]
+        return ["''" if index is None else f"s[{index + 1}]" for index in self._columns.query]
 
     def _rows(self) -> str:
         """Every row of all files: number of file and row, line, cells."""

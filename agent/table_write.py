@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol
 
 from agent.tables import Table
 from standard.errors import InputError
@@ -111,10 +111,18 @@ def joined(tables: Sequence[Table], new_cells: Cells) -> Iterator[Sequence[str]]
             yield [*row, *next(new)]
 
 
-class _Unix:
+class Sink(Protocol):
+    """What takes texts."""
+
+    def write(self, text: str, /) -> int:
+        """A text."""
+        ...
+
+
+class UnixLines:
     """Takes the rows of a csv writer that ends lines with CR LF, so that it quotes cells with either; writes LF."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: Sink) -> None:
         self._write = file.write
 
     def write(self, line: str) -> int:
@@ -129,7 +137,7 @@ def write_text(
     encoding = "utf-8-sig" if any(table.byte_order_mark for table in tables) else "utf-8"
     count = 0
     with open(part, "w", encoding=encoding, newline="") as file:
-        writer = csv.writer(_Unix(file), delimiter=delimiter, lineterminator="\r\n")
+        writer = csv.writer(UnixLines(file), delimiter=delimiter, lineterminator="\r\n")
         writer.writerow([*tables[0].header, *new_header])
         for count, row in enumerate(joined(tables, new_cells), 1):  # noqa: B007
             writer.writerow(row)

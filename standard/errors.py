@@ -7,6 +7,7 @@
     ├── IndexError_    the retrieval index cannot be built or read
     ├── ModelError     the language model failed; the name goes to review, the run goes on
     ├── StoreError     the database cannot be opened, is too new, or is busy for too long; nothing was written
+    ├── PausedError    a long run cannot go on for now; what it did is kept, and the sentence says how it goes on
     └── StoppedError   a person stopped a long run; the sentence says how it goes on
 
 Each carries one sentence in Chinese and one in English; `sentence(lang)` picks one. A bug in the program is never a
@@ -61,6 +62,10 @@ class ModelError(YingmaError):
 
 class StoreError(YingmaError):
     """The database cannot be opened, or was made by a newer version, or stays locked."""
+
+
+class PausedError(YingmaError):
+    """A long run cannot go on for now (what it asks is down); what it did so far is kept."""
 
 
 class StoppedError(YingmaError):

@@ -26,7 +26,7 @@ MAY = {
 # The command line is the door to all, so it alone calls evals and ui, and only inside a command.
 DOORS = {("agent/cli.py", "evals"), ("agent/cli_serve.py", "ui")}
 
-HEAVY = ("chromadb", "gradio", "llama_cpp", "polars", "sklearn", "openai", "duckdb")
+HEAVY = ("chromadb", "gradio", "llama_cpp", "polars", "sklearn", "openai", "duckdb", "pyspark")
 
 
 def modules() -> list[Path]:

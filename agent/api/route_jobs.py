@@ -29,9 +29,13 @@ from starlette.concurrency import run_in_threadpool
 from agent.api.context import Context, CurrentContext
 from agent.api.language import language_of
 from agent.api.person import CurrentPerson, Person
+from agent.budget import Asked, chosen_limits, told
 from agent.jobs import Folder, cancel_job, find_job, job_ids, new_job, retry_failed, start_job
+from agent.jobs.changes_page import as_html as changes_html
+from agent.jobs.folder import OVER, limits_of
 from agent.jobs.report import FILE as REPORT
 from agent.jobs.report import as_html, kept_report
+from agent.jobs.rerun import CHANGES, adopt, as_objects, kept_changes
 from agent.settings import Settings
 from agent.store import now
 from agent.tables import check_ending
@@ -43,6 +47,7 @@ ABANDONED = 24 * 3600  # seconds after which a file that no job was made of is r
 SEES_ALL = "lead"
 TOKEN = re.compile(r"[0-9a-f]{32}")
 TYPES = {".csv": "text/csv; charset=utf-8", ".tsv": "text/tab-separated-values; charset=utf-8"}
+COLUMNS = ("name_column", "modality_column", "institution_column", "count_column")
 SECONDS = 300  # that looking at a file may take
 
 
@@ -59,9 +64,14 @@ class Start(BaseModel):
     name: int = Field(ge=0)
     modality: int | None = Field(default=None, ge=0)
     institution: int | None = Field(default=None, ge=0)
+    count: int | None = Field(default=None, ge=0)
     ending: Literal["csv", "tsv", "xlsx", "parquet"] = "csv"
     edition: str | None = Field(default=None, max_length=100)
     feed: Literal["none", "review", "all"] | None = None
+    max_calls: int | None = Field(default=None, ge=0)
+    max_tokens: int | None = Field(default=None, ge=0)
+    max_cost: float | None = Field(default=None, ge=0)
+    max_minutes: float | None = Field(default=None, ge=0)
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -187,7 +197,7 @@ def start(wanted: Start, request: Request, person: CurrentPerson, context: Curre
     source = _file(upload)
     named = json.loads((upload / "owner.json").read_text(encoding="utf-8"))["name"]
     looked = json.loads((upload / "look.json").read_text(encoding="utf-8"))
-    chosen = [wanted.name, wanted.modality, wanted.institution]
+    chosen = [wanted.name, wanted.modality, wanted.institution, wanted.count]
     names = _names(looked["header"], chosen)
     at = now()
     name = f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -200,12 +210,15 @@ def start(wanted: Start, request: Request, person: CurrentPerson, context: Curre
             "inputs": [str(place / f"input{source.suffix}")],
             "output": str(place / f"result.{wanted.ending}"),
             "columns": chosen,
-            **dict(zip(("name_column", "modality_column", "institution_column"), names, strict=True)),
+            **dict(zip(COLUMNS, names, strict=True)),
             "sheet": looked["sheet"],
             "edition": wanted.edition,
             "model": settings.model,
             "device_codes": settings.device_codes,
             "memory": settings.memory,
+            "limits": chosen_limits(
+                Asked(wanted.max_calls, wanted.max_tokens, wanted.max_cost, wanted.max_minutes), settings.model
+            ),
             "feed": wanted.feed or settings.job_feed,
             "lang": lang,
             "user_id": person.id,
@@ -278,6 +291,27 @@ def report(
     return HTMLResponse(as_html(found, language_of(request.headers, context.lang)))
 
 
+@router.get("/api/jobs/{name}/changes")
+def changes(
+    name: str, request: Request, person: CurrentPerson, context: CurrentContext, plain: bool = False
+) -> Response:
+    """What a job that was run again changes, as a page; `plain` as JSON."""
+    folder = _job(name, person, context)
+    found = as_objects(folder, kept_changes(folder))
+    if plain:
+        return JSONResponse(found)
+    return HTMLResponse(changes_html(found, language_of(request.headers, context.lang)))
+
+
+@router.post("/api/jobs/{name}/adopt")
+def adopt_it(name: str, person: CurrentPerson, context: CurrentContext) -> dict[str, Any]:
+    """Let the answers of a job that was run again count."""
+    folder = _job(name, person, context)
+    adopt(folder, now().isoformat(timespec="seconds"))
+    start_job(folder, context.settings)
+    return _told(folder, person)
+
+
 @router.get("/api/jobs/{name}/result")
 def result(name: str, person: CurrentPerson, context: CurrentContext, plain: bool = False) -> Response:
     """The result as a file: for people, with formulas defused; `plain` with every cell as it came."""
@@ -328,19 +362,41 @@ def _job(name: str, person: Person, context: Context) -> Folder:
 def _told(folder: Folder, person: Person) -> dict[str, Any]:
     """A job as the page shows it; paths of the server are not for it."""
     spec, status = folder.spec(), folder.status()
-    keys = ("state", "phase", "done", "total", "rate", "left", "started", "ended", "counts", "sentence", "versions")
+    title = spec.title or Path(spec.inputs[0]).name
+    sentence = {lang: text.replace(spec.inputs[0], title) for lang, text in (status.get("sentence") or {}).items()}
+    keys = (
+        "state",
+        "phase",
+        "ahead",
+        "waits",
+        "done",
+        "total",
+        "rate",
+        "left",
+        "started",
+        "ended",
+        "counts",
+        "versions",
+    )
+    counts, spent = status.get("counts") or {}, status.get("spent")
+    over = told(spent, counts.get(OVER, 0), counts.get(f"{OVER}_exams", 0)) if spent and spent["out"] else None
     return {
         "id": spec.id,
-        "title": spec.title or Path(spec.inputs[0]).name,
+        "title": title,
         "user": spec.user,
         "mine": spec.user_id == person.id,
         "created": spec.created,
-        "columns": [spec.name_column, spec.modality_column, spec.institution_column],
+        "columns": [getattr(spec, each) for each in COLUMNS],
         "ending": Path(spec.output).suffix,
         "edition": spec.edition,
         "model": spec.model,
         "feed": spec.feed,
         **{key: status.get(key) for key in keys},
+        "sentence": sentence or None,
+        "spent": spent,
+        "limits": limits_of(folder, spec)._asdict(),
+        "budget": {"zh": over[0], "en": over[1]} if over else None,
         "has_report": folder.has(REPORT),
+        "has_changes": folder.has(CHANGES),
         "has_result": status["state"] == "done" and Path(spec.output).is_file(),
     }

@@ -8,7 +8,9 @@ once in a job, however often this is run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -37,6 +39,7 @@ def job_row(session: Session, spec: JobSpec, versions: dict[str, str]) -> int:
             f"数据库中已有另一个任务叫 {spec.id}；请换一个名字。",
             f"The database has another job named {spec.id}; take another name.",
         )
+    row.versions = dict(versions)  # those of today, where it goes on or is run again
     assert row.id is not None
     return row.id
 
@@ -61,32 +64,36 @@ def stopped(pieces: Pieces) -> set[int]:
     }
 
 
+class Fed(NamedTuple):
+    """A name that goes in, with its exams. `held`: why a person has to look at what the pipeline would accept; `draw`:
+    its draw for the audit."""
+
+    query: Query
+    exams: int
+    held: str = ""
+    draw: Draw | None = None
+
+
 def feed(
     folder: Folder,
-    spec: JobSpec,
     store: Store,
     job_id: int,
     pipeline: Pipeline,
-    places: Sequence[int],
-    queries: Sequence[Query],
-    counts: Sequence[int],
-    held_back: Mapping[int, str],
-    draws: Mapping[int, Draw],
+    names: Iterable[Fed],
     make: str,
     progress: Callable[[int], None],
 ) -> Put:
-    """Put the names in. `held_back`: why a person has to look at what the pipeline would accept, by place; `draws`:
-    which of them were drawn for the audit. `make`: the key of the answers; what was put in of another make is put in
-    again."""
+    """Put names in. `make`: the key of the answers; what was put in of another make is put in again. The names come in
+    the same order whenever this is run."""
     done, total = _fed(folder, make), Put()
     progress(done)
-    for start in range(done, len(places), MANY):
-        some = places[start : start + MANY]
+    left = islice(names, done, None)
+    while some := list(islice(left, MANY)):
         entries = []
-        for place, each in zip(some, pipeline.fresh([queries[place] for place in some]), strict=True):
-            held = place in held_back and each.route == "accepted"
-            entries.append(Entry(to_review(each, held_back[place]) if held else each, counts[place]))
-        sample = [draws[place] for place in some if place in draws]
+        for name, each in zip(some, pipeline.fresh([name.query for name in some]), strict=True):
+            held = name.held and each.route == "accepted"
+            entries.append(Entry(to_review(each, name.held) if held else each, name.exams))
+        sample = [name.draw for name in some if name.draw is not None]
 
         def operation(session: Session, entries: list[Entry] = entries, sample: list[Draw] = sample) -> Put:
             at = now()
@@ -97,8 +104,9 @@ def feed(
 
         total += store.write(operation)
         time.sleep(OPEN_SECONDS)
-        folder.write("fed.json", {"make": make, "names": start + len(some)})
-        progress(start + len(some))
+        done += len(some)
+        folder.write("fed.json", {"make": make, "names": done})
+        progress(done)
     return total
 
 

@@ -4,10 +4,15 @@
                             status.json   state, phase, counts, rate; replaced as it goes
                             plan.json     fingerprints of the inputs, columns, rows, names; with names.json, memory.json
                             answers/      a file a piece, with the key of what it was made with
+                            spent.json    what answers that were forgotten had cost
+                            limits.json   a budget that was given later
+                            secrets.json  passwords of databases that it reads, until it is done; for its owner's eyes
                             fed.json      up to which piece the store was fed
                             lock          held by the process that runs the job
 
-States: queued, running, done, cancelled, failed; and interrupted: it says running, and no process holds its lock.
+States: queued, running, done, cancelled, paused (its endpoint is down), failed; to_adopt: a job run again, whose
+changes wait to be looked at; and interrupted: it says running, or that it waits for its turn, and no process holds its
+lock.
 """
 
 from __future__ import annotations
@@ -26,41 +31,53 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from agent.budget import Limits
 from standard.errors import InputError, Lang
 
 FORMAT = 1
+LIMITS = "limits.json"
+SECRETS = "secrets.json"
+OVER = "over_budget"  # the reason of a name that the model was not asked about
 ID = re.compile(r"[\w][\w.\-]{0,63}")
-State = Literal["queued", "running", "done", "cancelled", "failed", "interrupted"]
+State = Literal["queued", "running", "to_adopt", "done", "cancelled", "paused", "failed", "interrupted"]
 Feed = Literal["none", "review", "all"]
-_held: set[int] = set()  # locks of this process; a forked child lets go of them
+Engine = Literal["local", "spark"]
+HELD: set[int] = set()  # locks of this process; a forked child lets go of them
 
 
 class JobSpec(BaseModel):
     """What was asked of a job. Paths are absolute. `columns`: the index of each, where it is known and not guessed by
-    header. `uid` tells it from another one of the same name."""
+    header; `count_column`: "" where rows are counted. `uid` tells it from another one of the same name. `of`: the job
+    that it runs again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     id: str
     uid: str
     created: str
-    inputs: list[str]
+    inputs: list[str]  # paths of files, addresses of databases without passwords
+    table: str | None = None
     output: str
-    columns: tuple[int, int | None, int | None] | None = None
+    each: bool = False  # the inputs are those of a folder, and so is the output
+    columns: tuple[int, int | None, int | None] | tuple[int, int | None, int | None, int | None] | None = None
     name_column: str | None = None
     modality_column: str | None = None
     institution_column: str | None = None
+    count_column: str | None = None
     sheet: str | None = None
     edition: str | None = None
     model: str = "none"
     workers: int = 0
     device_codes: bool = False
     memory: bool = True
+    limits: Limits = Limits()
     feed: Feed = "review"
     lang: Lang = "zh"
     user_id: int | None = None
     user: str = ""
     title: str = ""
+    of: str = ""
+    engine: Engine = "local"
     format: int = FORMAT
 
 
@@ -95,6 +112,8 @@ class Folder:
         if found.get("state") == "running" and not self.running():
             again: dict[str, Any] = self.read("status.json")  # it may have ended between
             found = again if again.get("state") != "running" else {**found, "state": "interrupted"}
+        elif found.get("state") == "queued" and found.get("waiter") and not self.running():
+            found = {**found, "state": "interrupted"}  # what waited was killed
         return found
 
     def running(self) -> bool:
@@ -120,10 +139,10 @@ class Folder:
             if not _locked(handle):
                 yield False
                 return
-            _held.add(handle)
+            HELD.add(handle)
             yield True
         finally:
-            _held.discard(handle)
+            HELD.discard(handle)
             os.close(handle)
 
     def read(self, name: str) -> Any:
@@ -134,6 +153,12 @@ class Folder:
         """A file of JSON, whole or not at all; on the disk when this returns, if asked for."""
         write_whole(self.path / name, json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode(), sync)
 
+    def hide(self, name: str, value: Any) -> None:
+        """A file of JSON that nobody else may read."""
+        handle = os.open(self.path / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(handle, "w", encoding="utf-8") as file:
+            json.dump(value, file)
+
     def has(self, name: str) -> bool:
         """Whether a file is there."""
         return (self.path / name).exists()
@@ -141,6 +166,11 @@ class Folder:
     def drop(self, name: str) -> None:
         """Remove a file, if it is there."""
         (self.path / name).unlink(missing_ok=True)
+
+
+def limits_of(folder: Folder, spec: JobSpec) -> Limits:
+    """The budget of a job: what was given last."""
+    return Limits(*folder.read(LIMITS)) if folder.has(LIMITS) else spec.limits
 
 
 def _locked(handle: int) -> bool:
@@ -245,9 +275,9 @@ def job_ids(home: Path) -> list[str]:
 
 def _let_go() -> None:
     """A forked worker does not hold the job: when its parent is killed, another process takes it over."""
-    for handle in _held:
+    for handle in HELD:
         os.close(handle)
-    _held.clear()
+    HELD.clear()
 
 
 os.register_at_fork(after_in_child=_let_go)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent import bulk, columns, tables
 from agent.answer import Query
+from agent.inputs import Fetched, label_of
 from agent.jobs.folder import Folder, JobSpec
 from agent.table_lines import Lines
 from standard.errors import InputError
@@ -27,18 +28,13 @@ class Plan(NamedTuple):
     """What is known before the first answer. `key`: hash of inputs, columns and memory."""
 
     key: str
-    inputs: list[list[Any]]  # path, size, time of change, hash
+    inputs: list[list[Any]]  # path, size, time of change, hash; of a table its address, rows, 0, hash
     columns: columns.Columns
     rows: int
     queries: list[Query]
     counts: list[int]
     notes: list[list[str]]
     lines: bool  # the inputs are plain lines, and were read as such
-
-
-def open_inputs(spec: JobSpec) -> list[tables.Table]:
-    """The input files. InputError where one does not hold."""
-    return tables.open_tables([Path(each) for each in spec.inputs], spec.sheet)
 
 
 def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Columns:
@@ -48,24 +44,44 @@ def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Col
         columns.check_free(first.header, str(first.path))
         return columns.Columns(*spec.columns)
     return columns.choose(
-        first.header, str(first.path), spec.name_column, spec.modality_column, spec.institution_column
+        first.header,
+        str(first.path),
+        spec.name_column,
+        spec.modality_column,
+        spec.institution_column,
+        spec.count_column,
     )
 
 
-def make_plan(folder: Folder, spec: JobSpec, opened: Sequence[tables.Table], lines: Lines | Frames | None) -> Plan:
+def make_plan(
+    folder: Folder, spec: JobSpec, fetched: Fetched, opened: Sequence[tables.Table], lines: Lines | Frames | None
+) -> Plan:
     """Read the inputs once, as lines where they are plain. `keep_plan` ends the planning."""
     chosen = choose_columns(spec, opened)
-    inputs: list[list[Any]] = [[each, *fingerprint(Path(each))] for each in spec.inputs]
+    inputs: list[list[Any]] = []
+    for each in spec.inputs:
+        label = label_of(each, spec.table)
+        read = fetched.tables.get(label)
+        inputs.append([label, *(fingerprint(Path(each)) if read is None else (read.rows, 0, read.hash))])
     found = lines.distinct(chosen) if lines is not None else None
-    work = bulk.distinct(opened, chosen) if found is None else bulk.Work(found[0], sum(found[1]), found[1])
+    work = bulk.distinct(opened, chosen) if found is None else found
     for path, *before in inputs:
-        if list(stamp(Path(path))) != before[:2]:
+        if path not in fetched.tables and list(stamp(Path(path))) != before[:2]:
             raise changed(path)
     names = [[*query, count] for query, count in zip(work.queries, work.counts, strict=True)]
     folder.write("names.json", names)
-    parts = [each[3] for each in inputs] + [str(index) for index in chosen]
+    parts = [each[3] for each in inputs] + [str(index) for index in chosen.query]
+    parts += [f"count {chosen.exams}"] if chosen.exams is not None else []
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     notes = [list(note) for table in opened for note in table.notes]
+    if chosen.exams is not None:
+        column, exams = opened[0].header[chosen.exams], sum(work.counts)
+        notes.append(
+            [
+                f"检查数按列 {column} 计：{work.rows:,} 行，{exams:,} 次检查。",
+                f"Exams are counted by the column {column}: {work.rows:,} rows, {exams:,} exams.",
+            ]
+        )
     return Plan(key, inputs, chosen, work.rows, work.queries, work.counts, notes, found is not None)
 
 
@@ -76,13 +92,16 @@ def keep_plan(folder: Folder, plan: Plan, memory: dict[str, Any] | None) -> None
     folder.write("plan.json", {name: value for name, value in kept.items() if name not in ("queries", "counts")})
 
 
-def kept_plan(folder: Folder) -> Plan | None:
+def kept_plan(folder: Folder, fetched: Fetched) -> Plan | None:
     """The plan that was kept; None where there is none. InputError where an input is not what it was."""
     if not folder.has("plan.json"):
         return None
     kept = folder.read("plan.json")
     for path, size, modified, digest in kept["inputs"]:
-        check_input(path, (size, modified), digest)
+        if path not in fetched.tables:
+            check_input(path, (size, modified), digest)
+        elif fetched.tables[path] != (size, digest):
+            raise changed(path)
     names = folder.read("names.json")
     return Plan(
         kept["key"],
@@ -112,7 +131,7 @@ def check_input(path: str, before: tuple[int, int], digest: str) -> None:
 def changed(path: str) -> InputError:
     """The error of an input that was changed."""
     return InputError(
-        f"输入 {path} 在任务开始后被改动；已算的部分不再适用，请用新文件另建一个任务。",
+        f"输入 {path} 在任务开始后被改动；已算的部分不再适用，请另建一个任务。",
         f"The input {path} was changed after the job began, so what is done no longer fits; make a new job of it.",
     )
 

@@ -11,7 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from agent.jobs.folder import Folder
+from agent.budget import Asked
+from agent.jobs.folder import LIMITS, OVER, Folder, job_ids, limits_of
+from agent.jobs.pieces import forget
 from agent.settings import Settings
 from standard.errors import InputError
 
@@ -24,7 +26,9 @@ def start_job(folder: Folder, settings: Settings) -> None:
     """Run a job in another process, which outlives this one. InputError where it runs already."""
     _started[:] = [each for each in _started if each.poll() is None]
     if folder.running():
-        raise InputError(f"任务 {folder.id} 正在运行。", f"The job {folder.id} is running.")
+        raise InputError(
+            f"任务 {folder.id} 正在运行或排队。", f"The job {folder.id} is running, or waits for its turn."
+        )
     folder.drop("stop")
     environment = {**os.environ, "YINGMA_HOME": str(settings.home)}
     with open(folder.path / "log.txt", "ab") as log:
@@ -38,6 +42,21 @@ def start_job(folder: Folder, settings: Settings) -> None:
         )
     _started.append(process)
     _put_back(process.pid)
+
+
+def start_left(settings: Settings) -> list[str]:
+    """Start the jobs that wait and have no process: the machine was switched off meanwhile. Gives their names, the one
+    that waits longest first."""
+    started = []
+    for name in reversed(job_ids(settings.home)):
+        folder = Folder(settings.home / "jobs" / name)
+        with suppress(InputError, OSError, ValueError):  # another one was quicker, or there is no such file
+            status = folder.read("status.json")
+            if status.get("state") == "queued" and not folder.running():
+                folder.write("status.json", {**status, "waiter": None})  # shown as waiting until its process is there
+                start_job(folder, settings)
+                started.append(name)
+    return started
 
 
 def _put_back(pid: int) -> None:
@@ -55,8 +74,8 @@ def cancel_job(folder: Folder, wait: float = GRACE) -> dict[str, Any]:
     """Stop a job; it keeps what is done. Gives its status. Stopping one that is stopped or done changes nothing."""
     folder.write("stop", True)
     status = folder.status()
-    pid = status.get("pid")
-    if status["state"] == "running" and isinstance(pid, int):
+    pid = status.get("waiter" if status["state"] == "queued" else "pid")
+    if status["state"] in ("running", "queued") and folder.running() and isinstance(pid, int):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGTERM)
     limit = time.monotonic() + wait
@@ -64,27 +83,63 @@ def cancel_job(folder: Folder, wait: float = GRACE) -> dict[str, Any]:
         time.sleep(0.05)
     with folder.held() as mine:
         status = folder.status()
-        if mine and status["state"] in ("queued", "interrupted", "running", "failed"):
-            status |= {"state": "cancelled", "pid": None, "rate": None, "left": None}
+        if mine and status["state"] in ("queued", "interrupted", "running", "paused", "failed", "to_adopt"):
+            status |= {"state": "cancelled", "pid": None, "waiter": None, "rate": None, "left": None}
             folder.write("status.json", status)
     return status
 
 
 def retry_failed(folder: Folder) -> int:
-    """Forget the pieces with names that failed, so that the next run works them out again; how many names failed."""
+    """Forget the pieces with names that failed, so that the next run works them out again; how many names failed.
+
+    InputError for a job on Spark, which keeps its answers as one whole.
+    """
+    if folder.spec().engine == "spark":
+        raise InputError(
+            f"任务 {folder.id} 在 Spark 上运行，答案是一个整体；失败的名称请另建任务。",
+            f"The job {folder.id} ran on Spark, where the answers are one whole; make a new job of the names that "
+            "failed.",
+        )
     with folder.held() as mine:
         if not mine:
             raise InputError(
                 f"任务 {folder.id} 正在运行；请先停止。", f"The job {folder.id} is running; stop it first."
             )
-        count = 0
+        count, paths = 0, []
         for path in sorted(folder.answers.glob("*.json")):
             failed = folder.read(f"answers/{path.name}")[2]
             if failed:
                 count += len(failed)
-                path.unlink()
-        if count:
-            status = folder.status() | {"state": "queued"}
-            folder.drop("fed.json")
-            folder.write("status.json", status)
+                paths.append(path)
+        _work_out_again(folder, paths)
     return count
+
+
+def set_limits(folder: Folder, asked: Asked) -> int:
+    """Give a job another budget, as far as one is asked for. Forgets the pieces with names that the one before did not
+    reach, so that the next run works them out again; how many such names there are."""
+    with folder.held() as mine:
+        if not mine:
+            raise InputError(
+                f"任务 {folder.id} 正在运行；请先停止。", f"The job {folder.id} is running; stop it first."
+            )
+        before = limits_of(folder, folder.spec())
+        chosen = before._replace(**{name: new for name, new in asked._asdict().items() if new is not None})
+        folder.write(LIMITS, chosen)
+        count, paths = 0, []
+        for path in sorted(folder.answers.glob("*.json")):
+            found = sum(answer[4] == OVER for answer in folder.read(f"answers/{path.name}")[1])
+            if found:
+                count += found
+                paths.append(path)
+        _work_out_again(folder, paths)
+    return count
+
+
+def _work_out_again(folder: Folder, paths: list[Path]) -> None:
+    if not paths:
+        return
+    forget(folder, paths)
+    status = folder.status() | {"state": "queued"}
+    folder.drop("fed.json")
+    folder.write("status.json", status)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.answer import Query
-from agent.jobs.folder import Folder, JobSpec
+from agent.budget import told
+from agent.jobs.folder import OVER, Folder, JobSpec
 from agent.jobs.pieces import Piece
 from agent.reasons import sentence
 from agent.report_page import Page, framed, shown
@@ -30,26 +31,40 @@ REREAD = 5000  # names with unexplained characters that are read again to name t
 SHOWN = 40  # rows of a table that can be long
 
 
-def make_report(
-    spec: JobSpec,
-    status: Mapping[str, Any],
-    queries: Sequence[Query],
-    counts: Sequence[int],
-    pieces: Iterable[Piece],
-    failures: Sequence[Sequence[str]],
-    pipeline: Pipeline,
-) -> dict[str, Any]:
-    """The report as plain values. `counts`: exams of each name; `status`: as the job keeps it, with its seconds."""
-    names: Counter[tuple[str, str]] = Counter()
-    exams: Counter[tuple[str, str]] = Counter()
-    unread: list[tuple[int, Query]] = []
+class Tally:
+    """Names and exams by route and reason; how many have unexplained characters, and those with the most exams."""
+
+    def __init__(self) -> None:
+        self.names: Counter[tuple[str, str]] = Counter()
+        self.exams: Counter[tuple[str, str]] = Counter()
+        self.unexplained = 0
+        self.unread: list[tuple[int, Query]] = []
+
+
+def tally_of(queries: Sequence[Query], counts: Sequence[int], pieces: Iterable[Piece]) -> Tally:
+    """The tally of answers. `counts`: exams of each name."""
+    found = Tally()
     for piece in pieces:
         for place, answer in enumerate(piece.answers, piece.start):
             key = (answer[0], answer[4])
-            names[key] += 1
-            exams[key] += counts[place]
+            found.names[key] += 1
+            found.exams[key] += counts[place]
             if answer[4] in UNEXPLAINED:
-                unread.append((counts[place], queries[place]))
+                found.unread.append((counts[place], queries[place]))
+    found.unexplained = len(found.unread)
+    found.unread.sort(key=lambda each: (-each[0], each[1]))
+    return found
+
+
+def make_report(
+    spec: JobSpec,
+    status: Mapping[str, Any],
+    tally: Tally,
+    failures: Sequence[Sequence[str]],
+    pipeline: Pipeline,
+) -> dict[str, Any]:
+    """The report as plain values. `status`: as the job keeps it, with its seconds."""
+    names, exams = tally.names, tally.exams
     total = sum(exams.values())
     reasons = [
         {
@@ -71,9 +86,8 @@ def make_report(
         }
         for route in sorted({key[0] for key in names})
     ]
-    unread.sort(key=lambda each: (-each[0], each[1]))
     seconds: dict[str, float] = status.get("seconds", {})
-    done = {"answering": len(queries), "writing": sum(counts)}
+    done = {"answering": sum(names.values()), "writing": status["counts"]["rows"]}
     return {
         "job": spec.id,
         "file": spec.title or ", ".join(Path(each).name for each in spec.inputs),
@@ -82,14 +96,16 @@ def make_report(
         "started": status.get("started"),
         "ended": status.get("ended"),
         "counts": dict(status["counts"]),
+        "notes": [list(each) for each in status.get("notes", [])],
         "versions": dict(status.get("versions", {})),
         "routes": routes,
         "reasons": reasons,
         "unexplained": {
-            "names": len(unread),
-            "read": min(len(unread), REREAD),
-            "top": _unexplained(unread[:REREAD], pipeline),
+            "names": tally.unexplained,
+            "read": min(tally.unexplained, REREAD),
+            "top": _unexplained(tally.unread[:REREAD], pipeline),
         },
+        "model": _model(status),
         "steps": [
             {"step": step, "seconds": round(spent, 2), "rate": round(done[step] / spent, 1) if step in done else None}
             for step, spent in sorted(seconds.items(), key=lambda each: -each[1])
@@ -117,12 +133,13 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
     counts = report["counts"]
     facts = [
         *((t.word(key), report[key] or "") for key in ("job", "file", "output", "user", "started", "ended")),
-        *((t.word(key), f"{counts.get(key, 0):,}") for key in ("rows", "names", "memory", "failed")),
+        *((t.word(key), f"{counts.get(key, 0):,}") for key in ("rows", "exams", "names", "memory", "failed")),
     ]
     unexplained = report["unexplained"]
     parts = [
         f"<h1>{t.word('title')} {shown(report['job'])}</h1>",
         t.table((), facts),
+        *(f"<p>{shown(note[lang != 'zh'])}</p>" for note in report.get("notes", [])),
         t.head("routes"),
         t.table(
             ("route", "names", "exams", "share"),
@@ -142,6 +159,7 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
             ("characters", "names", "exams", "example"),
             [(each["characters"], each["names"], each["exams"], each["example"]) for each in unexplained["top"]],
         ),
+        *_model_lines(t, report.get("model"), lang),
         t.head("steps"),
         t.table(
             ("step", "seconds", "rate"),
@@ -156,6 +174,35 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
         t.table((), sorted(report["versions"].items())),
     ]
     return framed(str(report["job"]), parts, lang)
+
+
+def _model(status: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the model cost, and where a budget was spent, of what and for how many names; None without a model."""
+    spent = status.get("spent")
+    if not spent:
+        return None
+    counts = status["counts"]
+    over, exams = counts.get(OVER, 0), counts.get(f"{OVER}_exams", 0)
+    zh, en = told(spent, over, exams) if spent["out"] else ("", "")
+    return {**spent, "over_budget": {"names": over, "exams": exams}, "sentence": {"zh": zh, "en": en}}
+
+
+def _model_lines(t: Page, model: Mapping[str, Any] | None, lang: Lang) -> list[str]:
+    if not model:
+        return []
+    limits = model["limits"]
+    rows: list[tuple[object, ...]] = [
+        ("calls", model["calls"], limits.get("calls", "")),
+        ("tokens", model["tokens_in"] + model["tokens_out"], limits.get("tokens", "")),
+        ("cost", model["cost"], limits.get("cost", "")),
+        ("minutes", round(model["seconds"] / 60, 2), limits.get("minutes", "")),
+    ]
+    sentence = model["sentence"][lang]
+    return [
+        t.head("model"),
+        *([f"<p>{shown(sentence)}</p>"] if sentence else []),
+        t.table(("what", "spent", "limit"), [(t.known(str(row[0])), *row[1:]) for row in rows]),
+    ]
 
 
 def _figures(row: Mapping[str, Any]) -> tuple[object, ...]:

@@ -21,15 +21,21 @@ from typing import TYPE_CHECKING, Any
 
 from agent import bulk, columns, tables
 from agent.answer import Query
+from agent.asking import Journal
 from agent.audit.place import CONFIRM, STOPPED
+from agent.budget import Meter, meter_on, prices_of
 from agent.command_normalize import cells_of, write_lines
+from agent.inputs import check_output, fetch, named, targets_of
 from agent.jobs import audit as auditing
 from agent.jobs import feed as feeding
-from agent.jobs.folder import Folder, JobSpec
-from agent.jobs.pieces import Pieces
-from agent.jobs.plan import Plan, keep_plan, kept_plan, make_plan, open_inputs
+from agent.jobs import rerun
+from agent.jobs.folder import OVER, SECRETS, Folder, JobSpec, limits_of
+from agent.jobs.heard import Heard
+from agent.jobs.pieces import Cost, Pieces, cost_before
+from agent.jobs.plan import Plan, keep_plan, kept_plan, make_plan
 from agent.jobs.report import FILE as REPORT
-from agent.jobs.report import make_report
+from agent.jobs.report import make_report, tally_of
+from agent.jobs.turns import turn
 from agent.memory import MEMORY, Memory, read_memory
 from agent.opening import open_pipeline
 from agent.pipeline import Pipeline
@@ -37,15 +43,18 @@ from agent.pool import Opening, Pool
 from agent.settings import Settings
 from agent.store import Store, end_job, now, open_store
 from agent.table_lines import Lines, open_lines
-from standard.errors import InputError, StoppedError, YingmaError
+from standard.errors import InputError, PausedError, StoppedError, YingmaError
 
 if TYPE_CHECKING:
+    from agent.model.patience import Patience
     from agent.table_frames import Frames
 
 SCRATCH = "scratch"
+WAITING = "waiting"  # the phase of a job that waits for its turn
 EVERY = 0.5  # seconds between two reports
 PATIENCE = 15.0  # seconds that a job whose process was killed may be held by what is left of it
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+Known = dict[Query, tuple[str, ...]]  # the new cells of each name
 Watch = Callable[[dict[str, Any]], None]
 
 
@@ -57,16 +66,24 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
     """
     spec = folder.spec()
     with _held(folder):
-        if folder.status()["state"] == "done" and Path(spec.output).exists():
+        state = folder.status()["state"]
+        if state == "done" and all(each.exists() for each in targets_of(spec.inputs, Path(spec.output), spec.each)):
+            return folder.status()
+        if state == rerun.TO_ADOPT and not folder.has(rerun.ADOPTED):
             return folder.status()
         folder.drop("stop")
-        run = _Run(folder, spec, settings, watch)
+        run = _kind(spec)(folder, spec, settings, watch)
         try:
-            run.go()
+            with turn(settings.home, settings.jobs_at_once, run.waits), named(run.labels):
+                run.begins()
+                run.go()
         except (KeyboardInterrupt, StoppedError) as stop:
             zh, en = _stopped(spec)
             run.end("cancelled", zh, en)
             raise StoppedError(zh, en) from stop
+        except PausedError as error:
+            run.end("paused", error.zh, error.en)
+            raise
         except YingmaError as error:
             run.end("failed", error.zh, error.en)
             raise
@@ -84,6 +101,15 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
         return run.status
 
 
+def _kind(spec: JobSpec) -> type[Run]:
+    """What runs a job: this module, or Spark."""
+    if spec.engine == "local":
+        return Run
+    from agent.jobs.spark_run import SparkRun
+
+    return SparkRun
+
+
 def _stopped(spec: JobSpec) -> tuple[str, str]:
     return f"已停止；用 job resume {spec.id} 继续。", f"Stopped; go on with: job resume {spec.id}."
 
@@ -97,11 +123,12 @@ def _held(folder: Folder) -> Iterator[None]:
             if mine:
                 yield
                 return
-        if _alive(folder.status().get("pid")) or time.monotonic() > limit:
+        status = folder.status()
+        if _alive(status.get("waiter")) or _alive(status.get("pid")) or time.monotonic() > limit:
             raise InputError(
-                f"任务 {folder.id} 正在运行；用 job show {folder.id} 查看，或用 job cancel {folder.id} 停止。",
-                f"The job {folder.id} is running; look at it with job show {folder.id}, stop it with "
-                f"job cancel {folder.id}.",
+                f"任务 {folder.id} 正在运行或排队；用 job show {folder.id} 查看，或用 job cancel {folder.id} 停止。",
+                f"The job {folder.id} is running or waits for its turn; look at it with job show {folder.id}, stop it "
+                f"with job cancel {folder.id}.",
             )
         time.sleep(0.1)
 
@@ -129,7 +156,7 @@ def _disk(folder: Folder, error: OSError) -> YingmaError:
     )
 
 
-class _Run:
+class Run:
     """One run of a job."""
 
     def __init__(self, folder: Folder, spec: JobSpec, settings: Settings, watch: Watch) -> None:
@@ -146,6 +173,7 @@ class _Run:
         }
         self.told = 0.0
         self.phase_began, self.phase_from = time.monotonic(), 0
+        self.labels: dict[str, str] = {}  # what to call files of the job's own
         self.store: Store | None = None
         self.row: int | None = None
 
@@ -155,24 +183,49 @@ class _Run:
         """From where it is to its end."""
         spec = self.spec
         self.tell(force=True)
-        tables.check_output(Path(spec.output), [Path(each) for each in spec.inputs])
-        opened = open_inputs(spec)
-        pipeline = open_pipeline(spec.edition, spec.model, device_codes=spec.device_codes)
-        lines = open_lines(opened, Path(spec.output), self._scratch())
-        plan = kept_plan(self.folder) or make_plan(self.folder, spec, opened, lines)
-        self.count(rows=plan.rows, names=len(plan.queries))
+        check_output(spec.inputs, Path(spec.output), spec.each)
+        scratch = self._scratch()
+        secrets = self.folder.read(SECRETS) if self.folder.has(SECRETS) else {}
+        fetched = fetch(spec.inputs, spec.table, secrets, scratch, Path(spec.output))
+        self.labels.update(fetched.labels)
+        opened = tables.open_tables(fetched.paths, spec.sheet)
+        pipeline = open_pipeline(spec.edition, spec.model, device_codes=spec.device_codes, keep=True)
+        base = rerun.base_of(self.folder, spec) if spec.of else None
+        counts = base is None or self.folder.has(rerun.ADOPTED)
+        lines = open_lines(opened, Path(spec.output), scratch) if counts and not spec.each else None
+        plan = kept_plan(self.folder, fetched)
+        if plan is None and base is not None:
+            plan = rerun.plan_again(self.folder, base, fetched)
+        plan = plan or make_plan(self.folder, spec, fetched, opened, lines)
+        self.count(rows=plan.rows, names=len(plan.queries), exams=sum(plan.counts))
         self.store = open_store(self.settings)
         if not self.folder.has("plan.json"):
             memory = read_memory(self.store, plan.queries, spec.memory)
             keep_plan(self.folder, plan, memory.to_plain() if memory else None)
         kept = self.folder.read("memory.json")
         pipeline.memory = Memory.from_plain(kept) if kept else None
-        make = {"program": version("yingma"), "plan": plan.key, **pipeline.versions}
-        pieces = Pieces(self.folder, len(plan.queries), bulk.step_for(spec.model, pipeline.own_model), make)
-        self.status["versions"] = dict(pipeline.versions)
+        versions = {**pipeline.versions, "program": version("yingma")}
+        pieces = Pieces(
+            self.folder,
+            len(plan.queries),
+            bulk.step_for(spec.model, pipeline.own_model),
+            {"plan": plan.key, **versions},
+        )
+        self.modelled = pipeline.model is not None
+        self.status["versions"] = versions
         self.status["notes"] = plan.notes + stop_notes(pipeline.memory)
-        self.row = self.store.write(lambda session: feeding.job_row(session, spec, pipeline.versions))
+        if counts:
+            if base is not None and rerun.kept_changes(self.folder)["make"] != pieces.key:
+                raise rerun.not_as_compared(self.folder)
+            first = rerun.first_of(self.folder, spec)
+            self.row = self.store.write(lambda session: feeding.job_row(session, first, pipeline.versions))
         self.answer(pipeline, plan, pieces)
+        if base is not None and not counts:
+            self.phase("comparing", 0, len(plan.queries))
+            other = kept != base.read("memory.json")
+            self.folder.write(rerun.CHANGES, rerun.compare(base, plan, pieces, versions, spec, other))
+            self.end(rerun.TO_ADOPT)
+            return
         self.output(opened, lines if plan.lines else None, plan, pieces)
         shutil.rmtree(self.folder.path / SCRATCH, ignore_errors=True)
         if spec.feed != "none":
@@ -180,13 +233,18 @@ class _Run:
         self.spend()
         self.status["ended"] = now().isoformat(timespec="seconds")
         failures = self.folder.read("failed.json")
-        report = make_report(spec, self.status, plan.queries, plan.counts, pieces.all(), failures, pipeline)
-        self.folder.write(REPORT, report)
+        tally = tally_of(plan.queries, plan.counts, pieces.all())
+        self.folder.write(REPORT, make_report(spec, self.status, tally, failures, pipeline))
+        if base is not None:
+            base.write(rerun.REPLACED, {"by": spec.id})
         self.end("done")
 
     def answer(self, pipeline: Pipeline, plan: Plan, pieces: Pieces) -> None:
         """Every piece that is not there yet."""
         done, missing = 0, []
+        if self.modelled:
+            pieces.forget_others()
+        cost = cost_before(self.folder)
         totals: Counter[str] = Counter()
         failed: dict[int, str] = {}
 
@@ -200,29 +258,62 @@ class _Run:
                 missing.append(place)
             else:
                 done += len(piece.answers)
+                cost = cost.plus(piece.cost)
                 add(piece.start, piece.answers, piece.failed)
         self.phase("answering", done, len(plan.queries))
         self.count(**totals)
+        meter = self._meter(pipeline, pieces, cost)
         workers = self._workers(pipeline, sum(end - start for start, end in missing))
         opening = Opening(self.spec.edition, self.spec.model, self.spec.device_codes)
-        with closing(Pool(pipeline, plan.queries, opening, workers)) as pool:
+        since = time.monotonic()
+        with closing(Pool(pipeline, plan.queries, opening, workers, self.endpoint_waits)) as pool:
             for each in pool.run(missing):
-                pieces.keep(each)
+                moment = time.monotonic()
+                self.status.pop("waits", None)
+                pieces.keep(each, moment - since, self.modelled)
+                meter.spent = meter.spent.plus(each.spent)
+                cost = cost.plus((*each.spent, moment - since))
+                since = moment
                 done += len(each.answers)
                 add(each.start, each.answers, each.failed)
                 self.count(**totals)
+                self.spent(meter, cost, totals[OVER])
                 self.step(done, len(plan.queries))
+        self.spent(meter, cost, totals[OVER])
         self.folder.write("failed.json", [[*plan.queries[at], failed[at]] for at in sorted(failed)])
+
+    def _meter(self, pipeline: Pipeline, pieces: Pieces, cost: Cost) -> Meter:
+        """The pipeline asks within the job's budget, of which `cost` is spent."""
+        limits = limits_of(self.folder, self.spec)
+        meter = Meter(limits, prices_of(self.settings, self.spec.model), cost.spent, cost.seconds)
+        journal = Journal(self.folder.answers.absolute(), pieces.key) if limits.in_order else None
+        meter_on(pipeline, meter, journal, self._patience(), keep=True)
+        return meter
+
+    def _patience(self) -> Patience | None:
+        """With an endpoint, which may be down."""
+        if self.spec.model in ("none", "local"):
+            return None
+        from agent.model.patience import Patience
+
+        return Patience(self.settings.model_wait_minutes * 60, self.settings.model_give_up_seconds)
 
     def output(self, opened: Sequence[tables.Table], lines: Lines | Frames | None, plan: Plan, pieces: Pieces) -> None:
         """Every row with its answer, as a file that appears whole."""
-        target = Path(self.spec.output)
+        target, inputs = Path(self.spec.output), self.spec.inputs
         self.phase("writing", 0, plan.rows)
         if self.before_pid is not None:  # it may have been killed between the name of its output and its place
-            (target.resolve().parent / f".yingma-{self.before_pid}.part").unlink(missing_ok=True)
-        tables.check_output(target, [Path(each) for each in self.spec.inputs])
-        if lines is None:
-            rows = tables.write_table(target, opened, columns.OUTPUT, self._cells(opened, plan, pieces))
+            beside = target if self.spec.each else target.resolve().parent
+            (beside / f".yingma-{self.before_pid}.part").unlink(missing_ok=True)
+        check_output(inputs, target, self.spec.each)
+        if self.spec.each:
+            known, rows = self._known(plan, pieces), 0
+            for one, table in zip(targets_of(inputs, target, True), opened, strict=True):
+                cells = self._cells([table], plan, known, rows)
+                rows += tables.write_table(one, [table], columns.OUTPUT, cells)
+        elif lines is None:
+            cells = self._cells(opened, plan, self._known(plan, pieces))
+            rows = tables.write_table(target, opened, columns.OUTPUT, cells)
         else:
             work = bulk.Work(plan.queries, plan.rows, plan.counts)
             answers = (answer for piece in pieces.all() for answer in piece.answers)
@@ -234,12 +325,13 @@ class _Run:
                 f"{rows} rows were written and there are {plan.rows}; make the job anew.",
             )
 
-    def _cells(self, opened: Sequence[tables.Table], plan: Plan, pieces: Pieces) -> Iterator[Sequence[str]]:
-        known: dict[Query, tuple[str, ...]] = {}
+    def _known(self, plan: Plan, pieces: Pieces) -> Known:
         answered = (answer for piece in pieces.all() for answer in piece.answers)
-        for query, answer in zip(plan.queries, answered, strict=True):
-            known[query] = cells_of(answer, self.spec.lang)
-        done = 0
+        return {query: cells_of(answer, self.spec.lang) for query, answer in zip(plan.queries, answered, strict=True)}
+
+    def _cells(
+        self, opened: Sequence[tables.Table], plan: Plan, known: Known, done: int = 0
+    ) -> Iterator[Sequence[str]]:
         for table in opened:
             for query in bulk.queries_of(table, plan.columns):
                 yield known[query]
@@ -264,19 +356,21 @@ class _Run:
                 plan.counts,
             )
         held_back = dict.fromkeys(draws, CONFIRM) | dict.fromkeys(feeding.stopped(pieces), STOPPED)
-        places = sorted({*feeding.wanted(self.spec, pieces), *draws})
+        places = feeding.wanted(self.spec, pieces)
+        if self.spec.of:
+            places = rerun.places_to_feed(places, rerun.kept_changes(self.folder))
+        places = sorted({*places, *draws})
         self.phase("feeding", 0, len(places))
+        pipeline.asking = Heard(pieces, {plan.queries[place]: place for place in places})
         put_in = feeding.feed(
             self.folder,
-            self.spec,
             self.store,
             self.row,
             pipeline,
-            places,
-            plan.queries,
-            plan.counts,
-            held_back,
-            draws,
+            (
+                feeding.Fed(plan.queries[place], plan.counts[place], held_back.get(place, ""), draws.get(place))
+                for place in places
+            ),
             pieces.key,
             lambda done: self.step(done, len(places)),
         )
@@ -290,11 +384,31 @@ class _Run:
         return folder
 
     def _workers(self, pipeline: Pipeline, names: int) -> int:
-        """Processes; always of their own, so that a name that kills one does not kill the job."""
-        alone = self.spec.model != "none" and not pipeline.own_model
+        """Processes; always of their own, so that a name that kills one does not kill the job. One where the model is
+        asked in the order of the names: for a budget, and where it has concurrency of its own."""
+        meter = pipeline.asking.meter
+        alone = (self.spec.model != "none" and not pipeline.own_model) or (meter is not None and meter.limits.in_order)
         return 1 if alone else bulk.workers_for(names, self.spec.workers, pipeline.own_model)
 
     # -- telling how far it is -----------------------------------------------------------------------------------------
+
+    def endpoint_waits(self, zh: str, en: str) -> None:
+        """The endpoint does not answer for now."""
+        self.status["waits"] = {"zh": zh, "en": en}
+        self.tell(force=True)
+
+    def waits(self, before: int) -> None:
+        """It is not its turn: so many jobs are before it."""
+        self.status |= {"state": "queued", "phase": WAITING, "ahead": before, "waiter": os.getpid()}
+        self.status["pid"] = self.before_pid  # what that process may have left is still to be removed
+        self.tell(force="at" not in self.status)
+
+    def begins(self) -> None:
+        """It is its turn."""
+        self.status |= {"state": "running", "phase": "reading", "pid": os.getpid()}
+        self.status.pop("waiter", None)
+        self.status.pop("ahead", None)
+        self.phase_began = time.monotonic()
 
     def phase(self, name: str, done: int, total: int) -> None:
         """A step begins, of which something may be done."""
@@ -305,8 +419,21 @@ class _Run:
 
     def spend(self) -> None:
         """A step ends: its seconds."""
+        if self.status["phase"] == WAITING:
+            return
         spent, step = self.status["seconds"], self.status["phase"]
         spent[step] = round(spent.get(step, 0.0) + time.monotonic() - self.phase_began, 3)
+
+    def spent(self, meter: Meter, cost: Cost, over: int) -> None:
+        """What the model has cost so far. `over`: names that it was not asked about for it."""
+        if not self.modelled:
+            return
+        self.status["spent"] = {
+            **cost._asdict(),
+            "cost": round(meter.cost, 6),
+            "limits": {name: value for name, value in meter.limits._asdict().items() if value},
+            "out": (meter.spent_out() or "minutes") if over else None,
+        }
 
     def step(self, done: int, total: int) -> None:
         """So much is done of it."""
@@ -337,10 +464,13 @@ class _Run:
         """It has ended: in its status, and in the database as far as that answers."""
         if state != "done":
             self.spend()
+        self.status.pop("waiter", None)
+        self.status.pop("waits", None)
         self.status |= {"state": state, "ended": now().isoformat(timespec="seconds"), "pid": None}
         self.status |= {"sentence": {"zh": zh, "en": en}, "rate": None, "left": None}
         if state == "done":
             self.status["phase"] = "done"
+            self.folder.drop(SECRETS)
         trouble = self._end_row(state)
         if trouble is not None and state == "done":
             raise trouble
@@ -358,9 +488,10 @@ class _Run:
         store, row = self.store, self.row
         if store is None or row is None:
             return None
+        ended: Any = "failed" if state == "paused" else state
         try:
             store.write(
-                lambda session: end_job(session, feeding.row_of(session, row), state, self.status["counts"], now())
+                lambda session: end_job(session, feeding.row_of(session, row), ended, self.status["counts"], now())
             )
         except YingmaError as error:
             return error
@@ -387,4 +518,7 @@ def _add(totals: Counter[str], answers: Sequence[Sequence[str]], counts: Sequenc
         totals[answer[0]] += 1
         totals[f"{answer[0]}_exams"] += exams
         totals["memory"] += answer[4] in MEMORY
+        if answer[4] == OVER:
+            totals[OVER] += 1
+            totals[f"{OVER}_exams"] += exams
     totals["failed"] += len(failed)

@@ -118,6 +118,11 @@ class HostedModel:
             "masked": str(self._settings.model_mask).lower(),
         }
 
+    @property
+    def concurrency(self) -> int:
+        """Questions that it may be asked at once."""
+        return self._settings.model_concurrency
+
     def fill(self, request: ModelRequest) -> ModelOutcome:
         """The outcome of one request."""
         spent_out = self.budget.spent_out()
@@ -138,6 +143,10 @@ class HostedModel:
         elif outcome.kind not in ("skipped", "over_budget"):
             self.breaker.answered()
         return outcome
+
+    def ask_again(self) -> None:
+        """Ask at once, also where the endpoint is left alone for a while."""
+        self.breaker.answered()
 
     def fill_many(self, requests: Sequence[ModelRequest]) -> list[ModelOutcome]:
         """The outcomes in order; at most `model_concurrency` questions under way."""

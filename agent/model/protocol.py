@@ -97,7 +97,10 @@ class ModelOutcome:
 
 @runtime_checkable
 class Model(Protocol):
-    """A language model as the pipeline sees it. Safe to call from several threads."""
+    """A language model as the pipeline sees it. Safe to call from several threads.
+
+    One that answers several questions at once also tells how many: `concurrency`.
+    """
 
     @property
     def name(self) -> str:

@@ -48,24 +48,28 @@ def joined(codes: Iterable[str]) -> str:
     return "+".join(sorted(set(codes)))
 
 
-def held_texts(session: Session, keys: Iterable[str], institutions: Collection[str]) -> Found:
-    """By text key, for names of some institutions (their keys) and of the whole group."""
+def held_texts(session: Session, keys: Iterable[str] | None, institutions: Collection[str]) -> Found:
+    """By text key, for names of some institutions (their keys) and of the whole group; of all names that anybody
+    decided on where no keys are given."""
     base = _columns(col(Name.text_key)).select_from(Name).join(Cluster, col(Cluster.id) == col(Name.cluster_id))
-    rows: list[Any] = []
-    for piece in in_pieces(dict.fromkeys(keys)):
-        rows += session.execute(_stands(base).where(col(Name.text_key).in_(piece)))
-    return _found(session, rows, institutions)
+    return _looked_up(session, _stands(base), col(Name.text_key), keys, institutions)
 
 
 def held_readings(session: Session, keys: Iterable[str] | None, institutions: Collection[str]) -> Found:
     """By reading key; of all readings that anybody decided on where no keys are given."""
     base = _stands(_columns(col(Cluster.reading_key)).select_from(Cluster))
+    return _looked_up(session, base, col(Cluster.reading_key), keys, institutions)
+
+
+def _looked_up(
+    session: Session, base: Select[Any], key: Any, keys: Iterable[str] | None, institutions: Collection[str]
+) -> Found:
     rows: list[Any] = []
     if keys is None:
         rows += session.execute(base)
     else:
         for piece in in_pieces(dict.fromkeys(keys)):
-            rows += session.execute(base.where(col(Cluster.reading_key).in_(piece)))
+            rows += session.execute(base.where(key.in_(piece)))
     return _found(session, rows, institutions)
 
 

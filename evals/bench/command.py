@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.console import emit_json, note, out, say
 from agent.settings import home_folder
+from evals.bench.daily import run_daily_bench
 from evals.bench.embedded import run_embedded_bench
 from evals.bench.machine import machine_facts
 from evals.bench.model import run_model_bench
@@ -22,6 +23,7 @@ BENCHES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "reader": run_reader_bench,
     "model": run_model_bench,
     "embedded": run_embedded_bench,
+    "daily": run_daily_bench,
     "rows": run_rows_bench,
 }
 LONG = ("rows",)  # minutes each: only by name
@@ -131,6 +133,24 @@ def embedded_table(result: dict[str, Any]) -> Table:
     return table
 
 
+def daily_table(result: dict[str, Any]) -> Table:
+    """Seconds of a first day and of the next one."""
+    title = say(
+        f"一天 {result['exams']} 次检查、{result['names']} 个名称；次日同样多，另有 {result['new']} 个新名称；"
+        f"job run 从启动到结束，{result['runs']} 次的中位数",
+        f"a day of {result['exams']} exams under {result['names']} names; the next one has as many and {result['new']} "
+        f"new names; job run from start to end, median of {result['runs']}",
+    )
+    columns = (say("模型", "model"), say("第一天（秒）", "first day, s"), say("次日（秒）", "next day, s"))
+    table = _table(title, *columns, say("次日（核秒）", "next day, core-s"), say("其中", "of it"))
+    for model, each in result["models"].items():
+        steps = ", ".join(f"{step} {seconds:.1f}" for step, seconds in each["next_steps_s"].items())
+        table.add_row(model, f"{each['first_s']}", f"{each['next_s']}", f"{each['next_cpu_s']}", steps)
+    if result["left_out"]:
+        table.caption = say("未测：", "left out: ") + str(result["left_out"])
+    return table
+
+
 def rows_table(result: dict[str, Any]) -> Table:
     """Seconds of a whole job by kind of file, and of what is not answering, against DuckDB alone."""
     title = say(
@@ -171,5 +191,6 @@ TABLES: dict[str, Callable[[dict[str, Any]], Table]] = {
     "reader": reader_table,
     "model": model_table,
     "embedded": embedded_table,
+    "daily": daily_table,
     "rows": rows_table,
 }

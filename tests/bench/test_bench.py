@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from evals.bench.command import TABLES, run_bench
+from evals.bench.daily import run_daily_bench
 from evals.bench.embedded import run_embedded_bench
 from evals.bench.machine import machine_facts, peak_memory_mb
 from evals.bench.names import bench_names
@@ -112,6 +113,14 @@ def test_a_file_without_labels_is_one_sentence(tmp_path: Path) -> None:
     other.write_text("name\tcode\n胸部CT\t1\n", encoding="utf-8")
     with pytest.raises(InputError, match="lacks the columns codes, modality, route"):
         single_code_rows(other)
+
+
+def test_the_daily_bench_runs_two_days(home: Path) -> None:
+    result = run_daily_bench(home, exams=60, known=20, new=5, runs=1)
+    assert {each["next_names"] for each in result["models"].values()} == {25}
+    assert all(each["next_s"] > 0 and "answering" in each["next_steps_s"] for each in result["models"].values())
+    assert TABLES["daily"](result).row_count == len(result["models"])
+    assert list(home.iterdir()) == []
 
 
 def test_the_rows_bench_keeps_the_order_of_rows(home: Path) -> None:

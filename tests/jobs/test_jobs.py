@@ -58,10 +58,11 @@ def wanted(source: Path) -> bytes:
 
 def command(*arguments: object, home: Path, program: tuple[str, ...] = ("-m", "agent"), **more: Any) -> Any:
     """A process of its own, the leader of a group."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     return subprocess.Popen(
         [sys.executable, *program, *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "YINGMA_HOME": str(home), "YINGMA_LANG": "en"},
+        env={**os.environ, "PYTHONPATH": path, "YINGMA_HOME": str(home), "YINGMA_LANG": "en"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -277,7 +278,7 @@ def test_one_sentence_each(yingma: Yingma, tmp_path: Path, home: Path) -> None:
     source = table(tmp_path / "in.csv", ("name", "note"), (SURE, "x"))
     out = tmp_path / "out.csv"
     for arguments, sentence in (
-        (("run", source, "-o", out, "--engine", "spark"), "--engine spark is not there yet"),
+        (("run", source, "-o", out, "--engine", "spark"), "reads and writes parquet only"),
         (("run", tmp_path / "no.csv", "-o", out), "There is no file"),
         (("run", source, "-o", out, "--id", "../x"), "is no name of a job"),
         (("run", source, "-o", source), "is an input file"),

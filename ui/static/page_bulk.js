@@ -3,7 +3,7 @@ window.Bulk = (root, texts, limit) => {
   const { h, name, get, post, may, number, say, whenSeen, Failure } = window.Yingma;
   const t = texts[window.YINGMA.lang];
   const put = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
-  const KINDS = ["name", "modality", "institution"];
+  const KINDS = ["name", "modality", "institution", "count"];
   const GOING = ["queued", "running"];
   let looked = null; // what the server said of the uploaded file
   let sending = null; // the upload under way
@@ -129,6 +129,7 @@ window.Bulk = (root, texts, limit) => {
             name: column("name"),
             modality: column("modality"),
             institution: column("institution"),
+            count: column("count"),
             ending: ending.value,
             feed: feed.value,
           });
@@ -162,18 +163,21 @@ window.Bulk = (root, texts, limit) => {
   function progress(job) {
     const going = GOING.includes(job.state);
     const words = [going && job.phase ? t[`phase_${job.phase}`] : t[`state_${job.state}`]];
+    if (going && job.ahead) words.push(put(t.ahead, { n: number(job.ahead) }));
     if (going && job.total) words.push(`${number(job.done)} / ${number(job.total)}`);
     if (going && job.rate) words.push(put(t.rate, { rate: number(Math.round(job.rate)) }));
     if (going && job.left !== null && job.left !== undefined) words.push(put(t.left, { left: lasting(job.left) }));
-    const cell = h("td", { className: "how" }, h("span", { className: ["failed", "interrupted"].includes(job.state) ? "problem" : "", textContent: words.join(" · ") }));
+    const cell = h("td", { className: "how" }, h("span", { className: ["failed", "paused", "interrupted"].includes(job.state) ? "problem" : "", textContent: words.join(" · ") }));
     if (going) {
       const share = job.total ? job.done / job.total : 0;
       const bar = h("div", { className: "share", role: "progressbar", ariaValueNow: String(Math.floor(100 * share)) }, h("div", {}));
       bar.firstChild.style.width = `${100 * share}%`;
       cell.append(bar);
     }
-    const sentence = job.sentence?.[window.YINGMA.lang];
-    if (sentence && ["failed", "interrupted"].includes(job.state)) cell.append(h("div", { className: "dim", textContent: window.Yingma.seen(sentence) }));
+    const sentence = (going ? job.waits : job.sentence)?.[window.YINGMA.lang];
+    if (sentence && (going || ["failed", "paused", "interrupted"].includes(job.state))) cell.append(h("div", { className: "dim", textContent: window.Yingma.seen(sentence) }));
+    const budget = job.budget?.[window.YINGMA.lang];
+    if (budget) cell.append(h("div", { className: "dim budget", textContent: budget }));
     return cell;
   }
 
@@ -192,10 +196,12 @@ window.Bulk = (root, texts, limit) => {
     const button = (what) => h("button", { className: "plain", type: "button", textContent: t[what], onclick: act(job, what) });
     const cell = h("td", { className: "acts" });
     if (GOING.includes(job.state)) cell.append(button("stop"));
+    else if (job.state === "to_adopt") cell.append(button("adopt"));
     else if (job.state !== "done") cell.append(button("resume"));
     else if (job.counts?.failed) cell.append(button("retry"));
     const place = `/api/jobs/${encodeURIComponent(job.id)}`;
     const path = `${place}/result`;
+    if (job.has_changes) cell.append(h("a", { href: `${place}/changes`, target: "_blank", textContent: t.changes, title: t.changes_title }));
     if (job.has_report) cell.append(h("a", { href: `${place}/report`, target: "_blank", textContent: t.report, title: t.report_title }));
     if (job.has_result) cell.append(h("a", { href: path, download: "", textContent: t.download, title: t.download_title }));
     if (job.has_result && [".csv", ".tsv"].includes(job.ending)) cell.append(h("a", { href: `${path}?plain=true`, download: "", textContent: t.plain, title: t.plain_title }));
