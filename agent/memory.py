@@ -11,7 +11,6 @@ answer. Without a database, or where nobody decided anything, there is no memory
 
 from __future__ import annotations
 
-import math
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.answer import Evidence, Query, Route, Suggestion
+from agent.calibration import probability
 from agent.console import settings_file
 from agent.reasons import evidence_rows
 from standard.edition import Catalogue
@@ -141,7 +141,7 @@ def score_of(route: str) -> float:
     """The score of what memory answers, or what goes to review because of it."""
     weights = evidence_rows()
     total = weights["prior"].weight + weights["memory" if route == "accepted" else "memory_against"].weight
-    return 1.0 / (1.0 + math.exp(-total))
+    return probability(total)
 
 
 def name_of(catalogue: Catalogue, code: str) -> str:

@@ -12,6 +12,9 @@ from agent.opening import open_pipeline
 from evals.ablation import Step, ablate
 from evals.gold import GoldRow, read_gold
 from evals.metrics import Measures, Pair, by, measure
+from evals.scored import score_report, tell_scores
+from evals.tables import share as _share
+from evals.tables import table as _table
 
 if TYPE_CHECKING:
     from agent.pipeline import Pipeline
@@ -43,10 +46,13 @@ def run_eval(
     report = _report(pairs, steps, no_modality, pipeline.versions)
     report["retrieval"] = [recall._asdict() for recall in recalls]
     report["voices"] = compared.to_dict() if compared is not None else None
+    scores = score_report(pairs)
+    report["scores"] = scores.to_dict()
     if as_json:
         emit_json(report)
     else:
         _print(pairs, steps, no_modality)
+        tell_scores(scores)
         if recalls:
             from evals.retrieval import recall_table
 
@@ -141,16 +147,6 @@ def _print(pairs: list[Pair], steps: list[Step], no_modality: bool) -> None:
         _print_steps(steps)
 
 
-def _table(title: str, columns: str) -> Any:
-    """A table with these columns, divided by |; the first to the left, the others, which are numbers, to the right."""
-    from rich.table import Table
-
-    table = Table(title=title)
-    for number, column in enumerate(columns.split("|")):
-        table.add_column(column, justify="left" if number == 0 else "right")
-    return table
-
-
 def _row(table: Any, measures: Measures, label: str = "") -> None:
     low, high = measures.interval
     table.add_row(
@@ -164,10 +160,6 @@ def _row(table: Any, measures: Measures, label: str = "") -> None:
         _share(measures.coverage_of_acceptable),
         str(measures.unsafe),
     )
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}%"
 
 
 def _print_steps(steps: list[Step]) -> None:
