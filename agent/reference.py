@@ -126,9 +126,9 @@ def reasons_page() -> str:
             *("", *markdown(("reason", "route", "weight", "expert", "中文", "English"), grave), ""),
             "A convention fills or chooses a slot that the name leaves open. Rows of `standard/data/conventions.tsv`.",
             *("", *markdown(("convention", "weight", "expert", "source", "中文", "English"), rules), ""),
-            "A score is the sum of its evidence in log-odds. Rows of `standard/data/evidence.tsv`. `weight` is what counts, "
-            "fitted to labelled names (`standard/data/calibration.toml`, trust.md); `expert` is what an expert expects: its "
-            "sign binds the fit, and its size holds where no labelled name shows the row.",
+            "A score is the sum of its evidence in log-odds. Rows of `standard/data/evidence.tsv`. `weight` is what "
+            "counts, fitted to labelled names (`standard/data/calibration.toml`, trust.md); `expert` is what an expert "
+            "expects: its sign binds the fit, and its size counts where few labelled names show the row.",
             *("", *markdown(("signal", "weight", "expert", "中文", "English"), signals), ""),
         ]
     )

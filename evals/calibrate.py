@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
 from agent.evidence import expert_weights
 from evals.calibration import (
     Design,
@@ -51,7 +50,8 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """Weights by key (`shown`: how many answers show the row); how good the scores of each model are out of fold; the threshold, of all and by modality.
+    """Weights by key (`shown`: how many answers show the row); how good the scores of each model are, out of fold where
+    they are fitted; the threshold, of all and by modality.
 
     `too_few`: modalities whose accepted answers would not be enough if all were right."""
 
@@ -60,7 +60,7 @@ class Calibrated:
     weights: Mapping[Key, float]
     shown: Mapping[Key, int]
     scales: Mapping[str, float]
-    models: Mapping[str, Mapping[str, Reliability]]  # model, then mode
+    models: Mapping[str, Mapping[str, Mapping[str, Reliability]]]  # of a model and a mode: all, accepted, review
     threshold: Chosen
     modalities: Mapping[str, Chosen]
     too_few: Mapping[str, Promise]
@@ -79,7 +79,8 @@ class Calibrated:
                 for key, weight in self.weights.items()
             ],
             "models": {
-                model: {mode: each.to_dict() for mode, each in modes.items()} for model, modes in self.models.items()
+                model: {mode: {part: each.to_dict() for part, each in parts.items()} for mode, parts in modes.items()}
+                for model, modes in self.models.items()
             },
             "threshold": self.threshold.to_dict(),
             "modalities": {name: each.to_dict() for name, each in self.modalities.items()},
@@ -105,7 +106,6 @@ class Aim:
 
 def calibrate(observations: Sequence[Observation], aim: Aim) -> Calibrated:
     """All of it. The same observations give the same result."""
-    import scipy.optimize
     import sklearn.ensemble  # noqa: F401 - both before the limit, which holds for what is loaded
     from threadpoolctl import threadpool_limits
 
@@ -175,11 +175,17 @@ def run(observations: Sequence[Observation], scores: Floats, mode: str, modality
     ]
 
 
-def _by_mode(observations: Sequence[Observation], scores: Floats, modes: Sequence[str]) -> dict[str, Reliability]:
-    found = {}
+def _by_mode(
+    observations: Sequence[Observation], scores: Floats, modes: Sequence[str]
+) -> dict[str, dict[str, Reliability]]:
+    """By what the rules do with the answers."""
+    wanted = {"all": (True, False), "accepted": (True,), "review": (False,)}
+    found: dict[str, dict[str, Reliability]] = {}
     for mode in modes:
-        mine = [at for at, each in enumerate(observations) if each.mode == mode]
-        found[mode] = reliability([float(scores[at]) for at in mine], [observations[at].right for at in mine])
+        found[mode] = {}
+        for part, routes in wanted.items():
+            mine = [at for at, each in enumerate(observations) if each.mode == mode and each.accepted in routes]
+            found[mode][part] = reliability([float(scores[at]) for at in mine], [observations[at].right for at in mine])
     return found
 
 

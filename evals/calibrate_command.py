@@ -17,20 +17,20 @@ from agent.evidence import expert_weights
 from agent.opening import open_pipeline
 from evals.calibrate import Aim, Calibrated, calibrate
 from evals.calibration import Observation, observe
-from evals.labelled import Labelled, for_a_fit
-from evals.scored import tell_reliability
+from evals.labelled import Labelled, first_sight, for_a_fit
+from evals.scored import PARTS, tell_promises, tell_reliability
 from evals.tables import table
-from evals.threshold import Chosen, promise_sentence
+from evals.threshold import Chosen, promise, promise_sentence
 from standard.errors import InputError
 
 LEAST = 50  # answers and
 SOURCES = 5  # sources under which there is nothing to fit
 
 MODELS = (
-    ("hand", ("专家的权重", "the expert's weights")),
-    ("fitted", ("拟合的权重（留出来源）", "fitted weights (source left out)")),
-    ("plain", ("不限符号的逻辑回归（留出来源）", "logistic regression without signs (source left out)")),
-    ("boosted", ("单调梯度提升（留出来源）", "monotone gradient boosting (source left out)")),
+    ("hand", ("专家的权重", "expert's weights")),
+    ("fitted", ("拟合的权重", "fitted weights")),
+    ("plain", ("逻辑回归，不限符号", "logistic, no signs")),
+    ("boosted", ("单调梯度提升", "monotone boosting")),
 )
 
 
@@ -55,8 +55,8 @@ def run_calibrate(
     sources = {each.source for each in observations}
     if len(observations) < LEAST or len(sources) < SOURCES:
         raise InputError(
-            f"可拟合的答案只有 {len(observations)} 个，来自 {len(sources)} 个来源；至少要 {LEAST} 个、{SOURCES} 个来源。"
-            "请给出更多标注文件。",
+            f"可拟合的答案只有 {len(observations)} 个，来自 {len(sources)} 个来源；"
+            f"至少要 {LEAST} 个、{SOURCES} 个来源。请给出更多标注文件。",
             f"There are only {len(observations)} answers of {len(sources)} sources to fit to; "
             f"at least {LEAST} of {SOURCES} sources are needed. Give more labelled names.",
         )
@@ -93,8 +93,8 @@ def as_toml(found: Calibrated, made: Mapping[str, Any]) -> str:
     """calibration.toml: the same fit gives the same bytes."""
     said = found.threshold.promise
     lines = [
-        "# What was fitted to labelled names (docs/trust.md): weights of the evidence in log-odds, and the least score of",
-        "# an accepted answer. Made by ./yingma calibrate --write; a row that is not here keeps the expert's weight.",
+        "# What was fitted to labelled names (docs/trust.md): weights of the evidence in log-odds, and the least score",
+        "# of an accepted answer. Made by ./yingma calibrate --write; a row that is not here has the expert's weight.",
         "",
         "[made]",
         *(f"{json.dumps(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in made.items()),
@@ -134,20 +134,32 @@ def tell(found: Calibrated) -> None:
         weights.add_row(label, f"{expert[kind][name]:+.2f}", f"{weight:+.2f}", str(found.shown.get((kind, name), 0)))
     console.print(weights)
     _tell_models(found)
-    for mode, each in found.models["fitted"].items():
-        tell_reliability(each, say(f"可靠性，留出来源，模型 {mode}", f"Reliability, source left out, model {mode}"))
+    for mode, parts in found.models["fitted"].items():
+        tell_reliability(
+            parts["all"], say(f"可靠性，留出来源，模型 {mode}", f"Reliability, source left out, model {mode}")
+        )
     _tell_threshold(found)
+    _tell_first_sight(found)
 
 
 def _tell_models(found: Calibrated) -> None:
     compared = table(
-        say("得分作为概率有多准（给出编码的答案）", "How good the scores are as probabilities (answers with codes)"),
-        say("得分|模型|答案|其中对|校准误差|Brier|对数损失", "score|model|answers|right|ECE|Brier|log-loss"),
+        say(
+            "得分作为概率有多准（给出编码的答案；拟合的：留出来源）",
+            "How good the scores are as probabilities (answers with codes; fits: source left out)",
+        ),
+        say(
+            "得分|模型|按规则|答案|其中对|校准误差|Brier|对数损失",
+            "score|model|by the rules|answers|right|ECE|Brier|log-loss",
+        ),
     )
     for name, told in MODELS:
-        for mode, each in found.models[name].items():
-            numbers = (f"{each.error:.4f}", f"{each.brier:.4f}", f"{each.log_loss:.4f}")
-            compared.add_row(say(*told), mode, str(each.rows), str(each.right), *numbers)
+        compared.add_section()
+        for mode, parts in found.models[name].items():
+            for part, zh in PARTS:
+                each = parts[part]
+                numbers = (f"{each.error:.4f}", f"{each.brier:.4f}", f"{each.log_loss:.4f}")
+                compared.add_row(say(*told), mode, say(zh, part), str(each.rows), str(each.right), *numbers)
     out().print(compared)
 
 
@@ -157,8 +169,7 @@ def _tell_threshold(found: Calibrated) -> None:
     console.print(_threshold_sentence(say("全部", "all"), found.threshold))
     for name, each in found.modalities.items():
         console.print(_threshold_sentence(name, each))
-    for name, said in found.too_few.items():
-        console.print(f"{name}: " + say(*promise_sentence(said)))
+    tell_promises(found.too_few)
     for cost in found.costs:
         console.print(
             say(
@@ -183,6 +194,21 @@ def _tell_threshold(found: Calibrated) -> None:
                 f"model {unseen.mode}: {en} Of {unseen.sources} sources, {unseen.sources_wrong} had a wrong one.",
             )
         )
+
+
+def _tell_first_sight(found: Calibrated) -> None:
+    """What the sets that ship said before they corrected the tables: no threshold can take that knowledge back."""
+    aim, seen = found.threshold.promise, first_sight()
+    recent = [seen.sets[name] for name in seen.recent]
+    said = promise(sum(e.accepted for e in recent), sum(e.wrong for e in recent), aim.target, aim.confidence)
+    out().print(
+        say(
+            "初见（随附的后几份名称改正词典之前）",
+            "At first sight (the later sets that ship, before they corrected the tables)",
+        ),
+        style="bold",
+    )
+    out().print(say(*promise_sentence(said)))
 
 
 def _threshold_sentence(name: str, chosen: Chosen) -> str:

@@ -26,6 +26,7 @@ from agent.evidence import Weights, expert_weights
 from agent.pipeline import Pipeline
 from agent.router import Router
 from evals.gold import GoldRow
+from evals.scored import modality_of
 
 Key = tuple[str, str]  # table (evidence, convention, reason), id of the row
 Floats = NDArray[np.float64]
@@ -89,11 +90,9 @@ def _observed(row: GoldRow, answer: Suggestion, mode: str, less: float) -> Obser
     for each in answer.evidence:
         own = each.signal in ("convention", "reason")
         amounts[(each.signal, each.value) if own else ("evidence", each.signal)] = each.weight
-    assert answer.reading is not None
-    families = dict.fromkeys(exam.family for exam in answer.reading.exams)
     accepted, right = answer.route == "accepted", row.right(answer.codes)
     truth = float(right) * (1.0 - less if accepted else 1.0)
-    return Observation(row.source, "+".join(families) or row.modality, mode, amounts, accepted, right, truth)
+    return Observation(row.source, modality_of(row, answer), mode, amounts, accepted, right, truth)
 
 
 def design(observations: Sequence[Observation]) -> Design:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.answer import Suggestion
 from agent.calibration import calibration
 from agent.console import out, say
+from evals.gold import GoldRow
 from evals.metrics import Pair
 from evals.reliability import Reliability, reliability
 from evals.tables import share, table
@@ -57,7 +59,7 @@ def score_report(pairs: Sequence[Pair]) -> ScoreReport:
     accepted: dict[str, list[bool]] = {}
     for row, answer, right in offered:
         if answer.route == "accepted":
-            accepted.setdefault(row.modality or "-", []).append(right)
+            accepted.setdefault(modality_of(row, answer), []).append(right)
     stopped = [right for _, answer, right in offered if answer.reason == "score_low"]
     return ScoreReport(
         parts,
@@ -67,6 +69,12 @@ def score_report(pairs: Sequence[Pair]) -> ScoreReport:
         sum(stopped),
         len(pairs) - len(offered),
     )
+
+
+def modality_of(row: GoldRow, answer: Suggestion) -> str:
+    """The modalities that were read, joined by +; the column's word where none was."""
+    families = dict.fromkeys(exam.family for exam in answer.reading.exams) if answer.reading is not None else {}
+    return "+".join(families) or row.modality or "-"
 
 
 def _promised(right: Sequence[bool]) -> Promise:
@@ -96,8 +104,19 @@ def tell_scores(found: ScoreReport) -> None:
         )
     )
     console.print(say(*promise_sentence(found.promise)))
-    for modality, said in found.modalities.items():
-        console.print(f"  {modality}  " + say(*promise_sentence(said)))
+    tell_promises(found.modalities)
+
+
+def tell_promises(found: Mapping[str, Promise]) -> None:
+    """What is promised of each modality, and how many right answers are missing to promise the target."""
+    promises = table(
+        say("按检查类型能承诺的准确率", "Precision that can be promised, by modality"),
+        say("检查类型|采用|错|下限|还需正确的答案", "modality|accepted|wrong|at least|right answers missing"),
+    )
+    for modality, said in found.items():
+        missing = say("没有达到", "target missed") if said.missed else str(said.missing)
+        promises.add_row(modality, str(said.accepted), str(said.wrong), f"{100 * said.lower:.2f}%", missing)
+    out().print(promises)
 
 
 def tell_reliability(found: Reliability, title: str) -> None:

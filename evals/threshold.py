@@ -57,6 +57,11 @@ class Promise:
         """The target holds at the confidence."""
         return self.missing == 0
 
+    @property
+    def missed(self) -> bool:
+        """More is wrong than the target allows, so it is not for want of names that nothing is proven."""
+        return self.wrong > self.accepted * (1 - self.target)
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
         return {**asdict(self), "proven": self.proven}
@@ -111,10 +116,10 @@ def promise(accepted: int, wrong: int, target: float, confidence: float) -> Prom
 def choose(runs: Sequence[Run], target: float, confidence: float, cost: float = 0.0) -> Chosen:
     """The strictest threshold that is proven and stops at most a share `cost` of the right answers of each run.
 
-    Where the names are all right, every threshold that was tested is proven, down to the lowest score seen; the strictest
-    that costs little then sends to people what has the thinnest evidence. Where every proven one costs more, it is the
-    lowest proven. Where none is proven, it is the strictest that stops nothing, and the promise says so. The promise is
-    of the run that says least; `stopped` counts all runs.
+    Where the names are all right, every threshold that was tested is proven, down to the lowest score seen; the
+    strictest that costs little then sends to people what has the thinnest evidence. Where every proven one costs more,
+    it is the lowest proven. Where none is proven, it is the strictest that stops nothing, and the promise says so. The
+    promise is of the run that says least; `stopped` counts all runs.
     """
     tested: list[float] = []
     for threshold in GRID:
@@ -150,18 +155,24 @@ def count(run: Run, threshold: float) -> Count:
 
 
 def promise_sentence(said: Promise) -> tuple[str, str]:
-    """In plain words, Chinese and English: what is proven, or how many right answers are missing."""
+    """In plain words, Chinese and English: what is proven; or how many right answers are missing; or that the target is
+    missed by what was seen."""
     share, sure = f"{100 * said.target:g} %", f"{100 * said.confidence:g} %"
     got = f"{100 * said.lower:.2f} %"
+    zh, en = f"采用 {said.accepted} 个，错 {said.wrong} 个：", f"{said.accepted} accepted, {said.wrong} wrong: "
     if said.proven:
         return (
-            f"采用 {said.accepted} 个，错 {said.wrong} 个：以 {sure} 的把握，准确率不低于 {share}（下限 {got}）。",
-            f"{said.accepted} accepted, {said.wrong} wrong: at {sure} confidence the precision is at least {share} "
-            f"(lower bound {got}).",
+            f"{zh}以 {sure} 的把握，准确率不低于 {share}（下限 {got}）。",
+            f"{en}at {sure} confidence the precision is at least {share} (lower bound {got}).",
+        )
+    if said.missed:
+        return (
+            f"{zh}没有达到准确率 {share}；以 {sure} 的把握只能说不低于 {got}。",
+            f"{en}the precision of {share} is missed; at {sure} confidence it is at least {got}.",
         )
     return (
-        f"采用 {said.accepted} 个，错 {said.wrong} 个：数据太少，不能承诺准确率 {share}，以 {sure} 的把握只能说不低于 "
-        f"{got}；还需要 {said.missing} 个正确的答案且不再有错。",
-        f"{said.accepted} accepted, {said.wrong} wrong: too few to promise a precision of {share}; at {sure} confidence "
-        f"it is at least {got}. {said.missing} more right answers, and none wrong, would be needed.",
+        f"{zh}数据太少，不能承诺准确率 {share}，以 {sure} 的把握只能说不低于 {got}；"
+        f"还需要 {said.missing} 个正确的答案且不再有错。",
+        f"{en}too few to promise a precision of {share}; at {sure} confidence it is at least {got}. "
+        f"{said.missing} more right answers, and none wrong, would be needed.",
     )

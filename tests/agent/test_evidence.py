@@ -1,4 +1,4 @@
-"""The evidence: its rows are the score, doubt never raises it, and too little of it sends a complete name to a person."""
+"""The evidence: its rows are the score, doubt never raises it, and a complete name with too little is for a person."""
 
 from __future__ import annotations
 

@@ -157,7 +157,8 @@ def test_a_modality_with_few_names_is_told(whole: Calibrated) -> None:
 def test_fitted_scores_are_better_probabilities_than_the_experts(whole: Calibrated) -> None:
     """Of sources that the fit has not seen."""
     before, after = whole.models["hand"]["none"], whole.models["fitted"]["none"]
-    assert after.brier < before.brier
+    assert after["all"].brier < before["all"].brier
+    assert after["review"].error < before["review"].error
 
 
 def test_reliability_by_hand() -> None:

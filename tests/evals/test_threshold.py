@@ -33,6 +33,9 @@ def test_too_few_is_said_in_plain_words() -> None:
     assert "too few to promise a precision of 99.5 %" in en
     assert "数据太少" in zh
     assert "595" in zh
+    zh, en = promise_sentence(promise(945, 13, TARGET, CONFIDENCE))
+    assert "is missed" in en
+    assert "没有达到" in zh
     zh, en = promise_sentence(promise(1644, 0, TARGET, CONFIDENCE))
     assert "at least 99.5 %" in en
     assert "太少" not in zh
