@@ -7,7 +7,6 @@ tables that no labelled name shows keeps the expert's weight. Read at run time a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
@@ -31,15 +30,13 @@ class FittedWeights(BaseModel):
 
 
 class Threshold(BaseModel):
-    """The least score of an accepted answer: of each modality that had names enough, and of all others."""
+    """The least score of an accepted answer: of each modality that had names enough, and of all others.
+
+    An answer with exams of several modalities needs the strictest of theirs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     every: float = Field(ge=0, lt=1)
     modality: dict[str, float] = {}
-
-    def of(self, modalities: Iterable[str]) -> float:
-        """For an answer with exams of these modalities: the strictest."""
-        return max((self.modality.get(each, self.every) for each in modalities), default=self.every)
 
 
 class Bound(BaseModel):

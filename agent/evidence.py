@@ -51,6 +51,8 @@ class Weigher:
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
+        self._bare = {signal: Evidence(signal, "", weight) for signal, weight in weights.evidence.items()}
+        self._causes = {reason: Evidence("reason", reason, weight) for reason, weight in weights.reason.items()}
 
     def rows(
         self,
@@ -68,39 +70,41 @@ class Weigher:
         alone = not read and filled is None
         said = opinions.model.codes if opinions.model is not None else ()
         offered = set(filled or read or said)
-        causes = [reason for reason in dict.fromkeys(found) if reason not in CONCLUDED]
-        rows = [self._row("prior")]
-        if exams and all(exam.code for exam in exams):
-            rows.append(self._row("coded", "+".join(exam.code for exam in exams)))
+        causes = [reason for reason in dict.fromkeys(found) if reason not in CONCLUDED] if found else []
+        rows = [self._bare["prior"]]
+        codes = [exam.code for exam in exams]
+        if codes and all(codes):
+            rows.append(Evidence("coded", "+".join(codes), self._weights.evidence["coded"]))
             if not causes:
-                rows.append(self._row("complete"))
+                rows.append(self._bare["complete"])
         if unexplained:
             rows.append(self._row("unexplained_each", str(unexplained), min(unexplained, MOST)))
         if len(exams) > 1:
-            rows.append(self._row("several_exams", str(len(exams))))
+            rows.append(Evidence("several_exams", str(len(exams)), self._weights.evidence["several_exams"]))
         rules = dict.fromkeys(rule for exam in exams for rule in exam.rules)
         rows += [Evidence("convention", rule, self._weights.convention[rule]) for rule in rules]
-        rows += [Evidence("reason", reason, self._weights.reason[reason]) for reason in causes]
+        rows += [self._causes[reason] for reason in causes]
         if not offered:
-            rows.append(self._row("nothing_offered"))
+            rows.append(self._bare["nothing_offered"])
         else:
-            rows += self._said("model", "model_alone" if alone else "", opinions.model, offered)
-            rows += self._said("classifier", "", opinions.classifier, offered)
+            if opinions.model is not None:
+                rows += self._said("model", "model_alone" if alone else "", opinions.model, offered)
+            if opinions.classifier is not None:
+                rows += self._said("classifier", "", opinions.classifier, offered)
             if offered == set(agreed):
-                rows.append(self._row("voices_agree"))
+                rows.append(self._bare["voices_agree"])
         return tuple(rows)
 
-    def _row(self, signal: str, value: str = "", amount: float = 1.0) -> Evidence:
+    def _row(self, signal: str, value: str, amount: float) -> Evidence:
         return Evidence(signal, value, round(self._weights.evidence[signal] * amount, 4))
 
-    def _said(self, voice: str, instead: str, opinion: Opinion | None, offered: set[str]) -> Iterator[Evidence]:
+    def _said(self, voice: str, instead: str, opinion: Opinion, offered: set[str]) -> Iterator[Evidence]:
         """What one voice says of the codes that are offered, and how far it stands before its next answer.
 
         `instead`: the signal where the codes are the voice's own, so that it cannot agree or disagree."""
-        if opinion is None:
-            return
         agrees = set(opinion.codes) == offered
-        yield self._row(instead or f"{voice}_{'agrees' if agrees else 'disagrees'}", "+".join(opinion.codes) or "-")
+        which = instead or f"{voice}_{'agrees' if agrees else 'disagrees'}"
+        yield Evidence(which, "+".join(opinion.codes) or "-", self._weights.evidence[which])
         if opinion.margin is not None:
             signal = f"{voice}_margin" if agrees else f"{voice}_margin_against"
             yield self._row(signal, f"{opinion.margin:.1f}", min(max(opinion.margin, 0.0), MOST))

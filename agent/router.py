@@ -47,7 +47,9 @@ class Router:
         self._reasons = reasons()
         self._gravity = {reason: rank for rank, reason in enumerate(self._reasons)}
         self._weigher = Weigher(weights or shipped_weights())
-        self._threshold = threshold or calibration().threshold
+        threshold = threshold or calibration().threshold
+        self._every = log_odds(threshold.every)
+        self._of_modality = {name: log_odds(least) for name, least in threshold.modality.items()}
         self._rules = voice_rules()
 
     def route(
@@ -89,7 +91,9 @@ class Router:
 
     def _least(self, exams: tuple[Exam, ...]) -> float:
         """The least evidence that accepts these exams, in log-odds."""
-        return log_odds(self._threshold.of(exam.family for exam in exams))
+        if not self._of_modality:
+            return self._every
+        return max((self._of_modality.get(exam.family, self._every) for exam in exams), default=self._every)
 
     def _agreed(self, opinions: Opinions) -> tuple[str, ...]:
         """The codes that model and classifier agree on, both far enough before their next answers; empty for none."""

@@ -65,7 +65,7 @@ def run_calibrate(
     if as_json:
         emit_json({"made": made, **found.to_dict()})
     else:
-        tell(found)
+        tell(found, any(labelled.discount))
     if write:
         text = as_toml(found, made)
         part = calibration.FILE.with_suffix(".part")
@@ -95,6 +95,7 @@ def as_toml(found: Calibrated, made: Mapping[str, Any]) -> str:
     lines = [
         "# What was fitted to labelled names (docs/trust.md): weights of the evidence in log-odds, and the least score",
         "# of an accepted answer. Made by ./yingma calibrate --write; a row that is not here has the expert's weight.",
+        "# The bound is of names that have corrected the tables: it says nothing of a hospital that nobody has seen.",
         "",
         "[made]",
         *(f"{json.dumps(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in made.items()),
@@ -121,8 +122,8 @@ def as_toml(found: Calibrated, made: Mapping[str, Any]) -> str:
 # -- what is told ------------------------------------------------------------------------------------------------------
 
 
-def tell(found: Calibrated) -> None:
-    """Everything, on stdout."""
+def tell(found: Calibrated, known: bool) -> None:
+    """Everything, on stdout. `known`: some of the names have corrected the tables that read them."""
     console = out()
     expert = expert_weights()._asdict()
     weights = table(
@@ -139,7 +140,8 @@ def tell(found: Calibrated) -> None:
             parts["all"], say(f"可靠性，留出来源，模型 {mode}", f"Reliability, source left out, model {mode}")
         )
     _tell_threshold(found)
-    _tell_first_sight(found)
+    if known:
+        _tell_first_sight(found)
 
 
 def _tell_models(found: Calibrated) -> None:
@@ -165,7 +167,7 @@ def _tell_models(found: Calibrated) -> None:
 
 def _tell_threshold(found: Calibrated) -> None:
     console = out()
-    console.print(say("采用的门槛", "Threshold of acceptance"), style="bold")
+    console.print(say("采用的门槛（见过的来源）", "Threshold of acceptance (sources seen)"), style="bold")
     console.print(_threshold_sentence(say("全部", "all"), found.threshold))
     for name, each in found.modalities.items():
         console.print(_threshold_sentence(name, each))
