@@ -34,6 +34,7 @@ MORE = frozenset(  # reasons that are not in a reading
     {
         "model_disagrees",
         "voices_disagree",
+        "score_low",
         "memory_disagrees",
         "memory_in_question",
         "memory_not_in_edition",
@@ -134,7 +135,7 @@ class Asker:
             if suggestion.codes != reading.codes:  # filled by the voices, or a site's device codes
                 exams = tuple(Slotted(family="", code=code) for code in suggestion.codes)
             opened = ()
-        elif suggestion.reason in ("model_disagrees", "voices_disagree"):
+        elif suggestion.reason in ("model_disagrees", "voices_disagree", "score_low"):
             opened = (*opened, Open(reason=suggestion.reason))
         return Draft(name=query.name, modality=query.modality, institution=query.institution, exams=exams, open=opened)
 

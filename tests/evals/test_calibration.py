@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ import pytest
 from agent import calibration
 from agent.answer import Query
 from agent.calibration import log_odds
+from agent.cli import run
+from agent.console import language
 from agent.evidence import shipped_weights
 from agent.pipeline import Pipeline
 from evals.calibrate import Aim, Calibrated, calibrate
@@ -20,11 +24,21 @@ from evals.calibration import Design, Observation, design, each_source, fit, gro
 from evals.gold import GoldRow, read_gold
 from evals.labelled import DATA, first_sight, for_a_fit
 from evals.reliability import reliability
+from evals.scored import score_report
 from standard import load_catalogue
 from standard.errors import InputError
 
 AIM = Aim(target=0.9, confidence=0.95, cost=0.0)
 SMALL = DATA / "third-eight-sources.tsv"
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is printed, in English."""
+    monkeypatch.setenv("YINGMA_LANG", "en")
+    language.cache_clear()
+    yield
+    language.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +183,59 @@ def test_reliability_by_hand() -> None:
     assert found.brier == pytest.approx((0.75**2 + 0.25**2 + 2 * 0.15**2) / 4)
     assert reliability([1.0, 0.0], [True, False]).error == 0.0
     assert reliability([], []).rows == 0
+
+
+def test_what_ships_stops_little_and_is_calibrated() -> None:
+    """The reader alone on the sets that were fitted: under one in a hundred is stopped, scores are shares."""
+    rows = for_a_fit([]).rows
+    answers = Pipeline(load_catalogue("3.8.2")).answer([Query(row.name, row.modality) for row in rows])
+    told = score_report(list(zip(rows, answers, strict=True)))
+    assert told.stopped < 0.01 * told.parts["accepted"].rows
+    assert told.parts["all"].error < 0.05
+    assert told.parts["review"].error < 0.1
+
+
+def test_eval_tells_what_scores_are_worth(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["eval", str(SMALL), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    assert scores["reliability"]["all"]["rows"] == sum(
+        scores["reliability"][part]["rows"] for part in ("accepted", "review")
+    )
+    assert scores["promise"]["accepted"] == sum(each["accepted"] for each in scores["promise_by_modality"].values())
+    assert run(["eval", str(SMALL)]) == 0
+    assert "more right answers, and none wrong, would be needed" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--target", "1"], "--target must be from 0.5"),
+        (["--confidence", "0.2"], "--confidence must be from 0.5"),
+        (["few.tsv"], "Give more labelled names"),
+        (["nowhere.tsv"], "There is no file"),
+        ([str(DATA / "eighth-ten-institutions.tsv")], "no fit may see it"),
+    ],
+)
+def test_what_cannot_be_fitted_is_told(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = SMALL.read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "few.tsv").write_text("".join(text[:20]), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    before = calibration.FILE.read_bytes()
+    assert run(["calibrate", *arguments, "--model", "none", "--write"]) == 2
+    assert said in capsys.readouterr().err
+    assert calibration.FILE.read_bytes() == before
+
+
+def test_a_fit_is_written_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "calibration.toml"
+    monkeypatch.setattr(calibration, "FILE", target)
+    assert run(["calibrate", str(SMALL), "--model", "none", "--target", "0.9", "--write"]) == 0
+    calibration.Calibration.model_validate(tomllib.loads(target.read_text(encoding="utf-8")))
+    assert [each.name for each in tmp_path.iterdir()] == ["calibration.toml"]
+    said = capsys.readouterr().out
+    assert "At first sight" in said
+    assert "Sources not seen" in said
