@@ -106,7 +106,7 @@ class Aim:
 
 def calibrate(observations: Sequence[Observation], aim: Aim) -> Calibrated:
     """All of it. The same observations give the same result."""
-    import sklearn.ensemble  # noqa: F401 - both before the limit, which holds for what is loaded
+    import sklearn.ensemble  # noqa: F401 - before the limit, which holds for the libraries that are loaded
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # so few names are slower on many threads

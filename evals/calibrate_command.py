@@ -211,6 +211,13 @@ def _tell_first_sight(found: Calibrated) -> None:
         style="bold",
     )
     out().print(say(*promise_sentence(said)))
+    out().print(
+        say(
+            "随附的名称已改正过词典，所以上面的承诺只对这样的来源成立；没有人见过的医院看这一行。",
+            "The names that ship have corrected the tables, so what is promised above holds for such sources; for a "
+            "hospital that nobody has seen, read this line.",
+        )
+    )
 
 
 def _threshold_sentence(name: str, chosen: Chosen) -> str:
