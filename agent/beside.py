@@ -1,19 +1,22 @@
-"""What stands beside the exams of a name: parts that are the patient's history, and levels of the spine.
+"""What stands beside the exams of a name: the patient's history, levels of the spine, words that fit other parts.
 
-Both are noise, or next to noise, and so are looked at before the noise is left out.
+They are noise, or next to noise, and so are looked at before the noise is left out.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
+from itertools import pairwise
 
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.segments import PART_OR_SIDE, SOFT
+from standard.lexicon import Lexicon
 
 COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
 DETAIL = "anatomy"  # noise that says a place within a part: 中下段, T7-T9
 APART = (SOFT - {"dash"}) | {"comma", "open", "close"}  # what may stand between two parts
+TWICE = re.compile(r"([一-龥])\1")
 LEVELS = re.compile(r"T(\d+)\D+(\d+)")
 WEIGHTINGS = 2  # T1 and T2 are weightings of MR as well as vertebrae
 
@@ -21,15 +24,38 @@ WEIGHTINGS = 2  # T1 and T2 are weightings of MR as well as vertebrae
 class Beside:
     """Compiled for a lexer; `noise` says of each of its forms whether it is left out."""
 
-    def __init__(self, lexer: Lexer, noise: list[bool]) -> None:
+    def __init__(self, lexer: Lexer, noise: list[bool], lexicon: Lexicon) -> None:
         self._words = lexer.words
         self._first_pattern = lexer.first_pattern
         self._noise = noise
         self.complaints = frozenset(at for at, word in enumerate(lexer.words) if word.noise == COMPLAINT)
         self._details = frozenset(at for at, word in enumerate(lexer.words) if word.noise == DETAIL)
+        regions = {row.surface: frozenset(row.regions.split(";")) for row in lexicon.details}
+        self.details = {at: regions[word.surface] for at, word in enumerate(lexer.words) if word.surface in regions}
 
     def _is_noise(self, token: Token) -> bool:
         return token.form != UNEXPLAINED and self._noise[token.form]
+
+    def astray(self, said: set[int], regions: set[str]) -> str:
+        """A word of these, noise beside parts of its own regions (椎体 of the spine), that fits none of `regions`."""
+        for form in sorted(said & self.details.keys()):
+            if self.details[form].isdisjoint(regions):
+                return self._words[form].surface
+        return ""
+
+    def doubled(self, tokens: list[Token], text: str) -> str:
+        """The text without a character that stands twice, once at the end of a word that says something and once at the
+        beginning of the next such: 胸胸椎 may be 胸椎, typed badly. "" where there is none."""
+        if TWICE.search(text) is None:
+            return ""
+        for before, after in pairwise(tokens):
+            end = before.end
+            if TWICE.match(text, end - 1, end + 1) and self._says(before) and self._says(after):
+                return text[:end] + text[end + 1 :]
+        return ""
+
+    def _says(self, token: Token) -> bool:
+        return token.form != UNEXPLAINED and bool(self._words[token.form].meanings)
 
     def levels(self, tokens: list[Token], text: str) -> bool:
         """Whether levels of the thoracic spine (T7-T9) stand apart from any part, and so are the part themselves.

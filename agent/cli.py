@@ -272,11 +272,44 @@ def evaluate(
         bool,
         typer.Option("--voices", help=say("另比较词典、模型与分类器。", "Also compare reader, model, classifier.")),
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help=say(
+                "把报告写到此文件夹（report.html、report.json），并与其中上次的报告比较。",
+                "Write a report to this folder (report.html, report.json), compared with the last one there.",
+            ),
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="REPORT.json", help=say("改与这份报告比较。", "Compare the report with this one instead.")
+        ),
+    ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines",
+            help=say("报告中另测其他做法（较慢）。", "Measure other ways of coding for the report too (slower)."),
+        ),
+    ] = False,
+    precision: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="P",
+            help=say("其他做法的阈值要达到的准确率。", "Precision that the threshold of the other ways must reach."),
+        ),
+    ] = 0.99,
     as_json: Json = False,
 ) -> None:
     """Measure on labelled names."""
     from agent.opening import model_setting
     from evals.command import run_eval
+    from evals.report.command import wish
 
     code = run_eval(
         gold,
@@ -286,6 +319,7 @@ def evaluate(
         ablation=ablation,
         retrieval=retrieval,
         voices=voices,
+        wish=wish(report, against, baselines, precision),
         as_json=as_json,
     )
     if code:

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent import bulk, columns, tables
 from agent.answer import Query
@@ -21,6 +21,9 @@ from agent.pool import Answer
 from agent.table_lines import Lines, open_lines
 from agent.table_write import write_whole
 from standard.errors import Lang
+
+if TYPE_CHECKING:
+    from agent.table_frames import Frames
 
 
 class Options(NamedTuple):
@@ -134,13 +137,13 @@ def normalize(options: Options) -> Outcome:
 
 def write_lines(
     output: Path,
-    lines: Lines,
+    lines: Lines | Frames,
     work: bulk.Work,
     answers: Iterable[Answer],
     reasons: Counter[tuple[str, str]],
     lang: Lang,
 ) -> int:
-    """The same by DuckDB, for large plain files. InputError where the output cannot be written."""
+    """The same by DuckDB or Polars, for large plain files and for parquet. InputError where it cannot be written."""
     cells = []
     for answer, count in zip(answers, work.counts, strict=True):
         reasons[answer[0], answer[4]] += count

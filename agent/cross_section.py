@@ -61,7 +61,8 @@ class CrossSection:
                 parts = [PartRef(UNSPECIFIED, "", -1, False, "")]
         if "成像" in scans:
             scans = [scan for scan in scans if scan != "成像"]
-            if not scans and any(part.element in self.vessel_parts for part in parts):
+            other_posts = [post for post in posts if post not in self.inherent]  # 冠状动脉CT钙化积分 is no CTA
+            if not scans and not other_posts and any(part.element in self.vessel_parts for part in parts):
                 scans = ["血管成像"]
         if WEAK in scans:
             scans = [scan for scan in scans if scan != WEAK]
@@ -210,6 +211,8 @@ class CrossSection:
         where: tuple[int, ...],
     ) -> None:
         if scan in self.home and part.element != self.home[scan]:
+            if self.shared.elsewhere(self.family, part.element, self.home[scan]):
+                issues.append(("combo_unclear", (part.index,), part.element))
             part = PartRef(self.home[scan], "", part.index, False, part.separator)
         instead = self.shared.fallback(self.family, part.element, scan)
         if instead is not None and not instead[2] and instead[0] == part.element and not self._has([part], scan, ""):

@@ -100,6 +100,8 @@ class Grouper:
                 opens = ("scan" in slots and group.scan_first and next_is_part(nodes, position, group.bracketed)) or (
                     is_modality(node, family) and next_is_part(nodes, position)
                 )
+            if "way" in slots and group.parts and group.said():
+                opens = next_is_part(nodes, position)  # 乳腺彩超、经腹子宫彩超
             if opens:
                 yield group
                 group = Group(joined=separator)
@@ -117,11 +119,15 @@ class Grouper:
                 pending = self._side(group, nodes, position, (slots["side"], node.at), pending)
                 if pending is not None:
                     continue  # the separator before the side is the separator before its part
+            if "subitem" in slots and "part" not in slots and separator in ADDING and group.parts and group.scans:
+                group.problems.append(("combo_unclear", (node.at,)))  # 膀胱彩超+残余尿: the plain exam too?
             if "scan" in slots and "part" not in slots and separator in ADDING and group.parts and not group.said():
                 group.bare = group.bare or "part"
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
                 group.bare = "modality" if scan_after_separator(nodes, position, group) else ""
+                if group.bare and nodes[position].kind == "under":  # 颅脑_MR_DWI: fields; 颅脑MR_DWI: fields, or a sum?
+                    group.bare = "" if separator == "under" else "part"
             if is_film(node) and part_after_separator(nodes, position):
                 group.closed = True  # 胸片、腰椎正侧位: the film is whole without the views behind
             only_modality = bool(node.slots) and all(slot == "modality" for slot, _ in node.slots)
@@ -239,6 +245,14 @@ class Grouper:
         inside = Group()
         self._gather(inside, nodes)
         group.problems.extend(inside.problems)
+        if (
+            group.parts
+            and not group.scans
+            and any(  # 颅脑磁共振检查(MRI+MRA)
+                is_modality(node, family) and scan_after_separator(nodes, at, group) for at, node in enumerate(nodes, 1)
+            )
+        ):
+            group.bare = "modality"
         if not inside.parts:
             for side in inside.sides:
                 self._late_side(group, side)
@@ -280,7 +294,8 @@ class Grouper:
                 if each.side and same[0].side and same[0].side != each.side:
                     group.problems.append(("conflict_side", (same[0].index, each.index)))
                 same[0].side = same[0].side or each.side
-                same[0].review = each.review  # the bracket says it more exactly
+                if not any(at == same[0].index for slot in LISTS for _, at in group.slot(slot)):  # HSG(输卵管)
+                    same[0].review = each.review  # the bracket says it more exactly
                 continue
             heading = next((p for p in group.parts if self._replaces(p, inside.parts, family)), None)
             if heading is not None:

@@ -105,6 +105,8 @@ class Lexer:
         for pattern in lexicon.patterns:
             if pattern.slot == "noise":
                 self.words.append(Word(pattern.pattern, (), "noise", pattern.element))
+            elif pattern.slot == "separator":
+                self.words.append(Word(pattern.pattern, (), pattern.element, ""))
             else:
                 meaning = Meaning(((pattern.slot, pattern.element),), _mask(split(pattern.modality)), False)
                 self.words.append(_word(pattern.pattern, (meaning,), "slots", ""))

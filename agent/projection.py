@@ -38,6 +38,21 @@ class Projection:
             for key in items
             if isinstance(key, tuple)
         }
+        self.breast_views = frozenset(
+            view
+            for part in stock.parts("MG").values()
+            for items in part.sides.values()
+            for key in items
+            if isinstance(key, tuple)
+            for view in key[1]
+        ) - {
+            view
+            for part in stock.parts("DR").values()
+            for items in part.sides.values()
+            for views in items
+            if isinstance(views, frozenset)
+            for view in views
+        }
         self.home = {row.element: row.part for row in lexicon.one_parts if "XR" in row.modality}
         self.position_home = {(row.position, row.part): (row.to_part, row.to_side) for row in lexicon.position_homes}
         self.default = {row.part: (row.position, row.certainty == "review") for row in lexicon.position_defaults}
@@ -54,7 +69,8 @@ class Projection:
         views = self.shared.stock.views(";".join(position for position, _ in group.positions))
         contrast = any(scan in self.contrast for scan in scans)
         breast = any(scan in self.breast for scan in scans) or any(part.element == BREAST for part in parts)
-        breast = breast or (not parts and any(element == "MG" for element, _ in group.modalities))
+        own_views = bool(views) and views <= self.breast_views  # L MLO
+        breast = breast or (not parts and (own_views or any(element == "MG" for element, _ in group.modalities)))
         if breast and not contrast:
             return self._mammogram(group, scans, views)
         if contrast or DENSITY in scans:
@@ -211,6 +227,8 @@ class Projection:
         exams: list[Exam] = []
         issues: list[Issue] = []
         where = tuple(index for _, index in group.scans)
+        if group.positions:  # 关节造影+头颅轴位: views are of a film, and no contrast study has them
+            issues.append(("combo_unclear", tuple(index for _, index in group.positions), ""))
         if "透视" in scans:
             issues.append(("uncatalogued", where, "透视"))
             scans = [scan for scan in scans if scan != "透视"]
@@ -225,6 +243,8 @@ class Projection:
             )
             if home is not None and not offered and (home != UNSPECIFIED or not parts or scan in ANYWHERE):
                 side = next((part.side for part in parts if part.side), group.sides[0][0] if group.sides else "")
+                far = [part for part in parts if self.shared.elsewhere("DR", part.element, home, family)]
+                issues.extend(("combo_unclear", (part.index,), part.element) for part in far)
                 parts = [PartRef(home, side, where[0], False, "")]
             if not parts:
                 issues.append(("missing_part", where, scan))

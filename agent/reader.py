@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from agent.beside import Beside
 from agent.cross_section import CrossSection
 from agent.families import by_modality, family_name, family_of, mask_of_family, modality_alone, said_modality
-from agent.group import ROUTINE, Group, Node
+from agent.group import ROUTINE, STANCES, Group, Node
 from agent.groups import Grouper
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
@@ -56,6 +56,7 @@ CHILD = "child"  # noise that says a child: 小儿, 新生儿
 EXPLAINED = Unexplained()
 THORACIC = frozenset({"胸椎", "颈胸段", "胸腰段", "全脊柱"})
 BEDSIDE = "床旁"
+POSTURES = frozenset(("position", stance) for stance in STANCES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +85,7 @@ class Reader:
             "NM": Nuclear(catalogue, shared),
         }
         self._noise = [word.kind == "noise" and word.noise not in DECISIVE for word in self.lexer.words]
-        self.beside = Beside(self.lexer, self._noise)
+        self.beside = Beside(self.lexer, self._noise, self.lexicon)
         self._children_of = self._forms_of(CHILD)
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
         self._columns: dict[str, tuple[int, bool]] = {}
@@ -161,11 +162,22 @@ class Reader:
         return tuple([token.form for token in tokens if token.form == UNEXPLAINED or not noise[token.form]])
 
     def _outcome_of(self, tokens: list[Token], mask: int, text: str) -> Outcome:
-        """What the words say. A person decides whether a part that is history (`_histories`) is an exam more, and
-        whether a child's word apart, 髋关节彩超(小儿), makes the part the child's."""
+        """What the words say. A person decides whether a part that is history (`_histories`) is an exam more, whether a
+        child's word apart, 髋关节彩超(小儿), makes the part the child's, and what a word means that is noise elsewhere
+        (胸部CT(椎体)) or is written twice (胸胸椎)."""
         sequence = self._sequence(tokens)
         outcome = self._outcome(sequence, mask, text)
         said = {token.form for token in tokens}
+        if not said.isdisjoint(self.beside.details) and outcome.exams:
+            regions = {self.stock.region(exam.family, exam.part) for exam in outcome.exams}
+            astray = self.beside.astray(said, regions)
+            if astray and "" not in regions:
+                return Outcome(outcome.exams, (*outcome.issues, ("uncertain_part", (), astray)))
+        once = self.beside.doubled(tokens, text) if outcome.exams and not outcome.issues else ""
+        if once:
+            other = self._outcome(self._sequence(self.lexer.tokens(once)), mask, once)
+            if other.exams and _codes(other) != _codes(outcome):
+                return Outcome(outcome.exams, (("combo_unclear", (), outcome.exams[0].part),))
         if self.beside.levels(tokens, text) and not any(exam.part in THORACIC for exam in outcome.exams):
             return Outcome(outcome.exams, (*outcome.issues, ("missing_part", (), "胸椎")))
         if not said.isdisjoint(self._children_of) and any(
@@ -308,7 +320,8 @@ class Reader:
                 continue
             meanings = [meaning for meaning in word.meanings if meaning.mask & bit]
             if not meanings:
-                if not word.noise:
+                posture = family == "US" and all(pair in POSTURES for m in word.meanings for pair in m.slots)
+                if not word.noise and not posture:  # 精索静脉彩超(站立位)
                     a_part = all(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
                     issues.append(("uncatalogued" if a_part else "conflict_modality", (raw.index,), word.surface))
                 continue

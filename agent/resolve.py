@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from agent.group import Group, PartRef
 from agent.reading import Exam
 from agent.relations import Containment
-from agent.stock import Stock
+from agent.stock import UNSPECIFIED, Stock
 from standard.lexicon import Lexicon, split
 
 Issue = tuple[str, tuple[int, ...], str]  # reason id, indexes of words, a word that names it
@@ -49,6 +49,14 @@ class Shared:
             for family in split(fallback.modality):
                 key = (family, fallback.part, fallback.scan)
                 self.fallbacks[key] = (fallback.to_part, fallback.to_scan, fallback.certainty == "review")
+
+    def elsewhere(self, family: str, part: str, home: str, home_family: str = "") -> bool:
+        """Whether the one part that a scan belongs to lies in another region than the part that is named: 腰椎 CTU.
+
+        Then the named part is an exam of its own, whose scan is not said."""
+        named = self.stock.region(family, part)
+        own = self.stock.region(home_family or family, home)
+        return home != UNSPECIFIED and bool(named and own) and named != own
 
     def fold(self, family: str, parts: list[PartRef]) -> list[PartRef]:
         """Parts that the edition has as one (肝、胆、胰、脾 = 上腹部), folded at the place of the first."""

@@ -118,11 +118,18 @@ def _is_whole(piece: list[Placed]) -> bool:
 
 
 def _cut(line: list[Placed]) -> list[list[Placed]]:
-    """At each separator outside brackets that may stand between exams; it opens the piece behind it."""
+    """At each separator outside brackets that may stand between exams, and before a modality that opens an exam as the
+    one before it did (CT大腿(平扫) CT下肢(增强)); what opens a piece is its first word."""
     out: list[list[Placed]] = [[]]
+    leads = False  # the piece began with its modality and has named its part
     for raw in line:
-        if raw.depth == 0 and raw.word is not None and raw.word.kind in BETWEEN:
-            out.append([])
+        if raw.depth == 0 and raw.word is not None:
+            modality = has_slots(raw) and says_only(raw, MODALITY)
+            if raw.word.kind in BETWEEN or (modality and leads):
+                out.append([])
+                leads = False
+            elif says(raw, PART):
+                leads = any(has_slots(each) and says_only(each, MODALITY) for each in out[-1])
         out[-1].append(raw)
     return out
 

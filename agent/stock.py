@@ -83,6 +83,12 @@ class Stock:
         """The part, if the family has it."""
         return self.families.get(family, {}).get(stem)
 
+    def region(self, family: str, stem: str) -> str:
+        """The level-1 part that a part of CT, MR or X-ray lies in; "" where it has none."""
+        part = self.part(family, stem)
+        code = next((code for items in part.sides.values() for code in items.values()), "") if part is not None else ""
+        return self.catalogue.items[code].elements.get("part1", "") if code else ""
+
     def parts(self, family: str) -> Mapping[str, Part]:
         """All parts of a family by stem."""
         return self.families.get(family, {})

@@ -25,6 +25,7 @@ from agent.columns import Columns
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from agent.table_frames import Frames
     from agent.tables import Table
 
 LARGE = 16_000_000  # bytes of input from which this is worth it
@@ -130,12 +131,14 @@ class Lines:
         )
 
 
-def open_lines(tables: Sequence[Table], output: Path, scratch: Path, least: int = LARGE) -> Lines | None:
-    """The files as lines, where all are plain and the output is of the same kind; None elsewhere. `scratch`: a folder
-    for what is needed on the way; a file in GB18030 is there as UTF-8."""
+def open_lines(tables: Sequence[Table], output: Path, scratch: Path, least: int = LARGE) -> Lines | Frames | None:
+    """The files as lines, or parquet files as frames, where all are plain and the output is of the same kind; None
+    elsewhere. `scratch`: a folder for what is needed on the way; a file in GB18030 is there as UTF-8."""
     from agent.table_text import DELIMITERS, TextTable
 
     ending = output.suffix.lower()
+    if ending == ".parquet":
+        return _open_frames(tables)
     if ending not in DELIMITERS or sum(table.path.stat().st_size for table in tables) < least:
         return None
     sources = []
@@ -151,6 +154,18 @@ def open_lines(tables: Sequence[Table], output: Path, scratch: Path, least: int 
             return None
         sources.append(Source(path, newline))
     return Lines(tables, sources, DELIMITERS[ending], scratch)
+
+
+def _open_frames(tables: Sequence[Table]) -> Frames | None:
+    """Parquet files whose columns have the same types; None for others."""
+    if any(table.path.suffix.lower() != ".parquet" for table in tables):
+        return None
+    from agent.table_frames import Frames
+    from agent.table_parquet import ParquetTable
+
+    found = [table for table in tables if isinstance(table, ParquetTable)]
+    same = len(found) == len(tables) and all(table.frame.schema == found[0].frame.schema for table in found)
+    return Frames(found) if same else None
 
 
 def _plain(path: Path) -> str | None:

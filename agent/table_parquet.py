@@ -42,9 +42,9 @@ class ParquetTable:
 
     def cells(self, indices: Sequence[int]) -> Iterator[tuple[str, ...]]:
         """Some cells of each row, as text."""
-        return pl.DataFrame([self._text(index) for index in indices]).iter_rows()
+        return pl.DataFrame([self.text(index) for index in indices]).iter_rows()
 
-    def _text(self, index: int) -> pl.Series:
+    def text(self, index: int) -> pl.Series:
         """A column as text, nothing as an empty text. InputError for one that has no plain text."""
         column = self.frame.to_series(index)
         try:

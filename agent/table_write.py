@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import errno
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -148,6 +147,7 @@ def write_parquet(part: Path, tables: Sequence[Table], new_header: Sequence[str]
     """parquet; columns that came from parquet keep their types."""
     import polars as pl
 
+    from agent.table_frames import write_frame
     from agent.table_parquet import ParquetTable
 
     kept = [table.frame for table in tables if isinstance(table, ParquetTable)]
@@ -159,12 +159,7 @@ def write_parquet(part: Path, tables: Sequence[Table], new_header: Sequence[str]
     else:
         header = [*tables[0].header, *new_header]
         frame = pl.DataFrame(list(joined(tables, new_cells)), schema=dict.fromkeys(header, pl.String), orient="row")
-    try:
-        with open(part, "wb") as file:
-            frame.write_parquet(file)
-    except pl.exceptions.PolarsError as error:
-        found = re.search(r"os error (\d+)", str(error))
-        raise OSError(int(found[1]) if found else errno.EIO, str(error)) from error
+    write_frame(frame, part)
     return frame.height
 
 

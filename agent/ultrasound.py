@@ -44,6 +44,8 @@ class Ultrasound:
             issues.append(("combo_unclear", where, "+".join(scans)))
         if scans != [ROUTINE] and _spread(group):
             issues.append(("combo_unclear", where, scans[0]))
+        if any(scan == ROUTINE for scan, _ in group.apart):  # 乳腺彩超+弹性成像: the plain exam too?
+            issues.append(("combo_unclear", where, ROUTINE))
         ways = list(dict.fromkeys(way for way, _ in group.ways))
         subitems = list(dict.fromkeys(group.subitems))
         if len(ways) > 1:

@@ -12,6 +12,7 @@ from agent.opening import open_pipeline
 from evals.ablation import Step, ablate
 from evals.gold import GoldRow, read_gold
 from evals.metrics import Measures, Pair, by, measure
+from evals.report.command import ReportWish, options_of
 from evals.scored import score_report, tell_scores
 from evals.tables import share as _share
 from evals.tables import table as _table
@@ -33,10 +34,15 @@ def run_eval(
     ablation: bool = False,
     retrieval: bool = False,
     voices: bool = False,
+    wish: ReportWish | None = None,
     as_json: bool = False,
 ) -> int:
-    """Measure and print; the exit code, always 0. InputError for a gold file that does not hold."""
+    """Measure and print, and keep a report where `wish` asks for one; the exit code, always 0.
+
+    InputError for a gold file that does not hold, or a report that cannot be kept or compared with.
+    """
     rows = read_gold(gold)
+    prepared = wish.prepared(gold) if wish is not None else None
     pipeline = open_pipeline(edition, model, retrieve=ablation)
     answers = pipeline.answer([Query(row.name, "" if no_modality else row.modality) for row in rows])
     pairs = list(zip(rows, answers, strict=True))
@@ -48,6 +54,8 @@ def run_eval(
     report["voices"] = compared.to_dict() if compared is not None else None
     scores = score_report(pairs)
     report["scores"] = scores.to_dict()
+    if prepared is not None:
+        prepared.keep(pairs, pipeline, options_of(pipeline, no_modality, model, edition))
     if as_json:
         emit_json(report)
     else:

@@ -1,9 +1,8 @@
 """Recall of retrieval on labelled names with one exam, beside the plain ways of searching.
 
 Rows: those of a gold file whose `codes` are exactly one code of the catalogue. A row is found at k when its code is
-among the first k candidates. Plain ways: character TF-IDF (1 to 3) over the names as printed, which is what Usagi does;
-the embedding model over the names as printed; both fused by reciprocal ranks (k = 60). Each is given with and without
-the modality filter that ours uses, so that the filter's share can be seen.
+among the first k candidates. The plain ways (plain.py) are given with and without the modality filter that ours uses,
+so that the filter's share can be seen.
 """
 
 from __future__ import annotations
@@ -17,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.console import say
-from retrieval import Candidate, LexicalIndex, Retriever
+from evals.plain import Way, placed, plain_scores
+from retrieval import Candidate, Retriever
 from retrieval.embeddings import E5
-from retrieval.modality import ModalityFilter
-from retrieval.text import Cleaner, fold
 from standard.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,8 +29,11 @@ if TYPE_CHECKING:
 
 CUTS = (1, 5, 10, 20)
 DEPTH = 150  # candidates asked for, so that places in each source are known
-OUTSIDE = -1.0  # below every score
-Scores = NDArray[np.float32]
+METHODS: Mapping[Way, str] = {
+    "tfidf": "char TF-IDF, standard names (Usagi's way)",
+    "dense": "dense, standard names",
+    "fused": "fused, standard names",
+}
 
 
 class LabelledName(NamedTuple):
@@ -88,28 +89,13 @@ def measure_recall(
         raise InputError(f"{gold} 中没有单一编码的行", f"{gold} has no row with one code of the catalogue")
     if not modality:
         rows = [row._replace(modality="") for row in rows]
-    codes = sorted(catalogue.items)
-    embedder, cleaner = E5(), Cleaner(lexicon)
-    names = [catalogue.items[code].name for code in codes]
-    modalities = np.asarray([catalogue.items[code].modality for code in codes])
-    read = ModalityFilter(lexicon, set(modalities.tolist()), cleaner)
-    allowed = [read(row.name, row.modality) for row in rows]
-    mask = np.asarray([[each is None or m in each for m in modalities] for each in allowed])
-
-    plain_index = LexicalIndex.build({code: (fold(name),) for code, name in zip(codes, names, strict=True)})
-    plain = plain_index.scores([fold(row.name) for row in rows])
-    dense = embedder.queries([row.name for row in rows]) @ embedder.passages(names).T
-    ways: list[Recall] = []
-    for filtered in (False, True):
-        lexical_ranks = _ranks(np.where(mask, plain, OUTSIDE) if filtered else plain)
-        dense_ranks = _ranks(np.where(mask, dense, OUTSIDE) if filtered else dense)
-        fused = _ranks((1 / (60 + lexical_ranks) + 1 / (60 + dense_ranks)).astype(np.float32))
-        for method, ranks in (
-            ("char TF-IDF, standard names (Usagi's way)", lexical_ranks),
-            ("dense, standard names", dense_ranks),
-            ("fused, standard names", fused),
-        ):
-            ways.append(_recall(method, filtered, rows, codes, ranks))
+    embedder = E5()
+    plain = plain_scores([(row.name, row.modality) for row in rows], catalogue, lexicon, embedder)
+    ways = [
+        _recall(METHODS[way], filtered, rows, plain.codes, placed(plain.scores(way, filtered)))
+        for filtered in (False, True)
+        for way in plain.ways
+    ]
     with Retriever.open(catalogue, home, lexicon, embedder, progress) as retriever:
         found = retriever.search([(row.name, row.modality) for row in rows], DEPTH)
     ours = [_placed(row.code, hits) for row, hits in zip(rows, found, strict=True)]
@@ -147,14 +133,6 @@ def recall_table(results: Sequence[Recall]) -> Table:
         row = [each.method, say("是", "yes") if each.filtered else say("否", "no")]
         table.add_row(*row, *(f"{100 * each.at[k]:.1f}" for k in CUTS), end_section=each.method.startswith("fused"))
     return table
-
-
-def _ranks(scores: Scores) -> NDArray[np.int64]:
-    """The place of each column in each row, 1 = best; ties in the order of the columns."""
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranks = np.empty_like(order)
-    np.put_along_axis(ranks, order, np.arange(1, scores.shape[1] + 1)[None, :], axis=1)
-    return ranks
 
 
 def _recall(

@@ -60,7 +60,7 @@ class PatternRow(Row):
     """A form that only a pattern catches (numbers): `slot` and `element` as in the other tables, noise included."""
 
     pattern: str
-    slot: Literal["noise", "modality", "part", "side", "position"]
+    slot: Literal["noise", "separator", "modality", "part", "side", "position"]
     element: str
     modality: str
     source: Source
@@ -253,6 +253,14 @@ class ChildRow(Row):
     source: Source
 
 
+class DetailRow(Row):
+    """A word that is noise beside parts of these regions (level-1 parts joined by `;`), and beside others a doubt."""
+
+    surface: str
+    regions: str
+    source: Source
+
+
 class PositionAtomsRow(Row):
     """The single views (joined by `;`) of a position whose name is not views joined by 、."""
 
@@ -347,6 +355,7 @@ class Lexicon:
     one_parts: tuple[OnePartRow, ...]
     unsided: tuple[UnsidedRow, ...]
     children: tuple[ChildRow, ...]
+    details: tuple[DetailRow, ...]
     position_atoms: tuple[PositionAtomsRow, ...]
     version: str
 
@@ -419,6 +428,7 @@ def read_lexicon(folder: Path = DATA) -> Lexicon:
         one_parts=_rows(rules / "one_part.tsv", OnePartRow),
         unsided=_rows(rules / "unsided.tsv", UnsidedRow),
         children=_rows(rules / "child.tsv", ChildRow),
+        details=_rows(rules / "detail.tsv", DetailRow),
         position_atoms=_rows(rules / "position_atoms.tsv", PositionAtomsRow),
         version=digest.hexdigest()[:12],
     )

@@ -107,8 +107,8 @@ def _names(slots: ItemSlots, lexicon: Lexicon) -> Iterator[str]:
         yield _compose(slots, way, slots.side, parts[0], subitems[0], scans[0], posts[0], positions[0], slots.word)
     if family == "US" and slots.scan != "常规":  # 床旁肝脏彩超, 肝脏彩超三维
         for part in parts[:12]:
-            yield from (f"{scan}{slots.side}{part}{subitems[0]}彩超" for scan in scans[:CROSSED])
-            yield from (f"{slots.side}{part}{subitems[0]}彩超{scan}" for scan in scans[:CROSSED])
+            yield from (f"{scan}{ways[0]}{slots.side}{part}{subitems[0]}彩超" for scan in scans[:CROSSED])
+            yield from (f"{ways[0]}{slots.side}{part}{subitems[0]}彩超{scan}" for scan in scans[:CROSSED])
     for region, scan in _vessels(slots, lexicon):
         yield say(region, scan, word="")
     for part in parts[1:]:

@@ -1,6 +1,7 @@
 """The canonical text of a name, with a way back to the characters it came from.
 
-Canonical: full-width and compatibility forms folded (NFKC), traditional characters simplified (OpenCC), upper case,
+Canonical: full-width and compatibility forms folded (NFKC), Greek and Cyrillic capitals that look like Latin ones as
+Latin, traditional characters simplified (OpenCC), upper case,
 brackets of every kind as () or [], control characters and blanks gone except one blank between two Latin words. The
 lexicon's forms are written in it, so that a form is written once.
 """
@@ -71,6 +72,8 @@ PUNCTUATION = str.maketrans(
         "￥": "元",
     }
 )
+# Greek and Cyrillic capitals that look like Latin ones, typed or recognised in their place: МRI, СT
+ALIKE = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕЅІЈКМНОРСТХ", "ABEZHIKMNOPTYXABESIJKMHOPCTX")
 LINE_BREAKS = "\n\r\x0b\x0c\x85\u2028\u2029"
 
 
@@ -115,7 +118,7 @@ def _fold(char: str) -> str:
     if category == "Cs":  # half a pair, as JSON may bring it: no text, and nothing can encode it
         return "\ufffd"
     text = char.translate(PUNCTUATION)
-    text = unicodedata.normalize("NFKC", text).upper().translate(PUNCTUATION)
+    text = unicodedata.normalize("NFKC", text).upper().translate(PUNCTUATION).translate(ALIKE)
     if "\u3400" <= text <= "\u9fff":
         text = str(_converter().convert(text))
     return " " if text.isspace() else text

@@ -233,8 +233,8 @@ class Generator:
             words = words.changed(mod="")
         elif not words.mod and not known and family not in ("US",):
             words = words.changed(mod={"XR": "DR"}.get(family, family))
-        text = self._writer.write(chance, words)
-        return text or self._writer.write(chance, words.changed(mod={"XR": "DR"}.get(family, words.wording.word)))
+        word = {"XR": "DR"}.get(family, words.wording.word)
+        return self._writer.write(chance, words) or self._writer.write(chance, words.changed(mod=word)) or word
 
     def _echoed(self, chance: random.Random, text: str, words: Words) -> str:
         """A bracket that says the part, and perhaps the modality, once more."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from standard.lexicon import Lexicon
-from training.exam import ExamWriter
+from training.exam import ExamWriter, Words
 from training.forms import Forms
 from training.noise import Noise
 from training.shapes import Refusals, Shapes, Weighted
@@ -168,29 +168,26 @@ class Refuser:
 
     def _contradiction(self, chance: random.Random) -> Refused:
         """Left and right of one part in one name."""
-        style, part = chance.choice([key for key in self._sided if key[0] in ("CT", "MR", "XR")])
-        sided = [each for each in self._by_part[style, part] if each.slots.side in ("左", "右")]
-        if not sided:
-            return self._missing_side(chance)
-        words = self._writer.words(chance, chance.choice(sided).wordings[0][1])
-        other = {"左": "右", "右": "左"}[words.wording.side]
-        text = self._writer.write(chance, words.changed(side=words.wording.side))
+        words, other = self._sided_exam(chance)
+        text = self._writer.write(chance, words)
         echo = f"{other}{words.part}"
         return (f"[{echo}]{text}" if chance.random() < 0.6 else f"{text}({other})"), words.wording.family
 
     def _other_side(self, chance: random.Random) -> Refused:
         """The side of the exam is not that of the complaint: 右肩CT(左肩痛)."""
-        for _ in range(20):
+        words, other = self._sided_exam(chance)
+        text = self._writer.write(chance, words)
+        told = f"{other}{chance.choice(['', '侧'])}{words.part}{chance.choice(self._refusals.complaints)}"
+        return chance.choice(self._refusals.complaint_places).format(name=text, told=told), words.wording.family
+
+    def _sided_exam(self, chance: random.Random) -> tuple[Words, str]:
+        """The words of an exam of one side of a part, its side said, and the other side."""
+        sided: list[Meaning] = []
+        while not sided:
             style, part = chance.choice([key for key in self._sided if key[0] in ("CT", "MR", "XR")])
             sided = [each for each in self._by_part[style, part] if each.slots.side in ("左", "右")]
-            complaint = chance.choice(self._refusals.complaints)
-            if sided:
-                words = self._writer.words(chance, chance.choice(sided).wordings[0][1])
-                other = {"左": "右", "右": "左"}[words.wording.side]
-                text = self._writer.write(chance, words.changed(side=words.wording.side))
-                told = f"{other}{chance.choice(['', '侧'])}{words.part}{complaint}"
-                return chance.choice(self._refusals.complaint_places).format(name=text, told=told), style
-        return self._missing_side(chance)
+        words = self._writer.words(chance, chance.choice(sided).wordings[0][1])
+        return words.changed(side=words.wording.side), {"左": "右", "右": "左"}[words.wording.side]
 
     def _bare_headings(self, lexicon: Lexicon) -> list[tuple[str, str]]:
         """(style, heading) that no item and no fallback answers."""

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent import bulk, columns, tables
 from agent.answer import Query
 from agent.jobs.folder import Folder, JobSpec
 from agent.table_lines import Lines
 from standard.errors import InputError
+
+if TYPE_CHECKING:
+    from agent.table_frames import Frames
 
 BLOCK = 1 << 20
 
@@ -49,7 +52,7 @@ def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Col
     )
 
 
-def make_plan(folder: Folder, spec: JobSpec, opened: Sequence[tables.Table], lines: Lines | None) -> Plan:
+def make_plan(folder: Folder, spec: JobSpec, opened: Sequence[tables.Table], lines: Lines | Frames | None) -> Plan:
     """Read the inputs once, as lines where they are plain. `keep_plan` ends the planning."""
     chosen = choose_columns(spec, opened)
     inputs: list[list[Any]] = [[each, *fingerprint(Path(each))] for each in spec.inputs]

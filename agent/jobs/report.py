@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.answer import Query
-from agent.defuse import drawn
 from agent.jobs.folder import Folder, JobSpec
 from agent.jobs.pieces import Piece
 from agent.reasons import sentence
-from agent.texts import Texts, texts_in
+from agent.report_page import Page, framed, shown
+from agent.texts import texts_in
 from standard.errors import InputError, Lang
 
 if TYPE_CHECKING:
@@ -29,13 +28,6 @@ TEXTS = Path(__file__).parent / "data" / "report.tsv"
 UNEXPLAINED = frozenset({"unexplained", "unexplained_matters"})
 REREAD = 5000  # names with unexplained characters that are read again to name them, those with the most exams
 SHOWN = 40  # rows of a table that can be long
-STYLE = (
-    "body{font:14px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#111}h1{font-size:1.3em}"
-    "h2{font-size:1.05em;margin:1.6em 0 .3em}table{border-collapse:collapse}"
-    "th,td{text-align:left;padding:2px 20px 2px 0;border-bottom:1px solid #ddd;vertical-align:top}"
-    "th{font-weight:600;color:#555}th.n,td.n{text-align:right}"
-    "td:first-child{white-space:nowrap}p{margin:.2em 0;color:#555}"
-)
 
 
 def make_report(
@@ -121,7 +113,7 @@ def kept_report(folder: Folder) -> dict[str, Any]:
 
 def as_html(report: Mapping[str, Any], lang: Lang) -> str:
     """For people; every text from outside is shown as text."""
-    t = _Page(texts_in(TEXTS), lang)
+    t = Page(texts_in(TEXTS), lang)
     counts = report["counts"]
     facts = [
         *((t.word(key), report[key] or "") for key in ("job", "file", "output", "user", "started", "ended")),
@@ -129,7 +121,7 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
     ]
     unexplained = report["unexplained"]
     parts = [
-        f"<h1>{t.word('title')} {t.text(report['job'])}</h1>",
+        f"<h1>{t.word('title')} {shown(report['job'])}</h1>",
         t.table((), facts),
         t.head("routes"),
         t.table(
@@ -163,51 +155,7 @@ def as_html(report: Mapping[str, Any], lang: Lang) -> str:
         t.head("versions"),
         t.table((), sorted(report["versions"].items())),
     ]
-    return (
-        f'<!doctype html>\n<html lang="{lang}"><meta charset="utf-8"><title>{t.text(report["job"])}</title>'
-        f"<style>{STYLE}</style>\n" + "\n".join(parts) + "\n</html>\n"
-    )
-
-
-class _Page:
-    """Words and tables in one language."""
-
-    def __init__(self, texts: Texts, lang: Lang) -> None:
-        self._texts, self._lang = texts, lang
-
-    def word(self, name: str, **values: object) -> str:
-        """A text of ours."""
-        return escape(self._texts.text(name, self._lang, **values))
-
-    def known(self, name: str) -> str:
-        """A word of the program, not escaped yet."""
-        return self._texts.text(name, self._lang)
-
-    def text(self, value: object) -> str:
-        """A value from outside."""
-        return escape(drawn(str(value)))
-
-    def head(self, name: str) -> str:
-        """A heading."""
-        return f"<h2>{self.word(name)}</h2>"
-
-    def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-        """Rows of values; numbers stand to the right."""
-        if not rows:
-            return f"<p>{self.word('nothing')}</p>"
-        heads = "".join(
-            f"<th{_kind(value)}>{self.word(each)}</th>" for each, value in zip(head, rows[0], strict=bool(head))
-        )
-        body = "".join(f"<tr>{''.join(self._cell(each) for each in row)}</tr>" for row in rows)
-        return f"<table>{f'<tr>{heads}</tr>' if head else ''}{body}</table>"
-
-    def _cell(self, value: object) -> str:
-        shown = f"{value:,}" if isinstance(value, int | float) else self.text(value)
-        return f"<td{_kind(value)}>{shown}</td>"
-
-
-def _kind(value: object) -> str:
-    return ' class="n"' if isinstance(value, int | float) else ""
+    return framed(str(report["job"]), parts, lang)
 
 
 def _figures(row: Mapping[str, Any]) -> tuple[object, ...]:

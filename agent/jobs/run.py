@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent import bulk, columns, tables
 from agent.answer import Query
@@ -36,6 +36,9 @@ from agent.settings import Settings
 from agent.store import Store, end_job, now, open_store
 from agent.table_lines import Lines, open_lines
 from standard.errors import InputError, StoppedError, YingmaError
+
+if TYPE_CHECKING:
+    from agent.table_frames import Frames
 
 SCRATCH = "scratch"
 EVERY = 0.5  # seconds between two reports
@@ -209,7 +212,7 @@ class _Run:
                 self.step(done, len(plan.queries))
         self.folder.write("failed.json", [[*plan.queries[at], failed[at]] for at in sorted(failed)])
 
-    def output(self, opened: Sequence[tables.Table], lines: Lines | None, plan: Plan, pieces: Pieces) -> None:
+    def output(self, opened: Sequence[tables.Table], lines: Lines | Frames | None, plan: Plan, pieces: Pieces) -> None:
         """Every row with its answer, as a file that appears whole."""
         target = Path(self.spec.output)
         self.phase("writing", 0, plan.rows)

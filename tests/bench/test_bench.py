@@ -12,6 +12,7 @@ from evals.bench.embedded import run_embedded_bench
 from evals.bench.machine import machine_facts, peak_memory_mb
 from evals.bench.names import bench_names
 from evals.bench.reader import run_reader_bench
+from evals.bench.rows import run_rows_bench
 from evals.retrieval import single_code_rows
 from prompts.embedded import build_vocabulary
 from standard import load_catalogue
@@ -111,3 +112,12 @@ def test_a_file_without_labels_is_one_sentence(tmp_path: Path) -> None:
     other.write_text("name\tcode\n胸部CT\t1\n", encoding="utf-8")
     with pytest.raises(InputError, match="lacks the columns codes, modality, route"):
         single_code_rows(other)
+
+
+def test_the_rows_bench_keeps_the_order_of_rows(home: Path) -> None:
+    """Few rows, of every kind of file; the job's own answers are joined back by the job and by DuckDB alone."""
+    result = run_rows_bench(home, rows=3_000, names=300)
+    assert set(result["kinds"]) == {"parquet", "csv", "gb18030"}
+    assert all(each["in_order"] for each in result["kinds"].values())
+    assert all(each["tables"] > 0 and each["duckdb"] > 0 for each in result["kinds"].values())
+    assert TABLES["rows"](result).row_count == 3

@@ -16,8 +16,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from agent.columns import OUTPUT, choose
+from agent import bulk
+from agent.columns import OUTPUT, Columns, choose
 from agent.sheet import MAX_CELL, column_letters
+from agent.table_lines import open_lines
 from agent.tables import check_output, open_tables, write_table
 from standard.errors import InputError
 
@@ -341,6 +343,31 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the column tags \(type List.*cannot be written as text"):
         write_table(tmp_path / "out.csv", tables, OUTPUT, [NEW, NEW])
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_parquet_is_joined_by_columns(tmp_path: Path) -> None:
+    """As by rows: the same cells in the same order, types kept, also over several files and with an empty cell."""
+    one = pl.DataFrame(
+        {"name": ["胸部CT", None, "胸部CT", "x"], "n": [1, None, 3, 4], "modality": ["CT", "", "CT", None]}
+    )
+    two = pl.DataFrame({"name": ["x", "头颅CT"], "n": [5, 6], "modality": [None, "CT"]})
+    for number, frame in enumerate((one, two)):
+        frame.write_parquet(tmp_path / f"{number}.parquet")
+    opened = open_tables([tmp_path / "0.parquet", tmp_path / "1.parquet"])
+    lines = open_lines(opened, tmp_path / "out.parquet", tmp_path)
+    assert lines is not None
+    columns = Columns(0, 2, None)
+    found = lines.distinct(columns)
+    assert found is not None
+    work = bulk.distinct(opened, columns)
+    assert found == (work.queries, work.counts)
+    cells = {query: [f"{at}{name}" for name in OUTPUT] for at, query in enumerate(found[0])}
+    assert lines.write(tmp_path / "out.parquet", OUTPUT, found[0], list(cells.values())) == 6
+    by_rows = [cells[query] for table in opened for query in bulk.queries_of(table, columns)]
+    write_table(tmp_path / "rows.parquet", opened, OUTPUT, by_rows)
+    assert pl.read_parquet(tmp_path / "out.parquet").equals(pl.read_parquet(tmp_path / "rows.parquet"))
+    mixed = [*opened, *open_tables([written([], ["name"], tmp_path / "c.csv")])]
+    assert open_lines(mixed, tmp_path / "o.parquet", tmp_path) is None
 
 
 # -- where it is written -----------------------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ from standard import load_catalogue
 from standard.errors import InputError
 
 DATA = Path(__file__).parent.parent.parent / "evals" / "data"
-# measured only: hard on purpose (the first two), or seen by nobody who corrects a table (the last)
-UNSEEN = [DATA / f"{name}.tsv" for name in ("sixth-unseen-forms", "seventh-house-styles", "eighth-ten-institutions")]
+UNSEEN = [DATA / "eighth-ten-institutions.tsv"]  # by those who correct a table; measured only
+HARD = [DATA / f"{name}.tsv" for name in ("sixth-unseen-forms", "seventh-house-styles", "ninth-adversarial")]
 ROWS = read_gold(sorted(set(DATA.glob("*.tsv")) - set(UNSEEN)))
+USUAL = {row.id for row in ROWS} - {row.id for row in read_gold(HARD)}
 
 
 @pytest.mark.parametrize("hidden", [False, True], ids=["with modality", "modality hidden"])
@@ -28,14 +29,15 @@ def test_no_accepted_answer_is_wrong(hidden: bool) -> None:
         if answer.route == "accepted" and not row.right(answer.codes)
     ]
     measures = measure("all", zip(ROWS, answers, strict=True))
-    assert measures.accepted > 700
+    assert measures.accepted > 1800
     if hidden:  # a name whose label leans on the column may read otherwise without it
         assert measures.precision is not None
         assert measures.precision >= 0.99, wrong
     else:
         assert wrong == []
-        assert measures.coverage_of_acceptable is not None
-        assert measures.coverage_of_acceptable >= 0.9
+        usual = measure("usual", [pair for pair in zip(ROWS, answers, strict=True) if pair[0].id in USUAL])
+        assert usual.coverage_of_acceptable is not None
+        assert usual.coverage_of_acceptable >= 0.9
 
 
 def test_every_code_of_the_labels_is_an_item() -> None:
