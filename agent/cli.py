@@ -26,7 +26,7 @@ try:
 except YingmaError as problem:  # an impossible YINGMA_LANG: the help cannot be built in it
     sys.exit(report_error(problem, "--json" in sys.argv))
 
-from agent import cli_audit, cli_chat, cli_develop, cli_jobs, cli_serve  # noqa: E402
+from agent import cli_audit, cli_calibrate, cli_chat, cli_develop, cli_jobs, cli_serve  # noqa: E402
 from agent.cli_options import (  # noqa: E402
     DeviceOption,
     EditionOption,
@@ -425,6 +425,7 @@ def demo(as_json: Json = False) -> None:
     run(as_json)
 
 
+cli_calibrate.register(app)
 cli_develop.register(app)
 cli_serve.register(app)
 cli_chat.register(app)

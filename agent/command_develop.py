@@ -92,8 +92,8 @@ def data_files_hold() -> bool:
     from agent.api.routes import routes
     from agent.api.trouble import texts
     from agent.columns import known_headers
+    from agent.evidence import shipped_weights
     from agent.model import outcomes
-    from agent.reasons import conventions, evidence_rows, reasons
     from agent.store import states
     from prompts import load_prompt, prompt_names
     from standard import catalogue_ids, edition_ids, load_catalogue, load_edition
@@ -104,9 +104,7 @@ def data_files_hold() -> bool:
     for catalogue in catalogue_ids():
         load_catalogue(catalogue)
     load_lexicon()
-    reasons()
-    conventions()
-    evidence_rows()
+    shipped_weights()
     known_headers()
     outcomes()
     states.table()

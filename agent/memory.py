@@ -12,7 +12,6 @@ answer. Without a database, or where nobody decided anything, there is no memory
 
 from __future__ import annotations
 
-import math
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from agent.answer import Evidence, Query, Route, Suggestion
 from agent.audit.detector import Scope, covers
 from agent.audit.place import STOPPED, modalities_of
+from agent.calibration import probability
 from agent.console import settings_file
 from agent.reasons import evidence_rows, reasons
 from standard.edition import Catalogue
@@ -136,7 +136,7 @@ def answered(memory: Memory, catalogue: Catalogue, fresh: Suggestion) -> Suggest
     if held is None or said is None:
         if fresh.route != "accepted" or not memory.stops(catalogue, fresh.query.institution, fresh.codes):
             return fresh
-        rows = (Evidence("prior", "", weights["prior"].weight), Evidence("reason", STOPPED, _stop_weight()))
+        rows = (Evidence("prior", "", weights["prior"].weight), Evidence("reason", STOPPED, reasons()[STOPPED].weight))
         return replace(fresh, route="review", reason=STOPPED, detail="", score=stopped_score(), evidence=rows)
     route, reason, codes, detail = said
     signal = "memory" if route == "accepted" else "memory_against"
@@ -179,16 +179,12 @@ def score_of(route: str) -> float:
     """The score of what memory answers, or what goes to review because of it."""
     weights = evidence_rows()
     total = weights["prior"].weight + weights["memory" if route == "accepted" else "memory_against"].weight
-    return 1.0 / (1.0 + math.exp(-total))
+    return probability(total)
 
 
 def stopped_score() -> float:
     """The score of what would be accepted where acceptance is stopped."""
-    return 1.0 / (1.0 + math.exp(-(evidence_rows()["prior"].weight + _stop_weight())))
-
-
-def _stop_weight() -> float:
-    return reasons()[STOPPED].weight * evidence_rows()["reason"].weight
+    return probability(evidence_rows()["prior"].weight + reasons()[STOPPED].weight)
 
 
 def name_of(catalogue: Catalogue, code: str) -> str:

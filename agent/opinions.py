@@ -11,14 +11,12 @@ evidence; a voice alone is not (standard/data/voices.toml says how far before co
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache, cached_property
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from standard.errors import DataError
-from standard.lexicon import DATA
+from standard.lexicon import DATA, read_toml
 
 FILE = DATA / "voices.toml"
 
@@ -72,15 +70,7 @@ class VoiceRules(BaseModel):
 @cache
 def voice_rules() -> VoiceRules:
     """The rules that ship. DataError names what does not hold."""
-    try:
-        return VoiceRules.model_validate(tomllib.loads(FILE.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        problem = (f"不是合法的 TOML：{error}", f"is not valid TOML: {error}")
-        raise DataError(FILE.name, None, None, "", problem) from error
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(step) for step in fault["loc"])
-        raise DataError(FILE.name, None, where, fault.get("input"), (fault["msg"], fault["msg"])) from error
+    return read_toml(FILE, VoiceRules)
 
 
 def sure(opinion: Opinion | None, margin: float) -> bool:

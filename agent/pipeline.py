@@ -354,6 +354,6 @@ def _detail(routed: Routed, issues: Sequence[Issue]) -> str:
 
 def _hash(folder: Path) -> str:
     digest = hashlib.sha256()
-    for name in ("reasons.tsv", "conventions.tsv", "evidence.tsv", "voices.toml"):
+    for name in ("reasons.tsv", "conventions.tsv", "evidence.tsv", "calibration.toml", "voices.toml"):
         digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:12]

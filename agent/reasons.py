@@ -1,6 +1,7 @@
 """The closed sets behind a route: reasons, conventions and signals, each with a sentence in Chinese and in English.
 
-Tables: standard/data/reasons.tsv (the order is gravity), conventions.tsv, evidence.tsv.
+Tables: standard/data/reasons.tsv (the order is gravity), conventions.tsv, evidence.tsv. Each row has the weight that an
+expert expects; the weight that counts is the one fitted to labelled names, where they show the row (calibration.toml).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
+from agent.calibration import fitted
 from standard.errors import Lang
 from standard.lexicon import DATA, Row, read_rows
 
@@ -17,34 +19,49 @@ Weight = Annotated[float, BeforeValidator(lambda cell: float(str(cell)))]  # log
 
 
 class ReasonRow(Row):
-    """A reason of a route: id, route, weight in log-odds, a sentence in Chinese and English. Order is gravity."""
+    """A reason of a route: id, route, expert's weight, a sentence in Chinese and English. Order is gravity."""
 
     id: str
     route: Literal["accepted", "review"]
-    weight: Weight
+    expert: Weight
     ask: Literal["", "model"]  # model: a language model is asked for what it would answer
     fill: Literal["", "same", "any"]  # model and classifier may fill it: with the reader's own codes, or with any
     zh: str
     en: str
 
+    @property
+    def weight(self) -> float:
+        """In log-odds, as it counts."""
+        return fitted("reason", self.id, self.expert)
+
 
 class ConventionRow(Row):
-    """A convention of reading, its weight in log-odds, where it stands, a sentence in Chinese and English."""
+    """A convention of reading, expert's weight, where it stands, a sentence in Chinese and English."""
 
     id: str
-    weight: Weight
+    expert: Weight
     source: str
     zh: str
     en: str
 
+    @property
+    def weight(self) -> float:
+        """In log-odds, as it counts."""
+        return fitted("convention", self.id, self.expert)
+
 
 class EvidenceRow(Row):
-    """A signal, its weight in log-odds, a sentence in Chinese and English."""
+    """A signal, expert's weight, a sentence in Chinese and English."""
 
     id: str
-    weight: Weight
+    expert: Weight
     zh: str
     en: str
+
+    @property
+    def weight(self) -> float:
+        """In log-odds, as it counts."""
+        return fitted("evidence", self.id, self.expert)
 
 
 @cache

@@ -110,21 +110,26 @@ def _default(name: str, each: Any) -> str:
 
 def reasons_page() -> str:
     """Reasons, conventions and signals: the closed sets behind a route, each with its sentence in both languages."""
-    from agent.reasons import conventions, evidence_rows, reasons
+    from agent.reasons import ConventionRow, EvidenceRow, ReasonRow, conventions, evidence_rows, reasons
 
-    grave = [(f"`{each.id}`", each.route, f"{each.weight:+g}", each.zh, each.en) for each in reasons().values()]
-    rules = [(f"`{each.id}`", f"{each.weight:+g}", each.source, each.zh, each.en) for each in conventions().values()]
-    signals = [(f"`{each.id}`", f"{each.weight:+g}", each.zh, each.en) for each in evidence_rows().values()]
+    def weights(row: ReasonRow | ConventionRow | EvidenceRow) -> tuple[str, str]:
+        return f"{row.weight:+g}", f"{row.expert:+g}"
+
+    grave = [(f"`{each.id}`", each.route, *weights(each), each.zh, each.en) for each in reasons().values()]
+    rules = [(f"`{each.id}`", *weights(each), each.source, each.zh, each.en) for each in conventions().values()]
+    signals = [(f"`{each.id}`", *weights(each), each.zh, each.en) for each in evidence_rows().values()]
     return "\n".join(
         [
             *(MADE, "# Reasons, conventions, evidence", ""),
             "`yingma_reason` begins with the id of a reason, the gravest that holds; the gravest stand first. Rows of "
             "`standard/data/reasons.tsv`.",
-            *("", *markdown(("reason", "route", "weight", "中文", "English"), grave), ""),
+            *("", *markdown(("reason", "route", "weight", "expert", "中文", "English"), grave), ""),
             "A convention fills or chooses a slot that the name leaves open. Rows of `standard/data/conventions.tsv`.",
-            *("", *markdown(("convention", "weight", "source", "中文", "English"), rules), ""),
-            "A score is the sum of its evidence in log-odds. Rows of `standard/data/evidence.tsv`.",
-            *("", *markdown(("signal", "weight", "中文", "English"), signals), ""),
+            *("", *markdown(("convention", "weight", "expert", "source", "中文", "English"), rules), ""),
+            "A score is the sum of its evidence in log-odds. Rows of `standard/data/evidence.tsv`. `weight` is what "
+            "counts, fitted to labelled names (`standard/data/calibration.toml`, trust.md); `expert` is what an expert "
+            "expects: its sign binds the fit, and its size counts where few labelled names show the row.",
+            *("", *markdown(("signal", "weight", "expert", "中文", "English"), signals), ""),
         ]
     )
 

@@ -5,25 +5,26 @@ character, a code that the edition lacks never pass by themselves. What passes t
 the classifier agree that it is something else. Where only softer rules hold (column `fill`), the two may fill what the
 reader could not complete, if they agree and stand far before their next answers (voices.toml).
 
-The score is a documented weighting in log-odds (the weights stand in those tables), not yet a calibrated probability.
+The score is the sum of the evidence (agent/evidence.py), fitted to labelled names. What would be accepted with a score
+under the threshold (calibration.toml) goes to a person; a score never lets a name pass a rule.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent.answer import Evidence, Route
-from agent.opinions import Opinion, Opinions, sure, voice_rules
+from agent.calibration import Threshold, calibration, log_odds, probability
+from agent.evidence import Weigher, Weights, shipped_weights
+from agent.opinions import Opinions, sure, voice_rules
 from agent.reading import Exam, Unexplained
-from agent.reasons import conventions, evidence_rows, reasons
+from agent.reasons import reasons
 from agent.resolve import Issue
 
 if TYPE_CHECKING:
     from agent.model.protocol import ModelOutcome
 
-MOST = 10  # unexplained characters that count
 NOBODY = Opinions()
 
 
@@ -56,11 +57,14 @@ def unheard(routed: Routed, said: ModelOutcome) -> Routed:
 class Router:
     """Compiled tables; `route` is a pure function of its arguments."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Weights | None = None, threshold: Threshold | None = None) -> None:
+        """With weights and threshold that ship, unless others are given (a fit is given its own)."""
         self._reasons = reasons()
         self._gravity = {reason: rank for rank, reason in enumerate(self._reasons)}
-        self._conventions = conventions()
-        self._signals = {row.id: row.weight for row in evidence_rows().values()}
+        self._weigher = Weigher(weights or shipped_weights())
+        threshold = threshold or calibration().threshold
+        self._every = log_odds(threshold.every)
+        self._of_modality = {name: log_odds(least) for name, least in threshold.modality.items()}
         self._rules = voice_rules()
 
     def route(
@@ -77,8 +81,9 @@ class Router:
             found.append("not_read")
         filled: tuple[str, ...] | None = None
         is_open = False
+        agreed = self._agreed(opinions)
         if found:
-            filled = self._filled(found, codes, opinions)
+            filled = self._filled(found, codes, agreed)
             grave = min(found, key=self._gravity.__getitem__)
             is_open = opinions.model is None and self._reasons[grave].ask == "model"
             if opinions.model is not None and set(opinions.model.codes) != codes:
@@ -92,23 +97,35 @@ class Router:
             reason = "voices_agree"
         else:
             reason = min(found, key=self._gravity.__getitem__) if found else "complete"
-        rows = self._evidence(exams, found, unexplained.characters, codes, opinions, filled is not None)
+        rows = self._weigher.rows(exams, found, unexplained.characters, opinions, agreed, filled)
         total = sum(row.weight for row in rows)
-        score = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
-        return Routed(self._reasons[reason].route, reason, score, rows, filled, is_open)
+        if self._reasons[reason].route == "accepted" and total < self._least(exams):
+            reason = "score_low"
+            is_open = opinions.model is None and self._reasons[reason].ask == "model"
+        return Routed(self._reasons[reason].route, reason, probability(total), rows, filled, is_open)
 
-    def _filled(self, found: list[str], codes: set[str], opinions: Opinions) -> tuple[str, ...] | None:
-        """The codes that model and classifier agree on, where every reason of the reader lets them fill."""
+    def _least(self, exams: tuple[Exam, ...]) -> float:
+        """The least evidence that accepts these exams, in log-odds."""
+        if not self._of_modality:
+            return self._every
+        return max((self._of_modality.get(exam.family, self._every) for exam in exams), default=self._every)
+
+    def _agreed(self, opinions: Opinions) -> tuple[str, ...]:
+        """The codes that model and classifier agree on, both far enough before their next answers; empty for none."""
         model, classifier, rule = opinions.model, opinions.classifier, self._rules.fill
-        if model is None or classifier is None or not model.codes or set(model.codes) != set(classifier.codes):
-            return None
-        if not (sure(model, rule.model_margin) and sure(classifier, rule.classifier_margin)):
+        if model is None or classifier is None or set(model.codes) != set(classifier.codes):
+            return ()
+        return model.codes if sure(model, rule.model_margin) and sure(classifier, rule.classifier_margin) else ()
+
+    def _filled(self, found: list[str], codes: set[str], agreed: tuple[str, ...]) -> tuple[str, ...] | None:
+        """What the voices agree on, where every reason of the reader lets them fill."""
+        if not agreed:
             return None
         for reason in found:
             fill = self._reasons[reason].fill
-            if fill == "" or (fill == "same" and set(model.codes) != codes):
+            if fill == "" or (fill == "same" and set(agreed) != codes):
                 return None
-        return model.codes
+        return agreed
 
     def _doubt(self, codes: set[str], opinions: Opinions) -> str:
         """Of a complete reading: a reason of the voices' against it, "open" where the model has to say, else ""."""
@@ -127,41 +144,3 @@ class Router:
             return "voices_disagree"
         told = model.margin is None or sure(model, self._rules.doubt.model_margin)
         return "model_disagrees" if told and against else ""
-
-    def _evidence(
-        self,
-        exams: tuple[Exam, ...],
-        found: list[str],
-        unexplained: int,
-        codes: set[str],
-        opinions: Opinions,
-        filled: bool,
-    ) -> tuple[Evidence, ...]:
-        signal = self._signals
-        rows = [Evidence("prior", "", signal["prior"])]
-        if exams and all(exam.code for exam in exams):
-            rows.append(Evidence("complete", "+".join(exam.code for exam in exams), signal["complete"]))
-        if unexplained:
-            rows.append(
-                Evidence("unexplained_each", str(unexplained), signal["unexplained_each"] * min(unexplained, MOST))
-            )
-        else:
-            rows.append(Evidence("explained", "", signal["explained"]))
-        if len(exams) > 1:
-            rows.append(Evidence("several_exams", str(len(exams)), signal["several_exams"]))
-        rules = dict.fromkeys(rule for exam in exams for rule in exam.rules)
-        rows += [Evidence("convention", rule, self._conventions[rule].weight * signal["convention"]) for rule in rules]
-        grave = [reason for reason in dict.fromkeys(found) if reason not in ("model_disagrees", "voices_disagree")]
-        rows += [Evidence("reason", reason, self._reasons[reason].weight * signal["reason"]) for reason in grave]
-        for voice, opinion in (("model", opinions.model), ("classifier", opinions.classifier)):
-            if opinion is not None:
-                rows.append(self._said(voice, opinion, codes))
-        if filled:
-            rows.append(Evidence("voices_agree", "", signal["voices_agree"]))
-        return tuple(rows)
-
-    def _said(self, voice: str, opinion: Opinion, codes: set[str]) -> Evidence:
-        """What one voice says, beside the reader's codes."""
-        which = f"{voice}_agrees" if set(opinion.codes) == codes else f"{voice}_disagrees"
-        margin = "" if opinion.margin is None else f" ({opinion.margin:.1f})"
-        return Evidence(which, ("+".join(opinion.codes) or "-") + margin, self._signals[which])

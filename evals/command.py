@@ -13,6 +13,9 @@ from evals.ablation import Step, ablate
 from evals.gold import GoldRow, read_gold
 from evals.metrics import Measures, Pair, by, measure
 from evals.report.command import ReportWish, options_of
+from evals.scored import score_report, tell_scores
+from evals.tables import share as _share
+from evals.tables import table as _table
 
 if TYPE_CHECKING:
     from agent.pipeline import Pipeline
@@ -49,12 +52,15 @@ def run_eval(
     report = _report(pairs, steps, no_modality, pipeline.versions)
     report["retrieval"] = [recall._asdict() for recall in recalls]
     report["voices"] = compared.to_dict() if compared is not None else None
+    scores = score_report(pairs)
+    report["scores"] = scores.to_dict()
     if prepared is not None:
         prepared.keep(pairs, pipeline, options_of(pipeline, no_modality, model, edition))
     if as_json:
         emit_json(report)
     else:
         _print(pairs, steps, no_modality)
+        tell_scores(scores)
         if recalls:
             from evals.retrieval import recall_table
 
@@ -149,16 +155,6 @@ def _print(pairs: list[Pair], steps: list[Step], no_modality: bool) -> None:
         _print_steps(steps)
 
 
-def _table(title: str, columns: str) -> Any:
-    """A table with these columns, divided by |; the first to the left, the others, which are numbers, to the right."""
-    from rich.table import Table
-
-    table = Table(title=title)
-    for number, column in enumerate(columns.split("|")):
-        table.add_column(column, justify="left" if number == 0 else "right")
-    return table
-
-
 def _row(table: Any, measures: Measures, label: str = "") -> None:
     low, high = measures.interval
     table.add_row(
@@ -172,10 +168,6 @@ def _row(table: Any, measures: Measures, label: str = "") -> None:
         _share(measures.coverage_of_acceptable),
         str(measures.unsafe),
     )
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}%"
 
 
 def _print_steps(steps: list[Step]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -284,6 +285,7 @@ class Form:
 
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T", bound=BaseModel)
 
 
 def read_rows(path: Path, model: type[R]) -> Iterator[tuple[int, R]]:
@@ -309,6 +311,19 @@ def read_rows(path: Path, model: type[R]) -> Iterator[tuple[int, R]]:
                 column = str(first["loc"][0]) if first["loc"] else None
                 value = first.get("input")
                 raise DataError(path.name, number, column, value, (first["msg"], first["msg"])) from error
+
+
+def read_toml(path: Path, model: type[T]) -> T:
+    """A TOML file as a model. Raises DataError: what is no TOML, a value the model refuses."""
+    try:
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        problem = (f"不是合法的 TOML：{error}", f"is not valid TOML: {error}")
+        raise DataError(path.name, None, None, "", problem) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise DataError(path.name, None, where, first.get("input"), (first["msg"], first["msg"])) from error
 
 
 def split(modality: str) -> tuple[str, ...]:

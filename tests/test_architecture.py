@@ -24,7 +24,7 @@ MAY = {
     "evals": set(PACKAGES),
 }
 # The command line is the door to all, so it alone calls evals and ui, and only inside a command.
-DOORS = {("agent/cli.py", "evals"), ("agent/cli_serve.py", "ui")}
+DOORS = {("agent/cli.py", "evals"), ("agent/cli_calibrate.py", "evals"), ("agent/cli_serve.py", "ui")}
 
 HEAVY = ("chromadb", "gradio", "llama_cpp", "polars", "sklearn", "openai", "duckdb", "pyspark")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 
 from agent.answer import Evidence, Suggestion
-from agent.reasons import evidence_rows, reasons
+from agent.calibration import probability
+from agent.reasons import reasons
 from standard import Catalogue, decode
 
 CONFIRM = "to_confirm"  # what a draw is shown with; it does not say that the name was accepted
@@ -25,13 +25,12 @@ def modalities_of(catalogue: Catalogue, codes: Iterable[str]) -> tuple[str, ...]
 
 def to_review(suggestion: Suggestion, reason: str) -> Suggestion:
     """An accepted answer as one for review, for one of the reasons above: a row of evidence more, the score less."""
-    row = Evidence("reason", reason, reasons()[reason].weight * evidence_rows()["reason"].weight)
-    total = max(-30.0, min(30.0, sum(each.weight for each in suggestion.evidence) + row.weight))
+    row = Evidence("reason", reason, reasons()[reason].weight)
     return replace(
         suggestion,
         route="review",
         reason=reason,
         detail="",
-        score=1.0 / (1.0 + math.exp(-total)),
+        score=probability(sum(each.weight for each in suggestion.evidence) + row.weight),
         evidence=(*suggestion.evidence, row),
     )

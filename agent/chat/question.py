@@ -36,6 +36,7 @@ MORE = frozenset(  # reasons that are not in a reading
         "voices_disagree",
         "model_silent",
         "over_budget",
+        "score_low",
         "memory_disagrees",
         "memory_in_question",
         "memory_not_in_edition",
@@ -136,7 +137,7 @@ class Asker:
             if suggestion.codes != reading.codes:  # filled by the voices, or a site's device codes
                 exams = tuple(Slotted(family="", code=code) for code in suggestion.codes)
             opened = ()
-        elif suggestion.reason in ("model_disagrees", "voices_disagree", "model_silent"):
+        elif suggestion.reason in ("model_disagrees", "voices_disagree", "model_silent", "score_low"):
             opened = (*opened, Open(reason=suggestion.reason))
         return Draft(name=query.name, modality=query.modality, institution=query.institution, exams=exams, open=opened)
 
