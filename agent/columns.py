@@ -91,16 +91,20 @@ def choose(
 
 
 def exams_of(cell: str, file: str, row: int, column: str) -> int:
-    """The number of exams in a cell. `row`: 1 is the header. InputError where it is no whole number from 0 on."""
+    """The number of exams in a cell. `row`: 1 is the header. CountError where it is no whole number from 0 on."""
     text = cell.strip()
     if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS:
         return int(text)
     return _no_number(cell, file, row, column)
 
 
+class CountError(InputError):
+    """A cell in the column of counts that is no count."""
+
+
 def _no_number(cell: str, file: str, row: int, column: str) -> NoReturn:
     shown = cell if len(cell) <= 40 else cell[:40] + "…"
-    raise InputError(
+    raise CountError(
         f"{file} 第 {row} 行：列 {column} 的 {shown!r} 不是 0 或正整数的检查例数；请改正该格，"
         '或用 --count-column 另指一列（"" 表示没有，按行计数）。',
         f"{file}, row {row}: {shown!r} in the column {column} is no whole number of exams from 0 on; correct that "

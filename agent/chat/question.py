@@ -37,11 +37,16 @@ MORE = frozenset(  # reasons that are not in a reading
         "model_silent",
         "over_budget",
         "score_low",
+        "acceptance_stopped",
+        "to_confirm",
         "memory_disagrees",
         "memory_in_question",
         "memory_not_in_edition",
         "failed",
     }
+)
+COMPLETE = frozenset(  # of these, reasons why a complete reading is not accepted
+    {"model_disagrees", "voices_disagree", "model_silent", "score_low", "acceptance_stopped"}
 )
 Kind = Literal[
     "modality",
@@ -137,7 +142,7 @@ class Asker:
             if suggestion.codes != reading.codes:  # filled by the voices, or a site's device codes
                 exams = tuple(Slotted(family="", code=code) for code in suggestion.codes)
             opened = ()
-        elif suggestion.reason in ("model_disagrees", "voices_disagree", "model_silent", "score_low"):
+        elif suggestion.reason in COMPLETE:
             opened = (*opened, Open(reason=suggestion.reason))
         return Draft(name=query.name, modality=query.modality, institution=query.institution, exams=exams, open=opened)
 

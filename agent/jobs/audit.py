@@ -18,7 +18,7 @@ from agent.audit import Rates, Scope, chance, load_plan, number
 from agent.audit.place import modalities_of
 from agent.jobs.folder import Folder, JobSpec
 from agent.jobs.pieces import Piece
-from agent.memory import MEMORY
+from agent.memory import MEMORY, Memory
 from agent.store import Store, now
 from agent.store.audit import Draw, audit_key, record_flow
 from agent.store.keys import institution_key, text_key
@@ -83,3 +83,17 @@ def _rates(
     kept = rates._asdict() | {"watched": sorted(rates.watched), "day": spec.created[:10]}
     folder.write(FILE, kept)
     return store.write(audit_key), rates, kept["day"]
+
+
+def stop_notes(memory: Memory | None) -> list[list[str]]:
+    """That acceptance is stopped somewhere, for who reads the status of the job."""
+    if memory is None or not memory.stopped:
+        return []
+    count = len(memory.stopped)
+    return [
+        [
+            f"抽查发现错误过多，{count} 处的自动接受已暂停，相应名称转为待审；详见 audit status。",
+            f"Automatic acceptance is stopped in {count} place(s), where the audit found too much wrong; names there "
+            "go to review. See: audit status.",
+        ]
+    ]

@@ -63,8 +63,23 @@ def make_plan(
         label = label_of(each, spec.table)
         read = fetched.tables.get(label)
         inputs.append([label, *(fingerprint(Path(each)) if read is None else (read.rows, 0, read.hash))])
-    found = lines.distinct(chosen) if lines is not None else None
-    work = bulk.distinct(opened, chosen) if found is None else found
+    notes = [list(note) for table in opened for note in table.notes]
+    try:
+        found = lines.distinct(chosen) if lines is not None else None
+        work = bulk.distinct(opened, chosen) if found is None else found
+    except columns.CountError:
+        if spec.columns is not None or spec.count_column is not None:
+            raise
+        column = opened[0].header[chosen.exams or 0]
+        notes.append(  # nobody asked for it: its header was known
+            [
+                f"列 {column} 不全是检查数，没有用它；检查按行计。",
+                f"Not every cell of the column {column} is a count, so it is not used: each row is an exam.",
+            ]
+        )
+        chosen = chosen._replace(exams=None)
+        found = lines.distinct(chosen) if lines is not None else None
+        work = bulk.distinct(opened, chosen) if found is None else found
     for path, *before in inputs:
         if path not in fetched.tables and list(stamp(Path(path))) != before[:2]:
             raise changed(path)
@@ -73,7 +88,6 @@ def make_plan(
     parts = [each[3] for each in inputs] + [str(index) for index in chosen.query]
     parts += [f"count {chosen.exams}"] if chosen.exams is not None else []
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-    notes = [list(note) for table in opened for note in table.notes]
     if chosen.exams is not None:
         column, exams = opened[0].header[chosen.exams], sum(work.counts)
         notes.append(

@@ -213,7 +213,7 @@ class Run:
         )
         self.modelled = pipeline.model is not None
         self.status["versions"] = versions
-        self.status["notes"] = plan.notes + stop_notes(pipeline.memory)
+        self.status["notes"] = plan.notes + auditing.stop_notes(pipeline.memory)
         if counts:
             if base is not None and rerun.kept_changes(self.folder)["make"] != pieces.key:
                 raise rerun.not_as_compared(self.folder)
@@ -496,20 +496,6 @@ class Run:
         except YingmaError as error:
             return error
         return None
-
-
-def stop_notes(memory: Memory | None) -> list[list[str]]:
-    """That acceptance is stopped somewhere, for who reads the status of the job."""
-    if memory is None or not memory.stopped:
-        return []
-    count = len(memory.stopped)
-    return [
-        [
-            f"抽查发现错误过多，{count} 处的自动接受已暂停，相应名称转为待审；详见 audit status。",
-            f"Automatic acceptance is stopped in {count} place(s), where the audit found too much wrong; names there "
-            "go to review. See: audit status.",
-        ]
-    ]
 
 
 def _add(totals: Counter[str], answers: Sequence[Sequence[str]], counts: Sequence[int], failed: dict[int, str]) -> None:
