@@ -70,9 +70,16 @@ def test_no_number_is_refused_with_its_row(
         monkeypatch.setattr("agent.jobs.run.open_lines", _at_once)
     source, out = tmp_path / "in.tsv", tmp_path / "out.tsv"
     source.write_text(f"name\t数量\n{SURE}\t1\n{ANKLE}\t{cell}\n", encoding="utf-8")
-    code, _, err = yingma("job", "run", source, "-o", out, "--id", "x")
+    code, _, err = yingma("job", "run", source, "-o", out, "--id", "x", "--count-column", "数量")
     assert (code, f"{source}, row 3:" in err, "--count-column" in err) == (2, True, True), err
     assert not out.exists()
+
+
+def test_a_column_that_only_looks_like_counts_is_left_alone(yingma: Yingma, tmp_path: Path) -> None:
+    source, out = table(tmp_path / "in.csv", ("name", "数量"), (SURE, "1"), (ANKLE, "")), tmp_path / "out.csv"
+    code, told, err = yingma("job", "run", source, "-o", out, "--id", "x", "--json")
+    assert (code, json.loads(told)["counts"]["exams"]) == (0, 2), err
+    assert "not used: each row is an exam" in yingma("job", "report", "x")[1]
 
 
 def test_over_http_it_is_chosen(served_sqlite: Server) -> None:
