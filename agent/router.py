@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agent.model.protocol import ModelOutcome
 
 NOBODY = Opinions()
+NO_MODEL = "no_model"  # nobody was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def unheard(routed: Routed, said: ModelOutcome) -> Routed:
     """What was open for the model, and the model gave no answer: never accepted. The evidence stays what it was."""
     if said.reason == "budget_spent":
         return replace(routed, route="review", reason="over_budget", before=routed.reason)
-    if routed.route == "accepted" and said.kind != "skipped":
+    if routed.route == "accepted" and said.reason != NO_MODEL:
         return replace(routed, route="review", reason="model_silent", before=said.reason)
     return routed
 
