@@ -102,7 +102,6 @@ class Router:
         total = sum(row.weight for row in rows)
         if self._reasons[reason].route == "accepted" and total < self._least(exams):
             reason = "score_low"
-            is_open = opinions.model is None and self._reasons[reason].ask == "model"
         return Routed(self._reasons[reason].route, reason, probability(total), rows, filled, is_open)
 
     def _least(self, exams: tuple[Exam, ...]) -> float:

@@ -157,7 +157,7 @@ def _alone(source: Path, answered: Path, target: Path, ending: str) -> None:
         key = "name, modality, institution"
         database.execute(f"SELECT {key}, count(*) FROM ({rows}) GROUP BY ALL").fetchall()
         reader = "read_parquet" if ending == "parquet" else "read_csv"
-        options = "" if ending == "parquet" else ", header = true, all_varchar = true, quote = ''"
+        options = "" if ending == "parquet" else ", header = true, all_varchar = true"
         database.execute(f"CREATE TABLE answers AS SELECT DISTINCT {key}, {NEW} FROM {reader}('{answered}'{options})")
         kind = "FORMAT parquet" if ending == "parquet" else "FORMAT csv, HEADER true"
         database.execute(
