@@ -147,6 +147,7 @@ def overview(page: Any) -> None:
     page.locator(".figures b").first.wait_for()
     page.locator("h3", has_text="κ").or_(page.locator("h3", has_text="kappa")).first.wait_for()
     page.get_by_role("cell", name=COUNTY).wait_for()
+    page.locator(".audit table").wait_for()
 
 
 PAGES: dict[str, Taker] = {

@@ -10,7 +10,7 @@ place, and would bend the bound of all.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -19,10 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from agent.audit.bound import needed, sample_size
 from agent.audit.detector import LEVELS, Scope, covers
+from agent.audit.draw import chance
 from standard.errors import DataError
 
 FILE = Path(__file__).parent / "data" / "audit.toml"
 WEEKS = 365 / 7  # of a year
+STEPS = 40  # of halving, when rates are lowered
 
 
 class _Part(BaseModel):
@@ -44,6 +46,7 @@ class Draw(_Part):
 
     least: int = Field(ge=0)
     most: float = Field(gt=0, le=1)
+    few: int = Field(ge=0)
     boost: float = Field(ge=1)
     hand_out: float = Field(ge=0, le=1)
     overdue: int = Field(ge=1)
@@ -105,14 +108,38 @@ class Rates(NamedTuple):
     modality: dict[str, float]
     boost: float
     watched: frozenset[Scope]
-    most: float = 1.0
+    most: float
+    share: float = 1.0  # of these rates, where they would draw too many names
+
+    def within(self, names: Iterable[tuple[int, Collection[str], str]], few: int) -> Rates:
+        """The same, lowered until no more than `few` names, or the share `most` of them, are to be expected; `names`:
+        exams, modalities and institution of each."""
+        known = list(names)
+        least = max(float(few), self.most * len(known))
+
+        def expected(share: float) -> float:
+            rates = self._replace(share=share)
+            return sum(chance(exams, rates.of(modalities, place)) for exams, modalities, place in known)
+
+        if expected(1.0) <= least:
+            return self
+        low, high = 0.0, 1.0
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if expected(middle) <= least else (low, middle)
+        return self._replace(share=low)
+
+    @property
+    def core(self) -> float:
+        """The rate of all."""
+        return self.base * self.share
 
     def of(self, modalities: Collection[str], institution: str) -> float:
         """The rate of exams with an answer in these modalities."""
         rate = max((self.modality.get(each, self.base) for each in modalities), default=self.base)
         if any(covers(scope, modalities, institution) for scope in self.watched):
             rate *= self.boost
-        return min(self.most, max(rate, self.base))
+        return min(self.most, max(rate, self.base)) * self.share
 
 
 def rates_of(plan: Plan, flow: Mapping[str, int], exams: int, watched: Collection[Scope] = ()) -> Rates:

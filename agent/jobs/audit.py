@@ -58,13 +58,16 @@ def drawn(
     if not first:
         return {}
     secret, rates, day = _rates(folder, spec, store, job_id, {key: (each[0], each[1]) for key, each in flow.items()})
+    rates = rates.within(
+        ((exams[key], codes[joined], key[1]) for key, (_, joined) in first.items()), load_plan().draw.few
+    )
     found = {}
     for (text, institution), (place, joined) in first.items():
         modalities, count = codes[joined], exams[text, institution]
         odds = chance(count, rates.of(modalities, institution))
         at = number(secret, day, text, institution)
         if at < odds:
-            core = at < chance(count, rates.base)
+            core = at < chance(count, rates.core)
             found[place] = Draw(text, institution, modalities, tuple(joined.split("+")), count, odds, core)
     return found
 
@@ -76,7 +79,7 @@ def _rates(
     if folder.has(FILE):
         kept: dict[str, Any] = folder.read(FILE)
         watched = frozenset(Scope(*each) for each in kept["watched"])
-        rates = Rates(kept["base"], kept["modality"], kept["boost"], watched)
+        rates = Rates(kept["base"], kept["modality"], kept["boost"], watched, kept["most"])
         return store.write(audit_key), rates, kept["day"]
     at = now()
     rates = store.write(lambda session: record_flow(session, job_id, flow, at, load_plan()))

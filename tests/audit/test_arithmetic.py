@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.audit import Scope, chance, load_plan, lower_bound, needed, number, rates_of
+from agent.audit import Rates, Scope, chance, load_plan, lower_bound, needed, number, rates_of
 from agent.audit import plan as planning
 from agent.audit.bound import sample_size
 from agent.audit.plan import Plan
@@ -132,3 +132,21 @@ def test_power_nought_asks_for_a_week_without_a_wrong_answer() -> None:
     plan = load_plan()
     bound = plan.bound.model_copy(update={"power": 0.0})
     assert Plan(bound=bound, draw=plan.draw, detect=plan.detect).draws() == 598
+
+
+def test_a_small_site_is_not_asked_about_most_of_its_names() -> None:
+    """A few names have nearly all exams, so a share of the exams would be nearly all names."""
+    plan = load_plan()
+    names = [(exams, ("CT",), "a") for exams in (2000, 900, 500, 300, 200, *[50] * 60, *[1] * 100)]
+    rates = rates_of(plan, {"CT": sum(each[0] for each in names)}, sum(each[0] for each in names))
+
+    def expected(found: Rates) -> float:
+        return sum(chance(exams, found.of(modalities, place)) for exams, modalities, place in names)
+
+    lowered = rates.within(names, plan.draw.few)
+    assert expected(rates) > 60
+    assert expected(lowered) == pytest.approx(plan.draw.few, rel=1e-6)
+    assert lowered.core < rates.core
+    many = [(1, ("CT",), "a")] * 200_000
+    large = rates_of(plan, {"CT": 200_000}, 200_000)
+    assert large.within(many, plan.draw.few) == large
