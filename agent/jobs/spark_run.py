@@ -3,7 +3,8 @@
     inputs ──▶ memory ──▶ spark/answers (parquet, whole) ──▶ output, a folder that appears whole ──▶ store, report
 
 What is kept is the whole of the answers: a job that was killed before that begins anew, one that was killed after it
-goes on with the output, and with the store where its output is there. Names come to the driver only as far as they are for review, a part of them at a time.
+goes on with the output, and with the store where its output is there. Names come to the driver only as far as they are
+for review, a part of them at a time.
 """
 
 from __future__ import annotations

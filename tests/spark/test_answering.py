@@ -26,6 +26,7 @@ from agent.pipeline import Pipeline
 from agent.pool import answer_piece
 from agent.spark import answering, engine
 from agent.spark.answering import EXAMS, FRAME, KEY, MARK, Make, answer_frames, versions_of
+from agent.store.keys import institution_key
 from standard.errors import InputError
 from tests.cli.test_cli import HOSTILE
 from tests.jobs.conftest import Told
@@ -130,7 +131,7 @@ def test_names_accepted_on_spark_are_in_doubt_as_well(home: Path) -> None:
     ]
     assert list(accepted(home, catalogue, Scope("", ""), None)) == wanted
     here = [row for row in wanted if row.institution == "甲"]
-    assert list(accepted(home, catalogue, Scope("CT", "甲"), None)) == here
+    assert list(accepted(home, catalogue, Scope("CT", institution_key("甲")), None)) == here
     assert here != wanted
     assert here != []
 
