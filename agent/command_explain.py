@@ -44,8 +44,8 @@ def run(
     pipeline = open_pipeline(edition, model_setting(model), retrieve=candidates, device_codes=devices)
     query = Query(name, modality, institution)
     remember = memory_setting(memory)
-    if remember:
-        pipeline.memory = open_memory([query])
+    if memory is not False:
+        pipeline.memory = open_memory([query], remember)
     suggestion = pipeline.explain(query)
     decided = decided_like(query) if remember and candidates else []
     if as_json:

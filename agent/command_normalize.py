@@ -125,8 +125,8 @@ def _normalize(options: Options, inputs: Sequence[Path], started: float, each: b
         found = lines.distinct(chosen) if lines is not None else None
         work = bulk.distinct(opened, chosen) if found is None else found
         pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes), keep=True)
-        if memory_setting(options.memory):
-            pipeline.memory = open_memory(work.queries)
+        if options.memory is not False:
+            pipeline.memory = open_memory(work.queries, memory_setting(options.memory))
         own = pipeline.own_model
         limits = _limited(pipeline, options.limits, model)
         alone = (model != "none" and not own) or limits.in_order

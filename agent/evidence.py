@@ -18,6 +18,8 @@ from agent.reasons import conventions, evidence_rows, reasons
 MOST = 10  # unexplained characters that count, and nats of a margin
 # What the router concludes of the voices and the score is told by their own rows.
 CONCLUDED = ("model_disagrees", "voices_disagree", "score_low")
+# Reasons of the audit: they say nothing of the codes, so no fit touches their weight, which makes a card middling.
+NEVER_FITTED = frozenset({"to_confirm", "acceptance_stopped"})
 
 
 class Weights(NamedTuple):

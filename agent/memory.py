@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from agent.answer import Evidence, Query, Route, Suggestion
 from agent.audit.detector import Scope, covers
-from agent.audit.place import STOPPED, modalities_of
+from agent.audit.place import STOPPED, modalities_of, to_review
 from agent.calibration import probability
 from agent.console import settings_file
-from agent.reasons import evidence_rows, reasons
+from agent.reasons import evidence_rows
 from standard.edition import Catalogue
 from standard.errors import InputError
 
@@ -136,8 +136,7 @@ def answered(memory: Memory, catalogue: Catalogue, fresh: Suggestion) -> Suggest
     if held is None or said is None:
         if fresh.route != "accepted" or not memory.stops(catalogue, fresh.query.institution, fresh.codes):
             return fresh
-        rows = (Evidence("prior", "", weights["prior"].weight), Evidence("reason", STOPPED, reasons()[STOPPED].weight))
-        return replace(fresh, route="review", reason=STOPPED, detail="", score=stopped_score(), evidence=rows)
+        return to_review(fresh, STOPPED)
     route, reason, codes, detail = said
     signal = "memory" if route == "accepted" else "memory_against"
     value = f"{held.by} {held.at} #{held.decision_id}" if held.decision_id else ""
@@ -180,11 +179,6 @@ def score_of(route: str) -> float:
     weights = evidence_rows()
     total = weights["prior"].weight + weights["memory" if route == "accepted" else "memory_against"].weight
     return probability(total)
-
-
-def stopped_score() -> float:
-    """The score of what would be accepted where acceptance is stopped."""
-    return probability(evidence_rows()["prior"].weight + reasons()[STOPPED].weight)
 
 
 def name_of(catalogue: Catalogue, code: str) -> str:

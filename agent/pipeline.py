@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent.answer import Query, Suggestion
 from agent.asking import Asking, Question
-from agent.audit.place import STOPPED
+from agent.audit.place import STOPPED, score_in_review
 from agent.device import DeviceReader
-from agent.memory import Memory, answered, edition_of, name_of, score_of, stopped_score, verdict
+from agent.memory import Memory, answered, edition_of, name_of, score_of, verdict
 from agent.opinions import Opinion, Opinions
 from agent.reader import KEPT, Outcome, Reader
 from agent.reading import Exam, Unexplained
@@ -153,7 +153,14 @@ class Pipeline:
         found = None if held is None else verdict(held, self.catalogue, fresh[0], codes)
         if found is None:
             if fresh[0] == "accepted" and self.memory.stops(self.catalogue, query.institution, codes):
-                return ("review", *fresh[1:3], f"{stopped_score():.4f}", STOPPED, fresh[5], "")
+                return (
+                    "review",
+                    *fresh[1:3],
+                    f"{score_in_review(float(fresh[3]), STOPPED):.4f}",
+                    STOPPED,
+                    fresh[5],
+                    "",
+                )
             return fresh
         route, reason, said, detail = found
         return (

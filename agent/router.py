@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agent.model.protocol import ModelOutcome
 
 NOBODY = Opinions()
+NO_MODEL = "no_model"  # nobody was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def unheard(routed: Routed, said: ModelOutcome) -> Routed:
     """What was open for the model, and the model gave no answer: never accepted. The evidence stays what it was."""
     if said.reason == "budget_spent":
         return replace(routed, route="review", reason="over_budget", before=routed.reason)
-    if routed.route == "accepted" and said.kind != "skipped":
+    if routed.route == "accepted" and said.reason != NO_MODEL:
         return replace(routed, route="review", reason="model_silent", before=said.reason)
     return routed
 
@@ -101,7 +102,6 @@ class Router:
         total = sum(row.weight for row in rows)
         if self._reasons[reason].route == "accepted" and total < self._least(exams):
             reason = "score_low"
-            is_open = opinions.model is None and self._reasons[reason].ask == "model"
         return Routed(self._reasons[reason].route, reason, probability(total), rows, filled, is_open)
 
     def _least(self, exams: tuple[Exam, ...]) -> float:

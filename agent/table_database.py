@@ -86,8 +86,14 @@ def address_of(text: str) -> Address:
     kept, secret = [], password
     for each in parts.query.split("&") if parts.query else []:
         key, _, value = each.partition("=")
-        if key == "password":
+        if unquote(key).lower() == "password":
             secret = unquote(value)
+        elif unquote(key).lower() == "sslpassword":
+            raise InputError(
+                "数据库地址中不能写 sslpassword：它会随任务保存；请用没有密码的证书。",
+                "An address of a database cannot hold sslpassword, which would be kept with the job; use a certificate "
+                "without a password.",
+            )
         else:
             kept.append(each)
     return Address(urlunsplit(("postgresql", user + host, parts.path, "&".join(kept), "")), secret)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.evidence import expert_weights
+from agent.evidence import NEVER_FITTED, expert_weights
 from evals.calibration import (
     Design,
     Fit,
@@ -161,7 +161,7 @@ def _weights(found: Design, fitted: Fit) -> dict[Key, float]:
         for name, expert in rows.items():
             if (table, name) in shown:
                 weights[table, name] = shown[table, name]
-            elif table in fitted.scales and expert:
+            elif table in fitted.scales and expert and name not in NEVER_FITTED:
                 weights[table, name] = round(fitted.scales[table] * expert, 2)
     return weights
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from agent.answer import Evidence, Suggestion
-from agent.calibration import probability
+from agent.calibration import log_odds, probability
 from agent.reasons import reasons
 from standard import Catalogue, decode
 
@@ -34,3 +34,8 @@ def to_review(suggestion: Suggestion, reason: str) -> Suggestion:
         score=probability(sum(each.weight for each in suggestion.evidence) + row.weight),
         evidence=(*suggestion.evidence, row),
     )
+
+
+def score_in_review(score: float, reason: str) -> float:
+    """The score of such an answer, where its rows are not at hand."""
+    return probability(log_odds(score) + reasons()[reason].weight)

@@ -98,19 +98,21 @@ class Plan(_Part):
 
 
 class Rates(NamedTuple):
-    """Rates at which exams are drawn: of all; of modalities where it is higher; and where `boost` times as much is."""
+    """Rates at which exams are drawn: of all; of modalities where it is higher; and where `boost` times as much is.
+    None is above `most`."""
 
     base: float
     modality: dict[str, float]
     boost: float
     watched: frozenset[Scope]
+    most: float = 1.0
 
     def of(self, modalities: Collection[str], institution: str) -> float:
         """The rate of exams with an answer in these modalities."""
         rate = max((self.modality.get(each, self.base) for each in modalities), default=self.base)
         if any(covers(scope, modalities, institution) for scope in self.watched):
             rate *= self.boost
-        return min(1.0, max(rate, self.base))
+        return min(self.most, max(rate, self.base))
 
 
 def rates_of(plan: Plan, flow: Mapping[str, int], exams: int, watched: Collection[Scope] = ()) -> Rates:
@@ -118,11 +120,11 @@ def rates_of(plan: Plan, flow: Mapping[str, int], exams: int, watched: Collectio
     modality, one with answers in two counts in both."""
     most = plan.draw.most
     if exams <= 0:
-        return Rates(most, {}, plan.draw.boost, frozenset(watched))
+        return Rates(most, {}, plan.draw.boost, frozenset(watched), most)
     base = min(most, plan.draws(_rounded(exams)) / exams)
     least = {each: min(most, plan.draw.least / count) for each, count in flow.items() if count > 0}
     higher = {each: rate for each, rate in sorted(least.items()) if rate > base}
-    return Rates(base, higher, plan.draw.boost, frozenset(watched))
+    return Rates(base, higher, plan.draw.boost, frozenset(watched), most)
 
 
 def _rounded(exams: int) -> int | None:

@@ -46,7 +46,7 @@ MORE = frozenset(  # reasons that are not in a reading
     }
 )
 COMPLETE = frozenset(  # of these, reasons why a complete reading is not accepted
-    {"model_disagrees", "voices_disagree", "model_silent", "score_low", "acceptance_stopped"}
+    {"model_disagrees", "voices_disagree", "model_silent", "over_budget", "score_low", "acceptance_stopped"}
 )
 Kind = Literal[
     "modality",

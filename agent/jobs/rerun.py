@@ -237,6 +237,13 @@ def adopt(folder: Folder, at: str) -> None:
             f"任务 {folder.id} 没有等待采纳的答案；先用 job rerun 重新运行一个任务。",
             f"The job {folder.id} has no answers that wait to be adopted; run a job again first: job rerun.",
         )
+    base = Folder(folder.path.parent / str(folder.spec().of))
+    other = base.read(REPLACED)["by"] if base.has(REPLACED) else folder.id
+    if other != folder.id:
+        raise InputError(
+            f"任务 {base.id} 已由 {other} 取代，{folder.id} 的比较不再成立；请对 {other} 重新 job rerun。",
+            f"The job {base.id} was replaced by {other}, so what {folder.id} was compared with is gone; rerun {other}.",
+        )
     folder.write(ADOPTED, {"at": at})
     folder.write("status.json", folder.status() | {"state": "queued"})
 

@@ -8,13 +8,12 @@ are not worked out again, the output appears in one step, the store counts a nam
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from agent.jobs import feed as feeding
 from agent.jobs import rerun
 from agent.jobs.folder import OVER, SECRETS, Folder, JobSpec, limits_of
 from agent.jobs.heard import Heard
+from agent.jobs.holding import disk_error, holding
 from agent.jobs.pieces import Cost, Pieces, cost_before
 from agent.jobs.plan import Plan, keep_plan, kept_plan, make_plan
 from agent.jobs.report import FILE as REPORT
@@ -43,7 +43,7 @@ from agent.pool import Opening, Pool
 from agent.settings import Settings
 from agent.store import Store, end_job, now, open_store
 from agent.table_lines import Lines, open_lines
-from standard.errors import InputError, PausedError, StoppedError, YingmaError
+from standard.errors import PausedError, StoppedError, YingmaError
 
 if TYPE_CHECKING:
     from agent.model.patience import Patience
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 SCRATCH = "scratch"
 WAITING = "waiting"  # the phase of a job that waits for its turn
 EVERY = 0.5  # seconds between two reports
-PATIENCE = 15.0  # seconds that a job whose process was killed may be held by what is left of it
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Known = dict[Query, tuple[str, ...]]  # the new cells of each name
 Watch = Callable[[dict[str, Any]], None]
 
@@ -65,7 +63,7 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
     status as a sentence and is raised: it can be mended, and the job run again.
     """
     spec = folder.spec()
-    with _held(folder):
+    with holding(folder):
         state = folder.status()["state"]
         if state == "done" and all(each.exists() for each in targets_of(spec.inputs, Path(spec.output), spec.each)):
             return folder.status()
@@ -88,7 +86,7 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
             run.end("failed", error.zh, error.en)
             raise
         except OSError as error:
-            known = _disk(folder, error)
+            known = disk_error(folder, error)
             run.end("failed", known.zh, known.en)
             raise known from error
         except Exception as error:
@@ -112,48 +110,6 @@ def _kind(spec: JobSpec) -> type[Run]:
 
 def _stopped(spec: JobSpec) -> tuple[str, str]:
     return f"已停止；用 job resume {spec.id} 继续。", f"Stopped; go on with: job resume {spec.id}."
-
-
-@contextmanager
-def _held(folder: Folder) -> Iterator[None]:
-    """Hold the job. Workers of a process that was killed end in a moment; until then they may hold it."""
-    limit = time.monotonic() + PATIENCE
-    while True:
-        with folder.held() as mine:
-            if mine:
-                yield
-                return
-        status = folder.status()
-        if _alive(status.get("waiter")) or _alive(status.get("pid")) or time.monotonic() > limit:
-            raise InputError(
-                f"任务 {folder.id} 正在运行或排队；用 job show {folder.id} 查看，或用 job cancel {folder.id} 停止。",
-                f"The job {folder.id} is running or waits for its turn; look at it with job show {folder.id}, stop it "
-                f"with job cancel {folder.id}.",
-            )
-        time.sleep(0.1)
-
-
-def _alive(pid: object) -> bool:
-    if not isinstance(pid, int):
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _disk(folder: Folder, error: OSError) -> YingmaError:
-    full = error.errno in FULL
-    zh = "磁盘已满" if full else str(error.strerror or error)
-    en = "the disk is full" if full else str(error.strerror or error)
-    return YingmaError(
-        f"任务 {folder.id} 不能写入 {folder.path}：{zh}；已完成的部分保留，腾出空间或改正权限后用 job resume 继续。",
-        f"The job {folder.id} cannot write to {folder.path}: {en}; what is done is kept, make room or mend the "
-        "permissions and go on with job resume.",
-    )
 
 
 class Run:
@@ -371,7 +327,7 @@ class Run:
                 feeding.Fed(plan.queries[place], plan.counts[place], held_back.get(place, ""), draws.get(place))
                 for place in places
             ),
-            pieces.key,
+            f"{pieces.key} {len(places)}",  # another list of names is fed from its beginning
             lambda done: self.step(done, len(places)),
         )
         self.count(**dict(feeding.notes(put_in)))
@@ -470,7 +426,6 @@ class Run:
         self.status |= {"sentence": {"zh": zh, "en": en}, "rate": None, "left": None}
         if state == "done":
             self.status["phase"] = "done"
-            self.folder.drop(SECRETS)
         trouble = self._end_row(state)
         if trouble is not None and state == "done":
             raise trouble
@@ -479,6 +434,8 @@ class Run:
         except OSError:
             if state == "done":
                 raise  # else what is told now is worse than that it cannot be kept: it shows as interrupted
+        if state == "done":
+            self.folder.drop(SECRETS)  # not before: a job that goes on reads its table again
         self.watch(self.status)
         if self.store is not None:
             self.store.close()

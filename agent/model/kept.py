@@ -20,10 +20,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from agent.model.protocol import Attempt, ModelOutcome, ModelRequest
-from prompts.schema import Exam
+from agent.model.plain import from_plain, to_plain
+from agent.model.protocol import ModelOutcome, ModelRequest
 from standard.errors import StoreError
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ class KeptAnswers:
         key = self._key(request)
         found = self._run("SELECT outcome FROM answer WHERE make = ? AND key = ?", self.make, key)
         if found:
-            return _from_plain(json.loads(found[0][0]))
+            return from_plain(json.loads(found[0][0]))
         outcome = fill()
         if outcome.kind in KEPT:
-            text = json.dumps(_plain(outcome), separators=(",", ":"))
+            text = json.dumps(to_plain(outcome), separators=(",", ":"))
             self._run("INSERT OR IGNORE INTO answer VALUES (?, ?, ?)", self.make, key, text)
         return outcome
 
@@ -126,34 +126,3 @@ def catalogue_hash(catalogue: Catalogue) -> str:
     for code, item in sorted(catalogue.items.items()):
         digest.update(json.dumps([code, item.name, item.edition, sorted(item.elements.items())]).encode())
     return digest.hexdigest()[:16]
-
-
-def _plain(outcome: ModelOutcome) -> dict[str, Any]:
-    """As JSON; what it cost is told as it was."""
-    return {
-        "kind": outcome.kind,
-        "reason": outcome.reason,
-        "exams": [list(each) for each in outcome.exams],
-        "codes": list(outcome.codes),
-        "detail": outcome.detail,
-        "attempts": [list(each) for each in outcome.attempts],
-        "tokens_in": outcome.tokens_in,
-        "tokens_out": outcome.tokens_out,
-        "cost": outcome.cost,
-        "seconds": outcome.seconds,
-        "logprob": outcome.logprob,
-        "runner_up": list(outcome.runner_up),
-        "runner_up_logprob": outcome.runner_up_logprob,
-    }
-
-
-def _from_plain(value: dict[str, Any]) -> ModelOutcome:
-    return ModelOutcome(
-        **value
-        | {
-            "exams": tuple(Exam(*each) for each in value["exams"]),
-            "codes": tuple(value["codes"]),
-            "attempts": tuple(Attempt(*each) for each in value["attempts"]),
-            "runner_up": tuple(value["runner_up"]),
-        }
-    )

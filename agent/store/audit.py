@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -84,7 +84,7 @@ def record_flow(
     if rows:
         insert = insert_into(session, AuditFlow)
         session.execute(insert.on_conflict_do_nothing(index_elements=["job_id", "institution_id", "modality"]), rows)
-    by_modality, total = _flow_since(session, at - timedelta(days=plan.bound.days))
+    by_modality, total = flow_since(session, at - timedelta(days=plan.bound.days))
     ids_of = {str(number): key for key, number in ids.items()}
     watched = [
         Scope(each.modality, ids_of[each.institution] if each.institution else "")
@@ -305,7 +305,8 @@ def accepted_since(session: Session, stop: AuditStop) -> tuple[int, int]:
     if stop.institution_id is not None:
         found = found.where(col(AuditFlow.institution_id) == stop.institution_id)
     if stop.since is not None:
-        found = found.where(col(AuditFlow.at) > stop.since)
+        drawn_since = select(col(AuditDraw.job_id)).where(col(AuditDraw.at) >= stop.since)  # after its flow was told
+        found = found.where(or_(col(AuditFlow.at) >= stop.since, col(AuditFlow.job_id).in_(drawn_since)))
     rows = session.scalars(found).all()
     inside = [each for each in rows if covers(Scope(stop.modality), _modalities(each.modality), "")]
     return sum(each.names for each in inside), sum(each.exams for each in inside)
@@ -313,20 +314,6 @@ def accepted_since(session: Session, stop: AuditStop) -> tuple[int, int]:
 
 def flow_since(session: Session, since: datetime) -> tuple[dict[str, int], int]:
     """Exams accepted unseen by jobs since a moment: by modality, and in all."""
-    return _flow_since(session, since)
-
-
-# -- parts ----------------------------------------------------------------------------------------------------------
-
-
-def tests_of(plan: Plan, found: Iterable[Decided]) -> Detectors:
-    """The tests, fed with these."""
-    made = Detectors(plan.allowed, plan.detect.wrong, plan.evidence)
-    made.extend(each.outcome for each in found)
-    return made
-
-
-def _flow_since(session: Session, since: datetime) -> tuple[dict[str, int], int]:
     rows = session.execute(
         select(col(AuditFlow.modality), func.sum(col(AuditFlow.exams)))
         .where(col(AuditFlow.at) > since)
@@ -337,6 +324,16 @@ def _flow_since(session: Session, since: datetime) -> tuple[dict[str, int], int]
         for each in _modalities(modality):
             found[each] = found.get(each, 0) + int(exams)
     return found, sum(int(exams) for _, exams in rows)
+
+
+# -- parts ----------------------------------------------------------------------------------------------------------
+
+
+def tests_of(plan: Plan, found: Iterable[Decided]) -> Detectors:
+    """The tests, fed with these."""
+    made = Detectors(plan.allowed, plan.detect.wrong, plan.evidence)
+    made.extend(each.outcome for each in found)
+    return made
 
 
 def _drawn_among(session: Session, clusters: Collection[int]) -> Sequence[int]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -112,17 +111,20 @@ def _job(kind: str, source: Path, output: Path, place: Path) -> tuple[dict[str, 
     home = place / f"home-{kind}"
     command = [sys.executable, "-m", "agent", "job", "run", str(source), "-o", str(output), "--id", "bench", *COLUMNS]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
-    environment = {**os.environ, "YINGMA_HOME": str(home), "PYTHONPATH": path}
-    subprocess.run(
+    environment = {**os.environ, "YINGMA_HOME": str(home), "YINGMA_DATABASE_URL": "", "PYTHONPATH": path}
+    process = subprocess.Popen(
         [*command, "--model", "none", "--feed", "none"],
         cwd=ROOT,
         env=environment,
-        check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    _, state, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(state)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
     status = json.loads((home / "jobs" / "bench" / "status.json").read_text(encoding="utf-8"))
-    return status["seconds"], round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1)
+    return status["seconds"], round(used.ru_maxrss / 1024, 1)
 
 
 def _ids(output: Path, ending: str) -> int:
@@ -155,7 +157,7 @@ def _alone(source: Path, answered: Path, target: Path, ending: str) -> None:
         key = "name, modality, institution"
         database.execute(f"SELECT {key}, count(*) FROM ({rows}) GROUP BY ALL").fetchall()
         reader = "read_parquet" if ending == "parquet" else "read_csv"
-        options = "" if ending == "parquet" else ", header = true, all_varchar = true, quote = ''"
+        options = "" if ending == "parquet" else ", header = true, all_varchar = true"
         database.execute(f"CREATE TABLE answers AS SELECT DISTINCT {key}, {NEW} FROM {reader}('{answered}'{options})")
         kind = "FORMAT parquet" if ending == "parquet" else "FORMAT csv, HEADER true"
         database.execute(

@@ -1,4 +1,4 @@
-"""The files of deploy/: units that systemd takes, a compose file whose parts fit together, a backup that holds."""
+"""The files of deploy/: units that systemd takes, a compose file whose parts fit, a backup that holds, days coded."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 import yaml
 from sqlalchemy.engine import URL
 
+from agent.jobs.folder import Folder, new_job
 from agent.settings import Settings
 from agent.store import open_url
 from tests.store.postgres import binaries, running
@@ -67,16 +68,27 @@ def test_the_parts_of_the_compose_file_fit_together() -> None:
     assert services["db"]["environment"]["POSTGRES_PASSWORD_FILE"] == secret
 
 
-def backup(home: Path, folder: Path, **environment: str) -> Path:
-    """A copy, as the timer makes it."""
-    done = subprocess.run(
-        [DEPLOY / "backup.sh", folder],
-        env={**os.environ, "YINGMA_HOME": str(home), "YINGMA_BACKUP_PYTHON": sys.executable, **environment},
+def called(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A script, as a unit calls it."""
+    return subprocess.run(
+        [DEPLOY / name, *map(str, arguments)],
+        env={**os.environ, "YINGMA_DEPLOY_PYTHON": sys.executable, **environment},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+
+
+def backup(home: Path, folder: Path, **environment: str) -> Path:
+    """A copy, as the timer makes it."""
+    done = called("backup.sh", folder, YINGMA_HOME=str(home), **environment)
+    assert done.returncode == 0, done.stderr
     return Path(done.stdout.strip())
+
+
+def with_database(home: Path) -> None:
+    """An empty database in the home."""
+    open_url(URL.create("sqlite", database=str(home / "yingma.db"))).close()
 
 
 def test_a_backup_of_sqlite_holds_what_was_decided(home: Path, tmp_path: Path) -> None:
@@ -118,3 +130,111 @@ def test_a_backup_of_postgresql_is_put_back(home: Path, tmp_path: Path) -> None:
         found.check()
         assert found.cluster(ANKLE).names == 1
         again.close()
+
+
+def test_without_a_database_there_is_no_backup(home: Path, tmp_path: Path) -> None:
+    """The server's settings are missing: said, and nothing that looks like a copy is left."""
+    (home / "settings.toml").write_text('lang = "en"\n', encoding="utf-8")
+    done = called("backup.sh", tmp_path, YINGMA_HOME=str(home), YINGMA_LANG="en")
+    assert (done.returncode, done.stdout, list(tmp_path.iterdir())) == (1, "", [])
+    assert done.stderr.startswith("There is no database to copy")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("where", ["environment", "settings.toml"])
+def test_a_password_is_in_no_argument(home: Path, tmp_path: Path, where: str) -> None:
+    """pg_dump is one that writes down how it was called; the address is taken from where the server takes it."""
+    program, told, copies = tmp_path / "bin" / "pg_dump", tmp_path / "told", tmp_path / "copies"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$PGPASSWORD" "$@" > {told}\n', encoding="utf-8")
+    program.chmod(0o755)
+    environment = {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
+    if where == "settings.toml":  # and the password as an option behind the address
+        url = "postgresql://someone@db.example:5433/exams?sslmode=require&password=s%40cret"
+        (home / "settings.toml").write_text(f'database_url = "{url}"\n', encoding="utf-8")
+    else:
+        url = "postgresql://someone:s%40cret@db.example:5433/exams?sslmode=require"
+        environment["YINGMA_DATABASE_URL"] = url
+    backup(home, copies, **environment)
+    password, *arguments = told.read_text(encoding="utf-8").splitlines()
+    assert password == "s@cret"
+    assert "cret" not in " ".join(arguments)
+    assert {"host=db.example", "port=5433", "user=someone", "dbname=exams", "sslmode=require"} <= set(
+        arguments[-1].removeprefix("--dbname=").split()
+    )
+
+
+def test_when_pg_dump_fails_there_is_no_backup(home: Path, tmp_path: Path) -> None:
+    if shutil.which("pg_dump") is None:
+        pytest.skip("pg_dump is not installed")
+    nowhere = f"postgresql://someone@/exams?host={tmp_path}"
+    done = called("backup.sh", tmp_path / "copies", YINGMA_HOME=str(home), YINGMA_DATABASE_URL=nowhere)
+    assert (done.returncode, done.stdout, list((tmp_path / "copies").iterdir())) == (1, "", [])
+
+
+def test_a_backup_is_for_its_owner_and_without_secrets_and_drafts(home: Path, tmp_path: Path) -> None:
+    with_database(home)
+    folder = new_job(home, {"inputs": ["in.csv"], "output": "out.csv", "id": "a"}, "2026-11-28T00:00:00+00:00")
+    folder.hide("secrets.json", ["password"])
+    (home / "jobs" / ".turns").mkdir()
+    (home / "jobs" / ".turns" / "1").write_text("", encoding="utf-8")
+    (folder.path / ".status.json.123").write_text("{", encoding="utf-8")
+    (folder.answers / ".000000000.json.123").write_text("{", encoding="utf-8")
+    copy = backup(home, tmp_path / "copies")
+    with tarfile.open(copy / "home.tar") as packed:
+        names = {each.name for each in packed if each.isfile()}
+    assert names == {"jobs/a/spec.json", "jobs/a/status.json"}
+    assert {each.stat().st_mode & 0o077 for each in (copy.parent, copy, *copy.iterdir())} == {0}
+
+
+def test_a_file_that_vanishes_while_it_is_read_does_no_harm(home: Path, tmp_path: Path) -> None:
+    """tar itself removes it, after it has listed the folder: its first checkpoint comes within the first file."""
+    with_database(home)
+    job = home / "jobs" / "a"
+    job.mkdir(parents=True)
+    (job / "1").write_bytes(bytes(100_000))
+    gone = job / "2"
+    gone.write_text("{}", encoding="utf-8")
+    (job / "3").write_text("{}", encoding="utf-8")
+    options = f"--sort=name --checkpoint=1 --checkpoint-action=exec='rm -f {gone}'"
+    copy = backup(home, tmp_path, TAR_OPTIONS=options)
+    assert not gone.exists()
+    with tarfile.open(copy / "home.tar") as packed:
+        assert [each.name for each in packed if each.isfile()] == ["jobs/a/1", "jobs/a/3"]
+
+
+def test_what_tar_cannot_do_is_no_backup(home: Path, tmp_path: Path) -> None:
+    with_database(home)
+    (home / "settings.toml").write_text('lang = "zh"\n', encoding="utf-8")
+    done = called("backup.sh", tmp_path, YINGMA_HOME=str(home), TAR_OPTIONS="--directory=/nowhere")
+    assert (done.returncode != 0, done.stdout, list(tmp_path.iterdir())) == (True, "", [])
+
+
+def test_a_day_goes_on_with_those_before_it(home: Path, tmp_path: Path) -> None:
+    """One was killed, one was cancelled; the day itself has no file, which is told, and done when it is there."""
+    files = tmp_path / "files"
+    (files / "in").mkdir(parents=True)
+    (files / "out").mkdir()
+    for number, state in ((26, "running"), (27, "cancelled")):
+        day = f"2026-11-{number}"
+        source = files / "in" / f"{day}.csv"
+        source.write_text("name\n胸部CT平扫\n", encoding="utf-8")
+        options = {"inputs": [str(source)], "output": str(files / "out" / source.name), "id": f"daily-{day}"}
+        new_job(home, options, f"{day}T00:00:00+00:00").write("status.json", {"state": state})
+    environment = {"YINGMA_HOME": str(home), "YINGMA_FILES": str(files), "YINGMA_MODEL": "none"}
+    done = called("daily.sh", "2026-11-28", **environment)
+    assert done.returncode == 1
+    assert "2026-11-28.csv" in done.stderr
+    assert [each.name for each in (files / "out").iterdir()] == ["2026-11-26.csv"]
+    shutil.copy(files / "in" / "2026-11-27.csv", files / "in" / "2026-11-28.csv")
+    done = called("daily.sh", "2026-11-28", **environment)
+    assert done.returncode == 0, done.stderr
+    states = {each.name: Folder(each).status()["state"] for each in (home / "jobs").glob("daily-*")}
+    assert states == {"daily-2026-11-26": "done", "daily-2026-11-27": "cancelled", "daily-2026-11-28": "done"}
+
+
+def test_commands_of_the_docs_have_the_settings_and_show_no_password() -> None:
+    """backup.sh by hand, without the server's settings, would look for another database: its unit has them."""
+    text = (DEPLOY.parent / "docs" / "hospital-group.md").read_text(encoding="utf-8")
+    commands = [line for line in text.splitlines() if line.startswith("    ") and "=" not in line.split()[0]]
+    assert not [line for line in commands if "backup.sh" in line or re.search(r"://\w+:", line)]
