@@ -50,22 +50,23 @@ class Asked(NamedTuple):
 
 def run_new(asked: Asked, feed: str | None, engine: str, as_json: bool) -> None:
     """Make a job and run it here."""
-    from agent.inputs import check_output, given, is_url, skipped_note
+    from agent.inputs import Given, check_output, given, is_url, skipped_note
     from agent.settings import load_settings
 
-    found = given(asked.inputs, asked.table)
     if engine == "spark":
         from agent.spark.engine import check_paths, need_spark
 
-        if found.each or asked.table or asked.columns[3] or any(asked.limits):
+        if any(map(is_url, asked.inputs)) or asked.table or asked.columns[3] or any(asked.limits):
             raise InputError(
-                "--engine spark 只读 parquet 文件，没有目录、数据库、例数列和模型预算；请去掉它们，或去掉它。",
-                "--engine spark reads parquet files; it has no folders, databases, column of counts or budgets of the "
-                "model: leave those out, or --engine spark.",
+                "--engine spark 只读 parquet 文件或其目录，没有数据库、例数列和模型预算；请去掉它们，或去掉它。",
+                "--engine spark reads parquet files and folders of them; it has no databases, column of counts or "
+                "budgets of the model: leave those out, or --engine spark.",
             )
+        found = Given(list(asked.inputs), {})  # a folder is one table in parts
         check_paths([Path(each) for each in found.inputs], asked.output)
         need_spark()
     else:
+        found = given(asked.inputs, asked.table)
         check_output(found.inputs, asked.output, found.each)
     if found.skipped:
         note(say(*skipped_note(found.skipped)))

@@ -1,6 +1,7 @@
 """What jobs accepted unseen in a place, since a moment: name by name, from the answers that each job keeps.
 
-For a stop of the audit: these names are in doubt. Jobs whose folder was removed are not in it.
+For a stop of the audit: these names are in doubt. Jobs whose folder was removed are not in it. A job on Spark keeps its
+answers as parquet, any other in pieces of JSON.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,19 +68,44 @@ def as_csv(rows: Iterable[Row], lang: Lang) -> Iterator[str]:
 
 
 def _of_job(folder: Folder, catalogue: Catalogue, scope: Scope) -> Iterator[Row]:
+    within: dict[tuple[str, str], bool] = {}  # by joined codes and institution: there are few
+    for row in chain(_of_pieces(folder), _of_spark(folder)):
+        key = row.codes, row.institution
+        if key not in within:
+            modalities = modalities_of(catalogue, filter(None, row.codes.split("+")))
+            within[key] = covers(scope, modalities, institution_key(row.institution))
+        if within[key]:
+            yield row
+
+
+def _of_pieces(folder: Folder) -> Iterator[Row]:
     if not folder.has("names.json"):
         return
     names = folder.read("names.json")
-    within: dict[tuple[str, str], bool] = {}  # by joined codes and institution: there are few
     for path in sorted(folder.answers.glob("[0-9]*.json")):
         _, answers, _ = json.loads(path.read_bytes())
         for place, answer in enumerate(answers, int(path.stem)):
             if answer[0] != "accepted" or answer[4] in MEMORY:
                 continue
             name, modality, institution, exams = names[place]
-            key = answer[1], institution
-            if key not in within:
-                modalities = modalities_of(catalogue, filter(None, answer[1].split("+")))
-                within[key] = covers(scope, modalities, institution_key(institution))
-            if within[key]:
-                yield Row(folder.id, institution, modality, name, exams, answer[1], answer[2])
+            yield Row(folder.id, institution, modality, name, exams, answer[1], answer[2])
+
+
+def _of_spark(folder: Folder) -> Iterator[Row]:
+    """Part by part, as Spark wrote them, and where they are whole."""
+    from agent.jobs.spark_run import ANSWERS, MADE
+
+    if not folder.has(MADE):
+        return
+    import polars as pl
+
+    from agent.spark.answering import EXAMS, KEY
+
+    name, modality, institution = KEY
+    for path in sorted((folder.path / ANSWERS).glob("*.parquet")):
+        part = pl.read_parquet(path).filter(
+            pl.col("yingma_route") == "accepted", ~pl.col("yingma_reason_id").is_in(sorted(MEMORY))
+        )
+        kept = part.select(institution, modality, name, EXAMS, "yingma_codes", "yingma_names")
+        for row in kept.iter_rows():
+            yield Row(folder.id, *row)

@@ -3,7 +3,8 @@
     inputs ──▶ memory ──▶ spark/answers (parquet, whole) ──▶ output, a folder that appears whole ──▶ store, report
 
 What is kept is the whole of the answers: a job that was killed before that begins anew, one that was killed after it
-goes on with the output. Names come to the driver only as far as they are for review, a part of them at a time.
+goes on with the output, and with the store where its output is there. Names come to the driver only as far as they are
+for review, a part of them at a time.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent import columns
 from agent.answer import Query
+from agent.jobs import audit as auditing
 from agent.jobs import feed as feeding
 from agent.jobs.pieces import key_of
 from agent.jobs.plan import changed, stamp
 from agent.jobs.report import FILE as REPORT
 from agent.jobs.report import REREAD, UNEXPLAINED, Tally, make_report
 from agent.jobs.run import Run
-from agent.memory import MEMORY, load_all
+from agent.memory import MEMORY, Memory, load_all
 from agent.opening import open_pipeline
 from agent.pipeline import Pipeline
 from agent.spark import engine
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
 ANSWERS = Path("spark") / "answers"
 MADE = "spark.json"  # what the answers were made with; there when they are whole
+WRITTEN = "spark_output.json"  # the answers whose output is whole, and takes its name now or has it
 FAILURES = 10_000  # names that failed, which are told one by one
 
 
@@ -50,7 +54,7 @@ class SparkRun(Run):
                 "--engine spark takes --model none or local only: every worker would ask the endpoint by itself, past "
                 "any limit of questions and budget.",
             )
-        engine.check_paths(inputs, output)
+        engine.check_paths(inputs, output, self._is_mine(output))
         pipeline = open_pipeline(spec.edition, spec.model, device_codes=spec.device_codes)
         if spec.model == "local" and not pipeline.own_model:
             raise InputError(
@@ -63,10 +67,10 @@ class SparkRun(Run):
             self.store = open_store(self.settings)
             self.row = self.store.write(lambda session: feeding.job_row(session, spec, pipeline.versions))
             answers = self._answers(spark, pipeline, rows)
+            self._notes(rows)
             self._count(answers)
-            self.phase("writing", 0, 0)
-            self._output(rows, answers, output)
             key = str(self.folder.read(MADE)["key"])
+            self._output(rows, answers, output, key)
             if spec.feed != "none":
                 self._feed(pipeline, answers, key)
             self.spend()
@@ -92,6 +96,7 @@ class SparkRun(Run):
         key = key_of({**versions, "columns": str(list(rows.columns))})
         if not (self.folder.has(MADE) and self.folder.read(MADE)["key"] == key):
             self.phase("reading", 0, 0)
+            self.folder.drop(MADE)
             folder.parent.mkdir(mode=0o700, exist_ok=True)
             names = engine.write_names(rows, folder.with_name("names"))
             count = names.count()
@@ -105,6 +110,23 @@ class SparkRun(Run):
             engine.write_answers(names, count, make, folder)
             self.folder.write(MADE, {"key": key})
         return spark.read.parquet(engine.uri(folder))
+
+    def _notes(self, rows: engine.Rows) -> None:
+        """What a person should know of this job: a column of counts is not used; acceptance is stopped somewhere."""
+        spec, notes = self.spec, []
+        asked = spec.name_column, spec.modality_column, spec.institution_column
+        count = columns.choose(rows.header, spec.inputs[0], *asked, spec.count_column).exams
+        if count is not None:
+            column = rows.header[count]
+            notes.append(
+                [
+                    f"列 {column} 像是检查数，但 Spark 上的任务不用它；检查按行计。",
+                    f"The column {column} looks like a count of exams, but a job on Spark does not use it: each row is "
+                    "an exam.",
+                ]
+            )
+        memory = self.folder.read("memory.json")
+        self.status["notes"] = notes + auditing.stop_notes(Memory.from_plain(memory) if memory else None)
 
     def _memory(self, names: DataFrame) -> dict[str, Any] | None:
         """What people decided, of all names: the driver does not have them."""
@@ -128,16 +150,33 @@ class SparkRun(Run):
             counts[f"{route}_exams"] += exams
             counts["names"] += names
             counts["rows"] += exams
+            counts["exams"] += exams
             counts["memory"] += names if reason in MEMORY else 0
             counts["failed"] += names if reason == feeding.FAILED else 0
-        self.count(**{"memory": 0, "failed": 0, "rows": 0, "names": 0, **counts})
+        self.count(**{"memory": 0, "failed": 0, "rows": 0, "exams": 0, "names": 0, **counts})
 
-    def _output(self, rows: engine.Rows, answers: DataFrame, output: Path) -> None:
-        """The rows beside the output, and then under its name."""
-        draft = output.resolve().with_name(f".{output.name}.{self.spec.uid}.part")
+    def _output(self, rows: engine.Rows, answers: DataFrame, output: Path, key: str) -> None:
+        """The rows beside the output, and then under its name; nothing where they are there. `key`: of the answers.
+
+        InputError where the output is there and is not of these answers.
+        """
+        if self._is_mine(output) and self.folder.read(WRITTEN)["key"] == key:
+            return
+        self.phase("writing", 0, 0)
+        engine.check_paths([], output)
+        draft = self._draft(output)
+        self.folder.drop(WRITTEN)
         shutil.rmtree(draft, ignore_errors=True)
         engine.write_output(rows, answers, draft)
+        self.folder.write(WRITTEN, {"key": key})
         draft.rename(output.resolve())
+
+    def _is_mine(self, output: Path) -> bool:
+        """Whether the output is there and this job wrote it: marked as whole, its draft has taken its name."""
+        return self.folder.has(WRITTEN) and output.is_dir() and not self._draft(output).exists()
+
+    def _draft(self, output: Path) -> Path:
+        return output.resolve().with_name(f".{output.name}.{self.spec.uid}.part")
 
     def _feed(self, pipeline: Pipeline, answers: DataFrame, key: str) -> None:
         from pyspark.sql import functions as f

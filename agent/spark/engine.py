@@ -145,8 +145,9 @@ def telling() -> Iterator[None]:
         ) from error
 
 
-def check_paths(inputs: Sequence[Path], output: Path) -> None:
-    """InputError where an input is no parquet file or folder of such, or the output is there already."""
+def check_paths(inputs: Sequence[Path], output: Path, mine: bool = False) -> None:
+    """InputError where an input is no parquet file or folder of such, or the output is there already and not `mine`,
+    written by the same job before it was killed."""
     for path in (*inputs, output):
         if path.suffix.lower() != ENDING:
             raise InputError(
@@ -156,7 +157,7 @@ def check_paths(inputs: Sequence[Path], output: Path) -> None:
     for path in inputs:
         if not path.exists():
             raise InputError(f"没有文件 {path}；请检查路径。", f"There is no file {path}; check the path.")
-    if output.exists():
+    if output.exists() and not mine:
         raise InputError(
             f"{output} 已存在；Spark 写一个文件夹，请换一个名字，或先移走它。",
             f"{output} is there already; Spark writes a folder, so choose another name or move it away first.",
@@ -244,16 +245,22 @@ def read_rows(spark: SparkSession, inputs: Sequence[Path], *asked: str | None) -
     types = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
     header = tuple(name for name in frame.columns if name not in OURS)
     chosen = columns.choose(header, str(inputs[0]), *asked)
-    for index in chosen:
+    keys = keyed(chosen)
+    for index in keys.values():
         if index is not None and types[header[index]] not in ("string", "void"):
             raise InputError(
                 f"列 {header[index]} 的类型是 {types[header[index]]}，不是文本；请先转换。",
                 f"The column {header[index]} is {types[header[index]]}, not text; convert it first.",
             )
-    for key, index in zip(KEY, chosen, strict=True):
+    for key, index in keys.items():
         text = f.lit("") if index is None else f.coalesce(f.col(_quoted(header[index])).cast("string"), f.lit(""))
         frame = frame.withColumn(key, text)
     return Rows(frame, header, chosen)
+
+
+def keyed(chosen: Columns) -> dict[str, int | None]:
+    """The column of the input that each part of a name comes from."""
+    return dict(zip(KEY, chosen.query, strict=True))
 
 
 def write_names(rows: Rows, folder: Path) -> DataFrame:

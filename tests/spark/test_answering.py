@@ -14,14 +14,19 @@ import polars as pl
 import pytest
 
 from agent.answer import Query
-from agent.columns import OUTPUT
+from agent.audit import Scope
+from agent.columns import OUTPUT, choose
 from agent.command_normalize import cells_of
+from agent.jobs.accepted import Row, accepted
+from agent.jobs.folder import new_job
+from agent.jobs.spark_run import ANSWERS, MADE
 from agent.memory import load_all
-from agent.opening import open_pipeline
+from agent.opening import open_catalogue, open_pipeline
 from agent.pipeline import Pipeline
 from agent.pool import answer_piece
 from agent.spark import answering, engine
 from agent.spark.answering import EXAMS, FRAME, KEY, MARK, Make, answer_frames, versions_of
+from agent.store.keys import institution_key
 from standard.errors import InputError
 from tests.cli.test_cli import HOSTILE
 from tests.jobs.conftest import Told
@@ -99,6 +104,38 @@ def test_another_program_on_a_worker_is_refused() -> None:
     assert "install the same program" in en
 
 
+def test_every_part_of_a_name_has_its_column() -> None:
+    header = ["例数", "设备类型", "no", "检查名称"]
+    for count in ("", None):  # a column of counts is no part of a name
+        assert engine.keyed(choose(header, "in.parquet", count=count)) == dict(zip(KEY, (3, 1, None), strict=True))
+    assert len(KEY) == len(Query._fields)
+
+
+def test_names_accepted_on_spark_are_in_doubt_as_well(home: Path) -> None:
+    """From the parquet that Spark keeps, once it is whole."""
+    folder = new_job(
+        home, {"id": "s", "inputs": ["in.parquet"], "output": "o.parquet", "engine": "spark"}, "2026-01-01"
+    )
+    parts = folder.path / ANSWERS
+    parts.mkdir(parents=True)
+    for number, frame in enumerate(answer_frames(frames(NAMES), make())):
+        pl.DataFrame({name: frame[name].to_list() for name in FRAME}).write_parquet(parts / f"part-{number}.parquet")
+    catalogue = open_catalogue(None)
+    assert list(accepted(home, catalogue, Scope("", ""), None)) == []
+    folder.write(MADE, {"key": "k"})
+    answers, _ = answer_piece(open_pipeline(), [Query(*row) for row in NAMES])
+    wanted = [
+        Row("s", institution, modality, name, 7, answer[1], answer[2])
+        for (name, modality, institution), answer in zip(NAMES, answers, strict=True)
+        if answer[0] == "accepted"
+    ]
+    assert list(accepted(home, catalogue, Scope("", ""), None)) == wanted
+    here = [row for row in wanted if row.institution == "甲"]
+    assert list(accepted(home, catalogue, Scope("CT", institution_key("甲")), None)) == here
+    assert here != wanted
+    assert here != []
+
+
 # -- what does not hold ------------------------------------------------------------------------------------------------
 
 
@@ -116,6 +153,21 @@ def test_only_parquet_and_nothing_is_overwritten(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=said):
             engine.check_paths(inputs, output)
+    engine.check_paths([source], folder, mine=True)  # its own, of before it was killed
+
+
+def test_what_spark_does_not_read_is_refused(yingma: Callable[..., Told], tmp_path: Path, home: Path) -> None:
+    pl.DataFrame({"name": [SURE]}).write_parquet(tmp_path / "in.parquet")
+    for arguments in (
+        ("mysql://reader@db/ris",),
+        (tmp_path / "in.parquet", "sqlite:///ris.db"),
+        (tmp_path / "in.parquet", "--count-column", "n"),
+        (tmp_path / "in.parquet", "--max-calls", "1"),
+    ):
+        code, _, err = yingma("job", "run", *arguments, "-o", tmp_path / "o.parquet", "--engine", "spark")
+        assert (code, err.count("\n")) == (2, 1), err
+        assert "it has no databases, column of counts or budgets" in err
+    assert not (home / "jobs").exists()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pyspark") is not None, reason="pyspark is installed")

@@ -15,12 +15,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from agent.audit import Scope
 from agent.jobs import find_job
+from agent.jobs.accepted import accepted
+from agent.opening import open_catalogue
 from evals.bench.names import bench_names
 from tests.cli.test_cli import HOSTILE
 from tests.jobs.conftest import Told
-from tests.jobs.test_jobs import command, fed, finished, wait_for
-from tests.store.world import ANKLE, CHEST, World
+from tests.jobs.test_jobs import ROOT, command, fed, finished, wait_for
+from tests.store.world import ANKLE, CHEST, SURE, World
 
 Yingma = Callable[..., Told]
 JAVA = shutil.which("java") or shutil.which(os.path.join(os.environ.get("JAVA_HOME", ""), "bin", "java"))
@@ -77,12 +80,14 @@ def test_the_same_as_without_spark(yingma: Yingma, tmp_path: Path, home: Path, k
     assert there.columns == here.columns
     assert there.equals(here.cast(dict(there.schema)), null_equal=True)  # type: ignore[arg-type]
     assert there["no"].to_list() == list(range(6000))
-    assert {key: told["counts"][key] for key in ("rows", "names", "accepted", "review", "memory", "failed")} == {
-        key: json.loads(out)["counts"][key] for key in ("rows", "names", "accepted", "review", "memory", "failed")
-    }
+    counted = ("rows", "exams", "names", "accepted", "review", "memory", "failed")
+    assert {key: told["counts"][key] for key in counted} == {key: json.loads(out)["counts"][key] for key in counted}
     spark, local = (json.loads(yingma("job", "report", name, "--json")[1]) for name in ("s", "l"))
     assert spark["reasons"] == local["reasons"]
     assert spark["unexplained"] == local["unexplained"]
+    doubt = list(accepted(home, open_catalogue(None), Scope("", ""), None))
+    assert sorted(row[1:] for row in doubt if row.job == "s") == sorted(row[1:] for row in doubt if row.job == "l")
+    assert {row.job for row in doubt} == {"s", "l"}
     kept.check()
 
 
@@ -106,6 +111,45 @@ def test_killed_it_goes_on_and_what_is_answered_is_not_answered_again(tmp_path: 
     assert fed(kept)[1:] == (len(names), len(review))
     assert find_job(home, "k").status()["state"] == "done"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["in.parquet", "out.parquet"]
+
+
+def test_killed_between_its_output_and_the_store_it_goes_on(tmp_path: Path, home: Path, kept: World) -> None:
+    source, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    exams(400).write_parquet(source)
+    arguments = ("job", "run", source, "-o", out, "--id", "k", "--engine", "spark", "--name-column", "检查.名称")
+    finished(command(*arguments, home=home, program=(str(ROOT / "tests/spark/dying.py"),)), -9)
+    assert (find_job(home, "k").status()["state"], fed(kept)[1]) == ("interrupted", 0)
+    before = {each.name: (each.stat().st_mtime_ns, each.read_bytes()) for each in out.iterdir()}
+    draft = out.with_name(f".{out.name}.{find_job(home, 'k').spec().uid}.part")
+    out.rename(draft)  # as if killed a moment before; and a folder that another made is not taken for the output
+    out.mkdir()
+    assert "is there already" in finished(command("job", "resume", "k", home=home), 2)
+    assert list(out.iterdir()) == []
+    out.rmdir()
+    draft.rename(out)
+    finished(command("job", "resume", "k", home=home))
+    assert {each.name: (each.stat().st_mtime_ns, each.read_bytes()) for each in out.iterdir()} == before
+    assert written(out)["no"].to_list() == list(range(400))
+    review = written(out).filter(pl.col("yingma_route") == "review")
+    names = review.select(pl.col("检查.名称"), pl.col("检查类型").fill_null(""), "医院").unique()
+    assert fed(kept)[1:] == (len(names), len(review))
+    assert find_job(home, "k").status()["state"] == "done"
+
+
+def test_a_folder_is_one_table_and_a_column_of_counts_is_told(yingma: Yingma, tmp_path: Path, home: Path) -> None:
+    parts = tmp_path / "parts.parquet"
+    parts.mkdir()
+    for number in range(2):
+        pl.DataFrame({"检查名称": [SURE], "例数": [5 + number]}).write_parquet(parts / f"part-{number}.parquet")
+    run = ("job", "run", parts, "--engine", "spark", "--json")
+    code, out, err = yingma(*run, "-o", tmp_path / "one.parquet")
+    assert code == 0, err
+    told = json.loads(out)
+    assert {key: told["counts"][key] for key in ("rows", "exams", "names")} == {"rows": 2, "exams": 2, "names": 1}
+    assert ["例数" in note[1] and "does not use it" in note[1] for note in told["notes"]] == [True]
+    assert written(tmp_path / "one.parquet")["例数"].to_list() == [5, 6]
+    code, out, err = yingma(*run, "-o", tmp_path / "two.parquet", "--count-column", "")
+    assert (code, json.loads(out)["notes"]) == (0, []), err
 
 
 def test_one_sentence_each(yingma: Yingma, tmp_path: Path, home: Path) -> None:
