@@ -107,6 +107,12 @@ def check_output(inputs: Sequence[str], output: Path, each: bool) -> None:
     if not each:
         tables.check_output(output, files)
         return
+    if not output.exists() and output.suffix.lower() in tables.ENDINGS:
+        raise InputError(
+            f"输入是目录，输出也要是目录，而 {output} 像是文件；请写成目录，如 -o {output.stem}/。",
+            f"The input is a folder, so the output is one too, and {output} looks like a file; give a folder, as "
+            f"-o {output.stem}/.",
+        )
     if output.exists() and not output.is_dir():
         raise InputError(
             f"输入是目录，而输出 {output} 是文件；请给出一个目录。",

@@ -43,6 +43,13 @@ class Containment:
         """`finer` or `whole` where `whole` holds `member`, else empty."""
         return self._members.get(family, {}).get(whole, {}).get(member, "")
 
+    def near(self, family: str, one: str, other: str) -> bool:
+        """One holds the other, or a whole that is meant where it adjoins a part holds both (上腹部: 胆囊, 胰胆管)."""
+        if one == other or self.adjoining(family, one, other) or self.adjoining(family, other, one):
+            return True
+        wholes = self._members.get(family, {}).values()
+        return any("whole" == members.get(one) == members.get(other) for members in wholes)
+
     def listed(self, family: str, one: str, other: str) -> str:
         """`both`, `one` or `unclear` for two parts in a list of which one holds the other, else empty."""
         return self._listed.get((family, one, other)) or self._listed.get((family, other, one), "")

@@ -15,6 +15,7 @@ from agent.relations import Containment
 from agent.stock import UNSPECIFIED, Stock
 from standard.lexicon import Lexicon, split
 
+SECTIONS = ("CT", "MR")  # families whose parts hold others, by containment.tsv
 Issue = tuple[str, tuple[int, ...], str]  # reason id, indexes of words, a word that names it
 
 
@@ -56,7 +57,9 @@ class Shared:
         Then the named part is an exam of its own, whose scan is not said."""
         named = self.stock.region(family, part)
         own = self.stock.region(home_family or family, home)
-        return home != UNSPECIFIED and bool(named and own) and named != own
+        if home == UNSPECIFIED or not (named and own):
+            return False
+        return named != own or (family in SECTIONS and not self.containment.near(family, part, home))
 
     def fold(self, family: str, parts: list[PartRef]) -> list[PartRef]:
         """Parts that the edition has as one (肝、胆、胰、脾 = 上腹部), folded at the place of the first."""

@@ -313,7 +313,8 @@ def test_full_disk(tmp_path: Path) -> None:
 
 FAULTS: dict[str, tuple[list[str], list[str]]] = {
     "no such file": (["none.csv", "-o", "out.csv"], ["There is no file none.csv"]),
-    "a folder": (["folder", "-o", "out.csv"], ["folder", "no ending"]),
+    "an empty folder": (["folder", "-o", "out.csv"], ["There is no file", "in the folder folder"]),
+    "a folder into a file": (["full", "-o", "out.csv"], ["the output is one too", "-o out/"]),
     "unknown ending": (["in.txt", "-o", "out.csv"], ["unknown kind of file .txt"]),
     "ending of the output": (["in.csv", "-o", "out.json"], ["unknown kind of file .json"]),
     "output is the input": (["in.csv", "-o", "in.csv"], ["is an input file"]),
@@ -347,6 +348,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "broken.csv").write_bytes("编号,检查名称\n头颅,\xff".encode().replace("\xff".encode(), b"\xff"))
     (tmp_path / "coded.csv").write_text("name,yingma_route\na,b\n")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a.csv").write_text("name\nx\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

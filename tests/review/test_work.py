@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
@@ -74,7 +75,8 @@ def test_a_card_tells_all_of_a_cluster(world: World) -> None:
     found = shown(world, ANKLE)
     assert (found["institution"], found["count"]) == ("甲医院", {"names": 2, "exams": 6})
     assert (found["reason"]["id"], found["reason"]["text"][:4]) == ("missing_side", "缺少左右")
-    assert sum(weight for _, _, weight, _ in found["evidence"]) == pytest.approx(-2.9)
+    total = sum(weight for _, _, weight, _ in found["evidence"])
+    assert 1 / (1 + math.exp(-total)) == pytest.approx(found["score"], abs=1e-4)
     (exam,) = found["exams"]
     assert (exam["code"], exam["listed"]) == ("", False)
     assert "分左右" in exam["problem"]["zh"]
