@@ -18,10 +18,7 @@ from standard.errors import InputError, YingmaError
 def run_tests(slow: bool, arguments: Sequence[str]) -> int:
     """pytest on the tests, those that take longer than a minute left out unless asked for. Its exit code."""
     _need_checkout()
-    command = [sys.executable, "-m", "pytest", *([] if slow else ["-m", "not slow"])]
-    if not arguments:  # the whole suite, a file at a time on each of two cores; what is asked for runs by itself
-        command += ["-n", "2", "--dist", "loadfile"]
-    command += arguments
+    command = [sys.executable, "-m", "pytest", *([] if slow else ["-m", "not slow"]), *arguments]
     return subprocess.run(command, cwd=ROOT, env=_calm(), check=False).returncode
 
 

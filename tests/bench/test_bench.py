@@ -128,5 +128,5 @@ def test_the_rows_bench_keeps_the_order_of_rows(home: Path) -> None:
     result = run_rows_bench(home, rows=3_000, names=300)
     assert set(result["kinds"]) == {"parquet", "csv", "gb18030"}
     assert all(each["in_order"] for each in result["kinds"].values())
-    assert all(each["tables"] > 0 and each["duckdb"] > 0 for each in result["kinds"].values())
+    assert all(each["seconds"] >= each["answering"] >= 0 for each in result["kinds"].values())
     assert TABLES["rows"](result).row_count == 3

@@ -31,7 +31,7 @@ def say(page: Any, text: str, expect: str) -> None:
     box = page.locator("#chat-box textarea")
     box.fill(text)
     box.press("Enter")
-    page.locator("#chat-said .bot").last.get_by_text(expect).first.wait_for()
+    page.locator("#chat-said .bot").last.get_by_text(expect).filter(visible=True).first.wait_for()
 
 
 def options(page: Any) -> list[str]:
@@ -44,7 +44,7 @@ def test_three_names(as_role: Callable[..., Any], served_sqlite: Server) -> None
     open_chat(page, served_sqlite)
     say(page, "踝关节三维重建术", "「踝关节」是左、右还是双侧？")
     page.locator("#chat-said .option", has_text="右侧").click()
-    page.get_by_text("20072502111100").first.wait_for()
+    page.get_by_text("20072502111100").filter(visible=True).first.wait_for()
     page.get_by_role("cell", name="02 右踝关节").first.wait_for()
     say(page, CONFLICT, "互相矛盾")
     page.locator("#chat-said .option", has_text="都做").wait_for()
@@ -69,7 +69,7 @@ def test_keyboard_alone(as_role: Callable[..., Any], served_sqlite: Server) -> N
     assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
     page.keyboard.type("3")
     page.keyboard.press("Enter")
-    page.get_by_text("20072503111100").first.wait_for()
+    page.get_by_text("20072503111100").filter(visible=True).first.wait_for()
     page.keyboard.type("胸部CT平扫")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("胶片费")
@@ -126,7 +126,7 @@ def test_in_english(as_role: Callable[..., Any], served_sqlite: Server) -> None:
     open_chat(page, served_sqlite, "Chat")
     say(page, "踝关节三维重建术", "left, right, or both?")
     page.locator("#chat-said .option", has_text="Both sides").click()
-    page.get_by_text("20072503111100").first.wait_for()
+    page.get_by_text("20072503111100").filter(visible=True).first.wait_for()
     page.get_by_role("columnheader", name="device type").first.wait_for()
     assert page.get_by_role("button", name="Stop").is_visible()
 
@@ -142,7 +142,7 @@ def test_the_page_goes_on_after_a_restart(browser: Any, served_sqlite: Server) -
     open_chat(page, served_sqlite)
     page.locator("#chat-history label", has_text="踝关节三维重建术").click()
     page.locator("#chat-said .option", has_text="左侧").click()
-    page.get_by_text("20072501111100").first.wait_for()
+    page.get_by_text("20072501111100").filter(visible=True).first.wait_for()
     context.close()
 
 
