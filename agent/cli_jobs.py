@@ -53,6 +53,10 @@ class Engine(StrEnum):
 
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help=say("任务名。", "The job's name."))]
+HtmlOutput = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="OUT.html", help=say("写到哪里；默认标准输出。", "Where to; else stdout.")),
+]
 
 
 @app.command(
@@ -228,12 +232,7 @@ def rerun(
 )
 def changes(
     name: NameArgument,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="OUT.html", help=say("写到哪里；默认标准输出。", "Where to; else stdout.")
-        ),
-    ] = None,
+    output: HtmlOutput = None,
     as_json: Json = False,
 ) -> None:
     """What a job run again changes, as HTML or JSON."""
@@ -281,12 +280,7 @@ def look(
 )
 def report(
     name: NameArgument,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="OUT.html", help=say("写到哪里；默认标准输出。", "Where to; else stdout.")
-        ),
-    ] = None,
+    output: HtmlOutput = None,
     as_json: Json = False,
 ) -> None:
     """The report of a job, as HTML or JSON."""

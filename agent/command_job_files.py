@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from agent.console import emit_json, say
-from standard.errors import InputError
+from agent.console import emit_json, language, say
+from standard.errors import InputError, Lang
 
 LONGEST = 200  # characters of a cell that are shown
 
@@ -96,24 +96,16 @@ def run_export(name: str, output: Path | None) -> None:
 
 def run_report(name: str, output: Path | None, as_json: bool) -> None:
     """The report of a job, in the language of this run."""
-    from agent.console import language
     from agent.jobs.folder import find_job
     from agent.jobs.report import as_html, kept_report
     from agent.settings import load_settings
 
     found = kept_report(find_job(load_settings().home, name))
-    if as_json:
-        emit_json(found)
-    elif output is None:
-        print(as_html(found, language()), end="")
-    else:
-        output.write_text(as_html(found, language()), encoding="utf-8")
-        print(say(f"写入 {output}", f"written to {output}"), file=sys.stderr)
+    _tell(found, as_html, output, as_json)
 
 
 def run_changes(name: str, output: Path | None, as_json: bool) -> None:
     """What a job run again changes, in the language of this run."""
-    from agent.console import language
     from agent.jobs.changes_page import as_html
     from agent.jobs.folder import find_job
     from agent.jobs.rerun import as_objects, kept_changes
@@ -121,6 +113,13 @@ def run_changes(name: str, output: Path | None, as_json: bool) -> None:
 
     folder = find_job(load_settings().home, name)
     found = as_objects(folder, kept_changes(folder))
+    _tell(found, as_html, output, as_json)
+
+
+def _tell(
+    found: dict[str, Any], as_html: Callable[[Mapping[str, Any], Lang], str], output: Path | None, as_json: bool
+) -> None:
+    """As JSON, or as HTML in the language of this run: to a file, else to stdout."""
     if as_json:
         emit_json(found)
     elif output is None:

@@ -11,7 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.group import ADDING, LISTS, SAID, SEPARATORS, STANCES, Group, Node, PartRef
-from agent.nodes import has_part, is_film, is_modality, next_is_part, part_after_separator, scan_after_separator
+from agent.nodes import (
+    has_part,
+    is_film,
+    is_modality,
+    modality_and_scan,
+    next_is_part,
+    part_after_separator,
+    scan_after_separator,
+)
 from agent.relations import Containment
 from agent.stock import UNSPECIFIED
 
@@ -245,13 +253,7 @@ class Grouper:
         inside = Group()
         self._gather(inside, nodes)
         group.problems.extend(inside.problems)
-        if (
-            group.parts
-            and not group.scans
-            and any(  # 颅脑磁共振检查(MRI+MRA)
-                is_modality(node, family) and scan_after_separator(nodes, at, group) for at, node in enumerate(nodes, 1)
-            )
-        ):
+        if group.parts and not group.scans and modality_and_scan(nodes, group, family):  # 颅脑磁共振检查(MRI+MRA)
             group.bare = "modality"
         if not inside.parts:
             for side in inside.sides:

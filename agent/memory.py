@@ -50,7 +50,12 @@ class Memory:
 
     def __bool__(self) -> bool:
         """Whether it holds anything."""
-        return bool(self.texts or self.readings or self.stopped)
+        return bool(self.decided or self.stopped)
+
+    @property
+    def decided(self) -> bool:
+        """Whether it holds anything that a person decided."""
+        return bool(self.texts or self.readings)
 
     def find(self, query: Query, reading: Reading, codes: Sequence[str]) -> Held | None:
         """The decision, or the open question, on a name; else on names with the same reading."""

@@ -45,6 +45,11 @@ def scan_after_separator(nodes: list[Node], position: int, group: Group) -> bool
     return False
 
 
+def modality_and_scan(nodes: list[Node], group: Group, family: str) -> bool:
+    """A modality, and behind a separator a scan of the same part: MRI+MRA."""
+    return any(is_modality(node, family) and scan_after_separator(nodes, at, group) for at, node in enumerate(nodes, 1))
+
+
 def part_after_separator(nodes: list[Node], position: int) -> bool:
     """A separator, and a part with or without its side."""
     following = behind_separator(nodes, position)

@@ -149,7 +149,9 @@ class Pipeline:
         """The same for a table."""
         assert self.memory is not None
         codes = tuple(fresh[1].split("+")) if fresh[1] else ()
-        held = self.memory.find(query, self.reader.read(query.name, query.modality), codes)
+        held = None
+        if self.memory.decided:  # else it only tells where acceptance is stopped, and no name is read again for it
+            held = self.memory.find(query, self.reader.read(query.name, query.modality), codes)
         found = None if held is None else verdict(held, self.catalogue, fresh[0], codes)
         if found is None:
             if fresh[0] == "accepted" and self.memory.stops(self.catalogue, query.institution, codes):

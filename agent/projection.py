@@ -38,21 +38,7 @@ class Projection:
             for key in items
             if isinstance(key, tuple)
         }
-        self.breast_views = frozenset(
-            view
-            for part in stock.parts("MG").values()
-            for items in part.sides.values()
-            for key in items
-            if isinstance(key, tuple)
-            for view in key[1]
-        ) - {
-            view
-            for part in stock.parts("DR").values()
-            for items in part.sides.values()
-            for views in items
-            if isinstance(views, frozenset)
-            for view in views
-        }
+        self.breast_views = stock.single_views("MG") - stock.single_views("DR")
         self.home = {row.element: row.part for row in lexicon.one_parts if "XR" in row.modality}
         self.position_home = {(row.position, row.part): (row.to_part, row.to_side) for row in lexicon.position_homes}
         self.default = {row.part: (row.position, row.certainty == "review") for row in lexicon.position_defaults}

@@ -124,12 +124,11 @@ def _cut(line: list[Placed]) -> list[list[Placed]]:
     leads = False  # the piece began with its modality and has named its part
     for raw in line:
         if raw.depth == 0 and raw.word is not None:
-            modality = has_slots(raw) and says_only(raw, MODALITY)
-            if raw.word.kind in BETWEEN or (modality and leads):
+            if raw.word.kind in BETWEEN or (leads and is_modality(raw)):
                 out.append([])
                 leads = False
             elif says(raw, PART):
-                leads = any(has_slots(each) and says_only(each, MODALITY) for each in out[-1])
+                leads = any(map(is_modality, out[-1]))
         out[-1].append(raw)
     return out
 
@@ -188,6 +187,11 @@ def says_only(raw: Placed, slots: frozenset[str]) -> bool:
 
 def says(raw: Placed, slots: frozenset[str]) -> bool:
     return raw.word is not None and not raw.word.slots.isdisjoint(slots)
+
+
+def is_modality(raw: Placed) -> bool:
+    """A word that says a modality and can say nothing else."""
+    return has_slots(raw) and says_only(raw, MODALITY)
 
 
 def has_slots(raw: Placed) -> bool:

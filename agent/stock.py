@@ -79,6 +79,12 @@ class Stock:
                 out.update(view.removesuffix("位") for view in each.split("、"))
         return frozenset(out)
 
+    def single_views(self, family: str) -> Views:
+        """All views that a family of X-ray has, each by itself."""
+        keys = (key for part in self.parts(family).values() for items in part.sides.values() for key in items)
+        joined = (each for key in keys for each in (key if isinstance(key, tuple) else (key,)))
+        return frozenset(view for each in joined if isinstance(each, frozenset) for view in each)
+
     def part(self, family: str, stem: str) -> Part | None:
         """The part, if the family has it."""
         return self.families.get(family, {}).get(stem)

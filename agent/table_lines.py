@@ -157,7 +157,7 @@ def open_lines(tables: Sequence[Table], output: Path, scratch: Path, least: int 
         path = table.path
         if table.encoding == "gb18030":
             path = scratch / f"input-{at}.txt"
-            _transcoded(table.path, path)
+            transcoded(table.path, path)
         newline = _plain(path)
         if newline is None:
             return None
@@ -191,7 +191,8 @@ def _plain(path: Path) -> str | None:
     return "\\r\\n" if dos else "\\n"
 
 
-def _transcoded(source: Path, target: Path) -> None:
+def transcoded(source: Path, target: Path) -> None:
+    """A file in GB18030 as one in UTF-8, byte for byte the same text."""
     decoder = codecs.getincrementaldecoder("gb18030")()
     with open(source, "rb") as file, open(target, "w", encoding="utf-8", newline="") as out:
         while True:

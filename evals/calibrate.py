@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.audit import needed
 from agent.evidence import NEVER_FITTED, expert_weights
 from evals.calibration import (
     Design,
@@ -23,7 +24,7 @@ from evals.calibration import (
     unsigned,
 )
 from evals.reliability import Reliability, reliability
-from evals.threshold import Chosen, Outcome, Promise, Run, choose, count, needed, promise
+from evals.threshold import Chosen, Outcome, Promise, Run, choose, count, promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _calibrate(observations: Sequence[Observation], aim: Aim) -> Calibrated:
     for modality in sorted({each.modality for each in observations if each.accepted and "+" not in each.modality}):
         runs = [run(observations, scores, mode, modality) for mode in modes]
         least = min(runs, key=len)
-        if len(least) >= needed(0, target, confidence):
+        if len(least) >= needed(target, confidence):
             modalities[modality] = choose(runs, target, confidence, aim.cost)
         else:
             counted = count(least, 0.0)

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from agent.audit import lower_bound, needed
+
 # Least scores that are tried, the strictest first. Never under a half: what is more likely wrong is not for acceptance.
 GRID = (0.9999, 0.9998, 0.9995, 0.999, 0.998, 0.997, 0.996, 0.995, 0.99, 0.985, 0.98, 0.97, 0.96, 0.95, 0.94, 0.93,
         0.92, 0.91, 0.9, 0.88, 0.86, 0.84, 0.82, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5)  # fmt: skip
@@ -89,27 +91,10 @@ def p_value(wrong: int, accepted: int, target: float) -> float:
     return float(binom.cdf(wrong, accepted, 1.0 - target)) if accepted else 1.0
 
 
-def needed(wrong: int, target: float, confidence: float) -> int:
-    """How many accepted answers prove the target, of which so many are wrong."""
-    low, high = wrong, max(wrong, 1)
-    while p_value(wrong, high, target) > 1 - confidence:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        if p_value(wrong, middle, target) > 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
 def promise(accepted: int, wrong: int, target: float, confidence: float) -> Promise:
     """What so many accepted answers, of which so many wrong, prove. The bound is Clopper and Pearson's, one-sided."""
-    from scipy.stats import beta
-
-    right = accepted - wrong
-    lower = float(beta.ppf(1 - confidence, right, wrong + 1)) if right else 0.0
-    missing = max(0, needed(wrong, target, confidence) - accepted)
+    lower = lower_bound(accepted - wrong, accepted, confidence)
+    missing = max(0, needed(target, confidence, wrong) - accepted)
     return Promise(target, confidence, accepted, wrong, p_value(wrong, accepted, target), lower, missing)
 
 
@@ -124,7 +109,7 @@ def choose(runs: Sequence[Run], target: float, confidence: float, cost: float = 
     tested: list[float] = []
     for threshold in GRID:
         counts = [count(run, threshold) for run in runs]
-        if min((each.accepted for each in counts), default=0) < needed(0, target, confidence):
+        if min((each.accepted for each in counts), default=0) < needed(target, confidence):
             continue
         if any(p_value(each.wrong, each.accepted, target) > 1 - confidence for each in counts):
             break

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import socket
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.serving_fixtures import *  # noqa: F403 - here, so that all folders s
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 
+Told = tuple[int, str, str]
 ROOT = Path(__file__).resolve().parent.parent
 _connect, _connect_ex = socket.socket.connect, socket.socket.connect_ex
 
@@ -60,6 +62,20 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("YINGMA_HOME", str(folder))
     monkeypatch.setenv("YINGMA_AUDIT", "false")  # nothing is drawn by lot but where a test asks for it
     return folder
+
+
+@pytest.fixture
+def yingma(capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
+    """Runs a command in this process: exit code, stdout, stderr."""
+    from agent.cli import run
+
+    def call(*arguments: object) -> Told:
+        capsys.readouterr()
+        code = run([str(each) for each in arguments])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
 
 
 def _check(address: Any) -> None:

@@ -13,7 +13,7 @@ Pure: no store, no HTTP. agent/store/audit.py keeps draws and stops.
 
 from agent.audit.bound import lower_bound, needed
 from agent.audit.detector import EVERYWHERE, Detectors, Outcome, Scope, covers
-from agent.audit.draw import chance, drawn, number
+from agent.audit.draw import chance, number
 from agent.audit.plan import Plan, Rates, load_plan, rates_of
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Scope",
     "chance",
     "covers",
-    "drawn",
     "load_plan",
     "lower_bound",
     "needed",

@@ -27,8 +27,3 @@ def number(key: str, day: str, *parts: str) -> float:
 def chance(exams: int, rate: float) -> float:
     """The chance that at least one of so many exams is drawn."""
     return 1.0 if rate >= 1 and exams > 0 else -math.expm1(exams * math.log1p(-rate)) if rate > 0 else 0.0
-
-
-def drawn(at: float, exams: int, rate: float) -> bool:
-    """Whether a name with this number is drawn."""
-    return at < chance(exams, rate)

@@ -9,18 +9,17 @@ place, and would bend the bound of all.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.audit.bound import needed, sample_size
 from agent.audit.detector import LEVELS, Scope, covers
 from agent.audit.draw import chance
-from standard.errors import DataError
+from standard.lexicon import read_toml
 
 FILE = Path(__file__).parent / "data" / "audit.toml"
 WEEKS = 365 / 7  # of a year
@@ -165,12 +164,4 @@ def _rounded(exams: int) -> int | None:
 @cache
 def load_plan() -> Plan:
     """The plan that ships. DataError names what does not hold."""
-    try:
-        return Plan.model_validate(tomllib.loads(FILE.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        problem = (f"不是合法的 TOML：{error}", f"is not valid TOML: {error}")
-        raise DataError(FILE.name, None, None, "", problem) from error
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(step) for step in fault["loc"])
-        raise DataError(FILE.name, None, where, fault.get("input"), (fault["msg"], fault["msg"])) from error
+    return read_toml(FILE, Plan)

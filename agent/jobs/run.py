@@ -66,6 +66,7 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
     with holding(folder):
         state = folder.status()["state"]
         if state == "done" and all(each.exists() for each in targets_of(spec.inputs, Path(spec.output), spec.each)):
+            folder.drop(SECRETS)  # it may have been killed before it did
             return folder.status()
         if state == rerun.TO_ADOPT and not folder.has(rerun.ADOPTED):
             return folder.status()

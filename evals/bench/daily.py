@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import random
 import resource
 import statistics
@@ -23,9 +22,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from evals.bench.machine import ROOT, child_environment
 from evals.bench.names import BenchName, bench_names
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMS, KNOWN, NEW, RUNS = 30_000, 5_000, 300, 3
 SEED = 20_261_129
 
@@ -76,8 +75,7 @@ def _day(place: Path, names: Sequence[BenchName], exams: int, model: str, name: 
         writer.writerow(("no", "name", "modality", "institution"))
         writer.writerows((at, each.name, each.modality, each.institution) for at, each in enumerate(rows))
     command = [sys.executable, "-m", "agent", "job", "run", str(source), "-o", str(place / f"{name}.out.csv")]
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
-    environment = {**os.environ, "PYTHONPATH": path, "YINGMA_HOME": str(place / "home"), "YINGMA_DATABASE_URL": ""}
+    environment = child_environment(YINGMA_HOME=str(place / "home"), YINGMA_DATABASE_URL="")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     done = subprocess.run(

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 import time
@@ -27,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evals.bench.machine import on_one_core, peak_memory_mb
+from evals.bench.machine import ROOT, child_environment, on_one_core, peak_memory_mb
 from evals.bench.names import BenchName, bench_names
 from standard.errors import ModelError
 
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from agent.model.evaluate import Evaluator, Logits
     from agent.model.walk import Walk
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 COUNT, RUNS, BLOCK = 500, 3, 20
 WAYS = ("fill", "walk", "right_draft", "wrong_draft", "llama", "llama_walk")
 Calls = list[Callable[[], Any]]
@@ -89,11 +87,10 @@ def run_embedded_bench(home: Path, count: int = COUNT) -> dict[str, Any]:
 
 
 def _child(what: str, count: int) -> dict[str, Any]:
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     done = subprocess.run(
         [sys.executable, "-m", "evals.bench.embedded", what, str(count)],
         cwd=ROOT,
-        env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path},
+        env=child_environment(**ENVIRONMENT),
         stdout=subprocess.PIPE,
         check=True,
     )

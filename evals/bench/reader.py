@@ -12,7 +12,6 @@ it remembers from the run before counts. The plain ways find ten candidates a na
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -23,13 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evals.bench.machine import on_one_core, peak_memory_mb
+from evals.bench.machine import ROOT, child_environment, on_one_core, peak_memory_mb
 from evals.bench.names import BenchName, bench_names
 
 if TYPE_CHECKING:
     from agent.pipeline import Pipeline
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 COUNT, RUNS, DENSE_SAMPLE, MODEL_SAMPLE = 10_000, 5, 200, 10
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -43,10 +41,7 @@ def run_reader_bench(home: Path, count: int = COUNT, runs: int = RUNS) -> dict[s
 
 def _child(what: str, home: Path, count: int, runs: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "evals.bench.reader", what, str(home), str(count), str(runs)]
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path}, stdout=subprocess.PIPE, check=True
-    )
+    done = subprocess.run(command, cwd=ROOT, env=child_environment(**ENVIRONMENT), stdout=subprocess.PIPE, check=True)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 

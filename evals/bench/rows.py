@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.table_lines import transcoded
+from evals.bench.machine import ROOT, child_environment
 from evals.bench.names import bench_names
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 ROWS, NAMES, SEED = 10_000_000, 250_000, 7
 SKEW = 1.1  # exponent of the Zipf distribution
 KINDS = ("parquet", "csv", "gb18030")
-ROOT = Path(__file__).resolve().parent.parent.parent
 COLUMNS = ("--name-column", "name", "--modality-column", "modality", "--institution-column", "institution")
 NEW = "yingma_route, yingma_codes, yingma_names, yingma_score, yingma_reason, yingma_edition"
 
@@ -75,7 +76,7 @@ def _measured(kind: str, table: pl.DataFrame, place: Path) -> dict[str, Any]:
     began = time.perf_counter()
     if kind == "gb18030":
         plain = place / "plain.csv"
-        _as_utf8(source, plain)
+        transcoded(source, plain)
     _alone(plain, output, alone, ending)
     duckdb = time.perf_counter() - began
     for each in {source, output, alone, plain}:
@@ -110,8 +111,7 @@ def _job(kind: str, source: Path, output: Path, place: Path) -> tuple[dict[str, 
     """The job in a process of its own: seconds of its steps, and the most memory that it or a worker held (MB)."""
     home = place / f"home-{kind}"
     command = [sys.executable, "-m", "agent", "job", "run", str(source), "-o", str(output), "--id", "bench", *COLUMNS]
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
-    environment = {**os.environ, "YINGMA_HOME": str(home), "YINGMA_DATABASE_URL": "", "PYTHONPATH": path}
+    environment = child_environment(YINGMA_HOME=str(home), YINGMA_DATABASE_URL="")
     process = subprocess.Popen(
         [*command, "--model", "none", "--feed", "none"],
         cwd=ROOT,
@@ -134,12 +134,6 @@ def _ids(output: Path, ending: str) -> int:
     reader: Callable[..., pl.LazyFrame] = pl.scan_parquet if ending == "parquet" else pl.scan_csv
     ids = reader(output).select("id").collect().to_series()
     return len(ids) if ids.equals(pl.int_range(len(ids), eager=True).cast(ids.dtype)) else -1
-
-
-def _as_utf8(source: Path, target: Path) -> None:
-    with open(source, encoding="gb18030", newline="") as file, open(target, "w", encoding="utf-8", newline="") as out:
-        while chunk := file.read(1 << 22):
-            out.write(chunk)
 
 
 def _alone(source: Path, answered: Path, target: Path, ending: str) -> None:

@@ -21,7 +21,7 @@ import agent.bulk as bulk
 import agent.pool as pool
 from agent import console
 from agent.answer import Query
-from agent.cli import app, run
+from agent.cli import app
 from agent.columns import OUTPUT
 from agent.opening import open_pipeline
 
@@ -40,19 +40,6 @@ def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     console.language.cache_clear()
     signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def yingma(capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
-    """Runs a command in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: object) -> Told:
-        capsys.readouterr()
-        code = run([str(each) for each in arguments])
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

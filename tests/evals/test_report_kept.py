@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from agent import console
-from agent.cli import run
 from agent.texts import texts_in
 from evals.report.files import keep, report_before
 from evals.report.model import Report, read_report
@@ -29,17 +28,6 @@ def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     console.language.cache_clear()
     yield
     console.language.cache_clear()
-
-
-@pytest.fixture
-def yingma(capsys: pytest.CaptureFixture[str]) -> Yingma:
-    def call(*arguments: object) -> Told:
-        capsys.readouterr()
-        code = run([str(each) for each in arguments])
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
 
 
 @pytest.fixture

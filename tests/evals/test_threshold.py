@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.threshold import GRID, Outcome, choose, count, needed, p_value, promise, promise_sentence
+from agent.audit import needed
+from evals.threshold import GRID, Outcome, choose, count, p_value, promise, promise_sentence
 
 TARGET, CONFIDENCE = 0.995, 0.95
 
@@ -15,7 +16,7 @@ TARGET, CONFIDENCE = 0.995, 0.95
 @pytest.mark.parametrize(("wrong", "least"), [(0, 598), (1, 947), (2, 1258)])
 def test_how_many_names_prove_a_target(wrong: int, least: int) -> None:
     """Of 598 all right: 0.995 to the 598th is just under 5 %."""
-    assert needed(wrong, TARGET, CONFIDENCE) == least
+    assert needed(TARGET, CONFIDENCE, wrong) == least
     assert p_value(wrong, least, TARGET) <= 1 - CONFIDENCE < p_value(wrong, least - 1, TARGET)
 
 

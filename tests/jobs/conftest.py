@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import URL
 
 from agent import console
-from agent.cli import run
 from agent.store import open_url
 from tests.store.world import World
 
@@ -27,19 +26,6 @@ def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     console.language.cache_clear()
     signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def yingma(capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
-    """Runs a command: exit code, stdout, stderr."""
-
-    def call(*arguments: object) -> Told:
-        capsys.readouterr()
-        code = run([str(each) for each in arguments])
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
 
 
 @pytest.fixture

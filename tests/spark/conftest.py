@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.jobs.conftest import english, kept, yingma
+from tests.jobs.conftest import english, kept
 
-__all__ = ["english", "kept", "yingma"]
+__all__ = ["english", "kept"]
