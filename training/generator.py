@@ -177,6 +177,8 @@ class Generator:
             return place.format(heading=heading, name=text)
         if chance.random() < one.bilingual and (again := self._writer.bilingual(chance, words)) is not None:
             return again
+        if chance.random() < one.translated and (again := self._writer.english(chance, wording)):
+            return chance.choice([f"{text} {again}", f"{text} {again}", f"{again} {text}", f"{text}({again})"])
         if wording.style not in ("CT", "MR", "XR"):
             return text
         if words.part and chance.random() < one.bracket_part:  # [胸部]CT其它平扫: the bracket says the part

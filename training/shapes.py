@@ -66,6 +66,7 @@ class OneShares(_Table):
 
     english: float
     bilingual: float
+    translated: float
     foreign_part: float
     bracket_part: float
     heading: float
