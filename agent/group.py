@@ -51,6 +51,7 @@ class Group:
     review: list[int] = field(default_factory=list)
     apart: list[tuple[str, str]] = field(default_factory=list)  # a scan, and one behind a separator that says it better
     scan_words: list[int] = field(default_factory=list)  # all of them, also those that another says better
+    added: list[int] = field(default_factory=list)  # sub-items behind a separator that adds
     scan_first: bool = False
     bare: str = ""  # before the first scan, and apart from it: `modality` (头颅MRI+MRA) or `part` (头颅+MRA)
     joined: str = ""  # the separator before it

@@ -155,7 +155,7 @@ class Projection:
                 new.add(view)
         chosen = self._cover(frozenset(new), offered)
         if chosen is None:
-            whole = self.instead.get((part.element, views))
+            whole = self.instead.get((part.element, views)) or self.instead.get(("*", views))
             if whole is not None:
                 new, review = set(whole[0]), whole[1]
                 chosen = self._cover(whole[0], offered)

@@ -8,12 +8,15 @@ are not noise (`Outcome`), and kept: the answer depends on the words only, never
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from agent.beside import Beside
 from agent.cross_section import CrossSection
 from agent.families import by_modality, family_name, family_of, mask_of_family, modality_alone, said_modality
+from agent.gloss import Gloss
 from agent.group import ROUTINE, STANCES, Group, Node
 from agent.groups import Grouper
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
@@ -76,7 +79,8 @@ class Reader:
         self.stock = Stock(catalogue, self.lexicon)
         self.containment = Containment(self.lexicon)
         self.grouper = Grouper(self.containment)
-        shared = Shared(self.stock, self.lexicon, self.containment)
+        self.gloss = Gloss(self.lexer.words, self.containment)
+        self.shared = shared = Shared(self.stock, self.lexicon, self.containment)
         self.resolvers: dict[str, Resolver] = {
             "CT": CrossSection("CT", shared),
             "MR": CrossSection("MR", shared),
@@ -166,7 +170,7 @@ class Reader:
         child's word apart, 髋关节彩超(小儿), makes the part the child's, and what a word means that is noise elsewhere
         (胸部CT(椎体)) or is written twice (胸胸椎)."""
         sequence = self._sequence(tokens)
-        outcome = self._outcome(sequence, mask, text)
+        outcome = self._translated(self._outcome(sequence, mask, text), tokens, mask, text)
         said = {token.form for token in tokens}
         if not said.isdisjoint(self.beside.details) and outcome.exams:
             regions = {self.stock.region(exam.family, exam.part) for exam in outcome.exams}
@@ -191,6 +195,22 @@ class Reader:
         if not other.exams or {exam.code for exam in other.exams} == {exam.code for exam in outcome.exams}:
             return outcome
         return Outcome(other.exams, (*other.issues, ("conflict_part", told, "")))
+
+    def _translated(self, outcome: Outcome, tokens: list[Token], mask: int, text: str) -> Outcome:
+        """The outcome of a name that says its exam in Chinese and in English (gloss.py); any other is left as it is."""
+        halves = self.gloss.halves(tokens, text)
+        if halves is None:
+            return outcome
+        said = self._outcome(self._sequence(halves.chinese), mask, halves.chinese_text)
+        if not said.exams or said.issues:
+            return outcome
+        families = mask & functools.reduce(operator.or_, (FAMILY_BITS.get(exam.family, XRAY) for exam in said.exams))
+        again = self._outcome(self._sequence(halves.english), families, halves.english_text)
+        if self.gloss.repeats(said.exams, again.exams):
+            return said
+        if self.gloss.contradicts(said.exams, again.exams):
+            return Outcome(outcome.exams, (*outcome.issues, ("combo_unclear", (), said.exams[0].part)))
+        return outcome
 
     def _outcome(self, sequence: tuple[int, ...], mask: int, text: str) -> Outcome:
         if len(text) > LONGEST:
@@ -355,6 +375,7 @@ class Reader:
             if self._joins(exam, merged):
                 continue
             merged.append(exam)
+        merged = self.shared.together(merged)
         if any(issue[0] == "uncatalogued" for issue in issues) and not any(exam.part for exam in merged if exam.code):
             issues = [issue for issue in issues if issue[0] != "missing_part"]
         if not merged and not issues:

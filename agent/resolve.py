@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from agent.group import Group, PartRef
+from agent.group import ROUTINE, Group, PartRef
 from agent.reading import Exam
 from agent.relations import Containment
 from agent.stock import UNSPECIFIED, Stock
@@ -74,6 +74,32 @@ class Shared:
             if not any(part.element == element for part in parts):
                 parts.insert(first, whole)
         return parts
+
+    def together(self, exams: list[Exam]) -> list[Exam]:
+        """Exams of ultrasound said one by one that the edition has as one: 双乳彩超+腋窝淋巴结 (GUIDE)."""
+        parts = [
+            PartRef(exam.part, exam.side, at, False, "")
+            for at, exam in enumerate(exams)
+            if exam.code and not exam.extra and (exam.family, exam.scan) == ("US", ROUTINE)
+        ]
+        folded = self.fold("US", parts) if len(parts) > 1 else parts
+        if len(folded) == len(parts):
+            return exams
+        named = {part.index: part for part in parts}
+        made: dict[int, list[Exam]] = {}
+        for part in folded:
+            if part.element == named[part.index].element:
+                del named[part.index]  # stays as it is
+                continue
+            found, issue, _ = self.sides("US", part, ("", "", ROUTINE))
+            if issue is not None:
+                return exams
+            rules = ("ultrasound_routine",)
+            made[part.index] = [Exam("US", part.element, side, ROUTINE, "", code, rules) for side, code in found]
+        out: list[Exam] = []
+        for at, exam in enumerate(exams):
+            out += made.get(at, []) if at in named else [exam]
+        return out
 
     def fallback(self, family: str, part: str, scan: str) -> tuple[str, str, bool] | None:
         """(part, scan, a person has to look) that hold a combination which the edition lacks."""

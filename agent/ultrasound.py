@@ -72,7 +72,7 @@ class Ultrasound:
                 if len(owners) != 1:
                     issues.append(("missing_part", (index,), name))
                     continue
-                inside = [each for each in wanted if not each[1] and self._holds(owners[0], each[0].element)]
+                inside = [each for each in wanted if not each[1] and self._is_place(group, each[0], owners[0], index)]
                 if inside:
                     wanted.remove(inside[0])
                 wanted.append((PartRef(owners[0], "", index, False, ""), name))
@@ -136,8 +136,14 @@ class Ultrasound:
         review = part.review or instead[2]
         return PartRef(instead[0], part.side, part.index, review, part.separator), (*rules, "nearest_that_contains")
 
-    def _holds(self, whole: str, member: str) -> bool:
-        return bool(self.shared.containment.adjoining("US", whole, member))
+    def _is_place(self, group: Group, part: PartRef, owner: str, index: int) -> bool:
+        """Whether a part only says where a sub-item is: it is inside the sub-item's part, or the sub-item is written
+        straight behind it (妇科-节育器), not added to it (妇科+节育器, 妇科彩超 节育器)."""
+        relations = self.shared.containment
+        if relations.adjoining("US", owner, part.element):
+            return True
+        straight = index not in group.added and not any(part.index < at < index for at in group.scan_words)
+        return straight and part.index < index and relations.heads("US", part.element, owner)
 
     def _only_subitem(
         self, part: PartRef, way: str, scan: str
