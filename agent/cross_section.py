@@ -88,6 +88,8 @@ class CrossSection:
                 issues.append(("combo_unclear", where, self.PLAIN))
         if not scans and not vascular:
             alone = [post for post in posts if self._has(parts, "", post)]
+            if group.post_added and any(self._has(parts, self.PLAIN, post) for post in alone):
+                alone = []
             if alone:
                 others, rules = [""], []
             else:

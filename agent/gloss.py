@@ -14,8 +14,8 @@ from agent.lexer import Token, Word
 from agent.reading import Exam
 from agent.relations import Containment
 
-BEHIND = re.compile(r"(?<=[一-龥)\]])[A-Z][A-Z0-9 &/+.,'()\-]{4,}$")
-BEFORE = re.compile(r"^[A-Z][A-Z0-9 &/+.,'()\-]{4,}(?=[一-龥])")
+BEHIND = re.compile(r"(?<=[一-龥)\]])[A-Z][A-Z0-9 &/+.,_'()\-]{4,}$")
+BEFORE = re.compile(r"^[A-Z][A-Z0-9 &/+.,_'()\-]{4,}(?=[一-龥])")
 UNSAID = {"plain_scan_default", "position_default"}  # conventions that fill what a half does not say
 XRAY_DEVICES = ("DR", "MG", "RF", "移动DR")
 

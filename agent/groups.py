@@ -134,6 +134,8 @@ class Grouper:
             summed = separator in ADDING - {"under"}  # 颅脑+MRA: the plain scan too? 颅脑_MRA: two fields of one
             if "scan" in slots and "part" not in slots and summed and group.parts and not group.said():
                 group.bare = group.bare or "part"
+            if "post" in slots and separator in ADDING and group.modalities and not group.said():
+                group.post_added = True
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
                 group.bare = "modality" if scan_after_separator(nodes, position, group) else ""
@@ -294,6 +296,8 @@ class Grouper:
 
     def _merge_parts(self, group: Group, inside: Group, family: str) -> None:
         for each in inside.parts:
+            if any(part.element == UNSPECIFIED and part.index in {at for _, at in group.scans} for part in group.parts):
+                continue  # 双能X线骨密度(腰椎+髋部): a scan of no part, and where it is taken
             same = [part for part in group.parts if part.element == each.element]
             if same:
                 if each.side and same[0].side and same[0].side != each.side:

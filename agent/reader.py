@@ -192,8 +192,10 @@ class Reader:
             return outcome
         bare = tuple(UNEXPLAINED if at in told else form for at, form in enumerate(sequence))
         other = self._outcome(bare, mask, text)
-        if not other.exams or {exam.code for exam in other.exams} == {exam.code for exam in outcome.exams}:
+        if not other.exams:
             return outcome
+        if _codes(other) == _codes(outcome):
+            return other if not other.issues else outcome
         return Outcome(other.exams, (*other.issues, ("conflict_part", told, "")))
 
     def _translated(self, outcome: Outcome, tokens: list[Token], mask: int, text: str) -> Outcome:
@@ -201,10 +203,11 @@ class Reader:
         halves = self.gloss.halves(tokens, text)
         if halves is None:
             return outcome
-        said = self._outcome(self._sequence(halves.chinese), mask, halves.chinese_text)
+        families = functools.reduce(operator.or_, (FAMILY_BITS.get(exam.family, XRAY) for exam in outcome.exams), 0)
+        families = mask & families or mask  # as the whole name says them: CT1077_Chest 胸部平扫
+        said = self._outcome(self._sequence(halves.chinese), families, halves.chinese_text)
         if not said.exams or said.issues:
             return outcome
-        families = mask & functools.reduce(operator.or_, (FAMILY_BITS.get(exam.family, XRAY) for exam in said.exams))
         again = self._outcome(self._sequence(halves.english), families, halves.english_text)
         if self.gloss.repeats(said.exams, again.exams):
             return said
@@ -316,7 +319,8 @@ class Reader:
         issues.extend(resolved.issues)
         issues.extend((reason, indexes, "") for reason, indexes in group.problems)
         used = {part.index for part in group.parts}
-        issues.extend(("uncertain_part", (part.index,), part.element) for part in group.parts if part.review)
+        parts = self.shared.fold(family, group.parts)  # 乳房和腋下: each makes the other certain
+        issues.extend(("uncertain_part", (part.index,), part.element) for part in parts if part.review)
         sure = {scan for scan, index in group.scans if index not in group.review}
         for index in group.review:
             said = [scan for scan, at in group.scans if at == index]
@@ -340,7 +344,7 @@ class Reader:
                 continue
             meanings = [meaning for meaning in word.meanings if meaning.mask & bit]
             if not meanings:
-                posture = family == "US" and all(pair in POSTURES for m in word.meanings for pair in m.slots)
+                posture = family not in ("XR", "NM") and all(pair in POSTURES for m in word.meanings for pair in m.slots)
                 if not word.noise and not posture:  # 精索静脉彩超(站立位)
                     a_part = all(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
                     issues.append(("uncatalogued" if a_part else "conflict_modality", (raw.index,), word.surface))
