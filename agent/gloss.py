@@ -17,6 +17,7 @@ from agent.relations import Containment
 BEHIND = re.compile(r"(?<=[一-龥)\]])[A-Z][A-Z0-9 &/+.,_'()\-]{4,}$")
 BEFORE = re.compile(r"^[A-Z][A-Z0-9 &/+.,_'()\-]{4,}(?=[一-龥])")
 UNSAID = {"plain_scan_default", "position_default"}  # conventions that fill what a half does not say
+JOINTS = frozenset({"plus", "and", "list", "comma", "slash", "or"})  # what adds one exam to another
 XRAY_DEVICES = ("DR", "MG", "RF", "移动DR")
 
 
@@ -34,6 +35,7 @@ class Gloss:
 
     def __init__(self, words: list[Word], containment: Containment) -> None:
         self._parts = frozenset(at for at, word in enumerate(words) if "part" in word.slots)
+        self._joints = frozenset(at for at, word in enumerate(words) if word.kind in JOINTS)
         self._containment = containment
 
     def halves(self, tokens: list[Token], text: str) -> Halves | None:
@@ -53,6 +55,8 @@ class Gloss:
         chinese = [token for token in tokens if token.end <= start or token.start >= end]
         if not english or not chinese or len(english) + len(chinese) < len(tokens):
             return None  # a word lies across the border
+        if (chinese if behind else english)[-1].form in self._joints:  # DR(CXR)+肋骨前后位: one exam more
+            return None
         return Halves(chinese, english, text[:start] + text[end:], text[start:end])
 
     def repeats(self, said: tuple[Exam, ...], again: tuple[Exam, ...]) -> bool:

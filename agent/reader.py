@@ -195,7 +195,8 @@ class Reader:
         if not other.exams:
             return outcome
         if _codes(other) == _codes(outcome):
-            return other if not other.issues else outcome
+            unknown = all(reason == "uncatalogued" for reason, _, _ in outcome.issues)
+            return other if unknown and not other.issues else outcome  # 全身骨扫描(乳腺癌): no exam of this modality
         return Outcome(other.exams, (*other.issues, ("conflict_part", told, "")))
 
     def _translated(self, outcome: Outcome, tokens: list[Token], mask: int, text: str) -> Outcome:
@@ -344,7 +345,9 @@ class Reader:
                 continue
             meanings = [meaning for meaning in word.meanings if meaning.mask & bit]
             if not meanings:
-                posture = family not in ("XR", "NM") and all(pair in POSTURES for m in word.meanings for pair in m.slots)
+                posture = family not in ("XR", "NM") and all(
+                    pair in POSTURES for m in word.meanings for pair in m.slots
+                )
                 if not word.noise and not posture:  # 精索静脉彩超(站立位)
                     a_part = all(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
                     issues.append(("uncatalogued" if a_part else "conflict_modality", (raw.index,), word.surface))
