@@ -134,7 +134,7 @@ class Grouper:
             summed = separator in ADDING - {"under"}  # 颅脑+MRA: the plain scan too? 颅脑_MRA: two fields of one
             if "scan" in slots and "part" not in slots and summed and group.parts and not group.said():
                 group.bare = group.bare or "part"
-            if "post" in slots and separator in ADDING and group.modalities and not group.said():
+            if "post" in slots and separator in ADDING - {"under"} and group.modalities and not group.said():
                 group.post_added = True
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:
