@@ -182,13 +182,16 @@ class Killing:
         self._template: URL | None = None
 
     def jobs(self, kills: int) -> list[Outcome]:
-        """Jobs until there were so many kills, the shapes by turns."""
+        """Jobs until there were so many kills, the shapes by turns; until one differs before it was ever killed."""
         done: list[Outcome] = []
         left = kills
         while left > 0:
             aims = self._aims(min(left, self.chance.randint(FEWEST, MOST)))
-            left -= sum(aim.victim != "server" for aim in aims)
-            done.append(self._job(SHAPES[len(done) % len(SHAPES)], f"job-{len(done) + 1}", aims))
+            outcome = self._job(SHAPES[len(done) % len(SHAPES)], f"job-{len(done) + 1}", aims)
+            done.append(outcome)
+            left -= sum(hit.victim != "server" for hit in outcome.hits)
+            if outcome.wrong and not outcome.hits:
+                break
         return done
 
     def _aims(self, kills: int) -> list[Aim]:
