@@ -23,48 +23,35 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
-from agent.jobs.folder import Folder, new_job
+from agent.jobs.folder import new_job
 from agent.settings import POSTGRESQL
 from agent.store import now, open_url
 from agent.store.audit import audit_key
 from agent.store.engine import FILE_NAME
-from evals.bench.kept_rows import Rows, differences, kept_rows
-from evals.bench.machine import ROOT, child_environment
+from evals.bench.kept_rows import Rows, differences
+from evals.bench.killed_job import PHASES, Aim, Home, Run, Shape
 from evals.bench.postgres import Databases, Server, binaries, running
 from evals.bench.rows import exam_rows
 from standard.errors import InputError
 
 NAMES, KILLS, SEED = 12_000, 50, 1
 FEWEST, MOST = 3, 7  # kills of one job
-PHASES = ("starting", "reading", "answering", "writing", "feeding", "ending")
 AIMS = (*PHASES, "answering")  # most that can go wrong goes on there
+COLUMNS = ("group", "main", "worker", "server", "all", "resumed", "same_bytes", "same_rows")
 VICTIMS = ("group", "group", "main", "worker")  # of a kill while workers answer; elsewhere there are none
 LATE = 0.2  # seconds at most from a phase that is found over to the kill
 DOWN = 1.0  # seconds at most that the database server is down
-LOOK = 0.003
-LONGEST = 600.0  # seconds of one run of a job, after which it hangs
-JOB = "k"
-
-
-class Shape(NamedTuple):
-    """A kind of job. `tables`: its database has them, and the key of the audit, from the beginning."""
-
-    name: str
-    ending: str
-    exams: int  # of each name
-    quoted: bool = False
-    tables: bool = True
 
 
 SHAPES = (
@@ -72,14 +59,6 @@ SHAPES = (
     Shape("parquet", "parquet", 30),
     Shape("quoted", "csv", 5, quoted=True, tables=False),
 )
-
-
-class Aim(NamedTuple):
-    """A moment to be: how far in which phase, and who is killed then; `server` is the database server."""
-
-    phase: str
-    share: float
-    victim: str
 
 
 class Undisturbed(NamedTuple):
@@ -111,25 +90,28 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
 
 
-def run_kills_bench(names: int = NAMES, kills: int = KILLS, seed: int = SEED, store: str = "sqlite") -> dict[str, Any]:
+def run_kills_bench(
+    home: Path, names: int = NAMES, kills: int = KILLS, seed: int = SEED, store: str = "sqlite"
+) -> dict[str, Any]:
     """Kill jobs so many times. `store`: sqlite, postgresql (a server of the bench's own), or the URL of a server on
     which databases are made and dropped. `differences` is empty where all is as undisturbed; else `kept` is the folder.
+    `home` is not touched.
 
-    InputError where there is no such store.
+    InputError where there is no such store, StoreError where its server does not answer.
     """
     began = time.monotonic()
     with _databases(store) as databases:
         place = Path(tempfile.mkdtemp(prefix="yingma-kills-"))
-        outcomes = []
+        wrong: list[str] = []
         try:
             outcomes = Killing(place, names, seed, databases).jobs(kills)
+            wrong += [f"job {at} ({each.shape}): {line}" for at, each in enumerate(outcomes, 1) for line in each.wrong]
         finally:
-            wrong = [f"job {at} ({each.shape}): {line}" for at, each in enumerate(outcomes, 1) for line in each.wrong]
             if not wrong:
                 shutil.rmtree(place)
     hits = [hit for each in outcomes for hit in each.hits]
     return {
-        "store": store if "://" not in store else "url",
+        "store": shown_store(store),
         "names": names,
         "seed": seed,
         "kills": sum(hit.victim != "server" for hit in hits),
@@ -142,10 +124,27 @@ def run_kills_bench(names: int = NAMES, kills: int = KILLS, seed: int = SEED, st
     }
 
 
+def shown_store(store: str) -> str:
+    """A store as it may be printed: without a password."""
+    return _url(store).render_as_string(hide_password=True) if store.startswith(POSTGRESQL) else store
+
+
+def _url(store: str) -> URL:
+    """The address of a server. InputError where it is none."""
+    try:
+        return make_url("postgresql+psycopg://" + store.split("://", 1)[1])
+    except (ArgumentError, ValueError) as error:  # a port that is no number is the latter
+        raise InputError(
+            "--store 不是合法的地址；应为 postgresql://用户:密码@主机/数据库。",
+            "--store is no valid URL; it should be postgresql://user:password@host/database.",
+        ) from error
+
+
 def _summed(hits: list[Hit]) -> dict[str, int]:
-    victims = {victim: sum(hit.victim == victim for hit in hits) for victim in ("group", "main", "worker", "server")}
-    ends = {key: sum(getattr(hit, key) for hit in hits) for key in ("resumed", "same_bytes", "same_rows")}
-    return {**victims, "all": len(hits), **ends}
+    """How many there were, by whom they hit; how many went on and ended as they should."""
+    counts = {victim: sum(hit.victim == victim for hit in hits) for victim in COLUMNS[:4]}
+    counts |= {key: sum(getattr(hit, key) for hit in hits) for key in COLUMNS[5:]}
+    return {**counts, "all": len(hits)}
 
 
 @contextmanager
@@ -163,7 +162,7 @@ def _databases(store: str) -> Iterator[Databases | None]:
         with running(folder) as server:
             yield server
     elif store.startswith(POSTGRESQL):
-        yield Databases(make_url("postgresql+psycopg://" + store.split("://", 1)[1]))
+        yield Databases(_url(store))
     else:
         raise InputError(
             f"没有 {store} 这种数据库（--store）；请用 sqlite、postgresql，或 postgresql:// 地址。",
@@ -210,38 +209,43 @@ class Killing:
         """One job from its beginning to its end, killed on the way, and compared."""
         wanted = self._undisturbed(shape, now().isoformat(timespec="seconds"))
         outcome = Outcome(shape.name)
-        with self._home(shape, name) as home:
-            run = _Run(shape, home, self._source(shape))
-            for aim in aims:
-                hit = self._kill(run, aim, wanted.seconds, outcome)
-                if hit is None:
-                    break
-                outcome.hits.append(hit)
-            process = run.process or run.start()
-            if process.wait(LONGEST) and not run.stopped:
-                outcome.wrong.append(f"it ended with {process.returncode}: {run.last_line()}")
-            elif process.returncode:
-                process = run.start()
-                if process.wait(LONGEST):
-                    outcome.wrong.append(f"it did not go on after the database was back: {run.last_line()}")
+        with self._home(shape, name) as home, closing(Run(shape, home, self._source(shape))) as run:
+            try:
+                for aim in aims:
+                    hit = self._kill(run, aim, wanted.seconds)
+                    if hit is None:
+                        break
+                    outcome.hits.append(hit)
+                if code := self._finished(run):
+                    outcome.wrong.append(f"it ended with {code}: {run.last_line()}")
+            except TimeoutError as error:
+                outcome.wrong.append(str(error))
             if not outcome.wrong:
                 created = run.folder.spec().created  # draws of the audit depend on the day
                 self._compare(run, home, self._undisturbed(shape, created), outcome)
         return outcome
 
-    def _kill(self, run: _Run, aim: Aim, seconds: dict[str, float], outcome: Outcome) -> Hit | None:
+    def _kill(self, run: Run, aim: Aim, seconds: dict[str, float]) -> Hit | None:
         """Start it where nothing runs, wait for the moment, kill. None where it ended before."""
         while True:
             process = run.process or run.start()
             phase = run.wait_for(aim, seconds, self.chance.random() * LATE)
             if phase is not None:
-                break
+                return Hit(phase, self._strike(run, process, aim.victim))
             if process.returncode == 0 or not run.stopped:
                 return None
-            run.process = None  # the database was gone, and it said so
-        return Hit(phase, self._strike(run, process, aim.victim))
+            run.start()  # the database was away, and it said so
 
-    def _strike(self, run: _Run, process: subprocess.Popen[bytes], victim: str) -> str:
+    @staticmethod
+    def _finished(run: Run) -> int:
+        """Let it end; its exit code. Once more where the database was away."""
+        code = run.finish()
+        if code and run.stopped:
+            run.start()
+            code = run.finish()
+        return code
+
+    def _strike(self, run: Run, process: subprocess.Popen[bytes], victim: str) -> str:
         """Kill; gives whom: the group where there is no worker."""
         if victim == "server":
             assert isinstance(self.databases, Server)
@@ -262,7 +266,7 @@ class Killing:
         run.process = None
         return victim
 
-    def _compare(self, run: _Run, home: _Home, wanted: Undisturbed, outcome: Outcome) -> None:
+    def _compare(self, run: Run, home: Home, wanted: Undisturbed, outcome: Outcome) -> None:
         """The output, what stands beside it, the counts, and the rows of the store."""
         same_bytes = run.output.read_bytes() == wanted.output
         if not same_bytes:
@@ -286,8 +290,8 @@ class Killing:
         """The same job, of the same day, that nobody disturbs."""
         key = shape.name, created[:10]
         if key not in self._known:
-            with self._home(shape, "-".join(("undisturbed", *key))) as home:
-                run = _Run(shape, home, self._source(shape))
+            name = "-".join(("undisturbed", *key))
+            with self._home(shape, name) as home, closing(Run(shape, home, self._source(shape))) as run:
                 new_job(home.path, run.options(), created)
                 seconds = run.measure()
                 status = run.folder.status()
@@ -307,7 +311,7 @@ class Killing:
         return self._sources[shape.name]
 
     @contextmanager
-    def _home(self, shape: Shape, name: str) -> Iterator[_Home]:
+    def _home(self, shape: Shape, name: str) -> Iterator[Home]:
         """A folder of all state, with its database."""
         path = self.place / name
         path.mkdir()
@@ -319,11 +323,11 @@ class Killing:
             url = self._sqlite(path)
             if shape.tables:
                 shutil.copy(self.place / FILE_NAME, path)
-            yield _Home(path, url, shape)
+            yield Home(path, url, shape)
             return
         url = self.databases.create(self._template if shape.tables else None)
         try:
-            yield _Home(path, url, shape)
+            yield Home(path, url, shape)
         finally:
             self.databases.drop(url)
 
@@ -337,152 +341,3 @@ def _prepare(url: URL) -> None:
     store = open_url(url)
     store.write(audit_key)
     store.close()
-
-
-class _Home(NamedTuple):
-    """A folder of all state, and its database."""
-
-    path: Path
-    url: URL
-    shape: Shape
-
-    def environment(self) -> dict[str, str]:
-        """Of its processes."""
-        url = "" if self.url.drivername == "sqlite" else self.url.set(drivername="postgresql")
-        shown = url if isinstance(url, str) else url.render_as_string(hide_password=False)
-        audit = str(self.shape.tables).lower()
-        return child_environment(
-            YINGMA_HOME=str(self.path), YINGMA_DATABASE_URL=shown, YINGMA_AUDIT=audit, YINGMA_LANG="en"
-        )
-
-    def rows(self) -> Rows:
-        """The rows of its store."""
-        store = open_url(self.url)
-        try:
-            return kept_rows(store)
-        finally:
-            store.close()
-
-
-class _Run:
-    """A job and the process that runs it, if one does. `stopped`: the database was away since it began."""
-
-    def __init__(self, shape: Shape, home: _Home, source: Path) -> None:
-        self.home, self.source = home, source
-        self.folder = Folder(home.path / "jobs" / JOB)
-        self.output = home.path / "out" / f"out.{shape.ending}"
-        self.log = home.path / "log.txt"
-        self.process: subprocess.Popen[bytes] | None = None
-        self.stopped = False
-        self.began = 0.0
-
-    def options(self) -> dict[str, Any]:
-        """Of the job, as `start` gives them on the command line."""
-        return {
-            "id": JOB,
-            "inputs": [str(self.source)],
-            "output": str(self.output),
-            "workers": 2,
-            "model": "none",
-            "feed": "review",
-            "lang": "en",
-        }
-
-    def start(self) -> subprocess.Popen[bytes]:
-        """Go on with the job, or begin it where there is none yet."""
-        words = ["resume", JOB]
-        if not self.folder.has("spec.json"):
-            words = ["run", str(self.source), "-o", str(self.output), "--id", JOB, "--workers", "2"]
-            words += ["--model", "none", "--feed", "review"]
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "agent", "job", *words],
-                cwd=ROOT,
-                env=self.home.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.stopped, self.began = False, time.monotonic()
-        return self.process
-
-    def phase(self) -> str:
-        """Where the process is, by what the job says of itself."""
-        try:
-            status = self.folder.read("status.json")
-        except (OSError, ValueError):
-            return "starting"
-        if self.process is None or status.get("pid") != self.process.pid or status.get("phase") not in PHASES:
-            return "starting"
-        if status["phase"] == "feeding" and self._fed() >= status["total"]:
-            return "ending"
-        return str(status["phase"])
-
-    def _fed(self) -> int:
-        try:
-            return int(self.folder.read("fed.json")["names"])
-        except (OSError, ValueError):
-            return -1
-
-    def wait_for(self, aim: Aim, seconds: dict[str, float], late: float) -> str | None:
-        """Until the moment; the phase then. None where the process ended before. `late`: the seconds to wait where the
-        phase is over."""
-        due = PHASES.index(aim.phase)
-        self._until(lambda: PHASES.index(self.phase()) >= due)
-        phase = self.phase()
-        wait = late
-        if phase == aim.phase:
-            wait = aim.share * seconds[phase] * self._left(phase)
-        elif PHASES.index(phase) < due:
-            return None  # it has ended, and its file says so by now
-        limit = time.monotonic() + wait
-        self._until(lambda: time.monotonic() >= limit)
-        assert self.process is not None
-        return None if self.process.poll() is not None else self.phase()
-
-    def _left(self, phase: str) -> float:
-        """Which share of a phase is to be done."""
-        if phase not in ("answering", "feeding"):
-            return 1.0
-        status = self.folder.read("status.json")
-        return 1.0 - status["done"] / status["total"] if status.get("total") else 1.0
-
-    def _until(self, holds: Callable[[], bool]) -> None:
-        """Until it holds or the process has ended."""
-        assert self.process is not None
-        while self.process.poll() is None and not holds():
-            if time.monotonic() - self.began > LONGEST:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                raise TimeoutError(f"a run of the job in {self.home.path} took more than {LONGEST} seconds")
-            time.sleep(LOOK)
-
-    def measure(self) -> dict[str, float]:
-        """Run it to its end: the seconds of its phases."""
-        process = self.start()
-        seconds, phase, since = dict.fromkeys(PHASES, 0.0), "starting", time.monotonic()
-        while process.poll() is None:
-            found = self.phase()
-            moment = time.monotonic()
-            if PHASES.index(found) > PHASES.index(phase):
-                seconds[phase] += moment - since
-                phase, since = found, moment
-            time.sleep(LOOK)
-        seconds[phase] += time.monotonic() - since
-        if process.returncode:
-            raise RuntimeError(f"a job that nobody disturbed ended with {process.returncode}: {self.last_line()}")
-        return seconds
-
-    def children(self) -> list[int]:
-        """The processes that the job started and that run."""
-        assert self.process is not None
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        try:
-            return [int(each) for each in path.read_text(encoding="ascii").split()]
-        except OSError:
-            return []
-
-    def last_line(self) -> str:
-        """What it said last."""
-        lines = self.log.read_text(encoding="utf-8").strip().splitlines()
-        return lines[-1] if lines else "nothing"

@@ -18,12 +18,16 @@ from pathlib import Path
 import psycopg
 from sqlalchemy.engine import URL
 
+from standard.errors import StoreError
+
 OWNER = "yingma_test"
 SETTINGS = ("listen_addresses=", "max_connections=60")
 
 
 class Databases:
-    """Makes and drops databases on a server. `url`: one that is there, by an account that may make others."""
+    """Makes and drops databases on a server. `url`: one that is there, by an account that may make others.
+
+    StoreError where the server does not do it."""
 
     def __init__(self, url: URL) -> None:
         self._url = url
@@ -44,8 +48,16 @@ class Databases:
 
     def _run(self, statement: str) -> None:
         plain = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(plain, autocommit=True) as connection:
-            connection.execute(statement.encode())
+        try:
+            with psycopg.connect(plain, autocommit=True) as connection:
+                connection.execute(statement.encode())
+        except psycopg.Error as error:
+            place, said = self._url.render_as_string(hide_password=True), " ".join(str(error).split())[:300]
+            raise StoreError(
+                f"不能在 {place} 上建立或删除数据库：{said}。请检查地址和账户的权限。",
+                f"No database can be made or dropped on {place}: {said}. Check the address and the rights of the "
+                "account.",
+            ) from error
 
 
 class Server(Databases):
