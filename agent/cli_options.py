@@ -160,7 +160,7 @@ BenchStore = Annotated[
         "--store",
         metavar="STORE",
         help=say(
-            "kills：sqlite（默认）；postgresql（自建临时服务器，并使其崩溃）；或 postgresql:// 地址，在该服务器上另建数据库。",
+            "kills：sqlite（默认）；postgresql（自建的临时服务器，会使其崩溃）；或 postgresql:// 地址。",
             "kills: sqlite (else); postgresql, a server of its own, which crashes too; or a URL postgresql://..., with "
             "databases of its own on that server.",
         ),

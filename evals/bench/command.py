@@ -200,9 +200,10 @@ def kills_table(result: dict[str, Any]) -> Table:
         f"{result['kills']} kills by SIGKILL{stops}: {result['jobs']} jobs of {result['names']} names, "
         f"{result['store']}, seed {result['seed']}, {result['seconds']} s",
     )
-    columns = (say("整组", "group"), say("主进程", "main"), say("一个工作进程", "a worker"), say("数据库", "database"))
+    columns = (say("整组", "group"), say("主进程", "main"), say("工作进程", "a worker"))
+    more = (say("写入之前", "at a write"), say("数据库", "database"), say("共", "all"))
     ends = (say("继续到完成", "went on to the end"), say("字节相同", "same bytes"), say("库中各行相同", "same rows"))
-    table = _table(title, say("所在阶段", "phase"), *columns, say("共", "all"), *ends)
+    table = _table(title, say("所在阶段", "phase"), *columns, *more, *ends)
     words = WORDS | {"starting": ("启动", "starting"), "ending": ("收尾", "ending")}
     rows = {say(*words[phase]): counts for phase, counts in result["phases"].items()}
     rows[say("共", "all")] = {key: sum(each[key] for each in rows.values()) for key in KILLS_COLUMNS}

@@ -74,7 +74,9 @@ class Run:
         self.home, self.source = home, source
         self.folder = Folder(home.path / "jobs" / JOB)
         self.output = home.path / "out" / f"out.{shape.ending}"
-        self.log = home.path / "log.txt"
+        self.writes = home.path / "writes.txt"
+        self.logs: list[Path] = []  # of each start
+        self.orphaned: list[Path] = []  # of them, where workers outlived the main process: Python's may say so
         self.process: subprocess.Popen[bytes] | None = None
         self.stopped = False
         self.began = 0.0
@@ -91,15 +93,17 @@ class Run:
             "lang": "en",
         }
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Go on with the job, or begin it where there is none yet."""
+    def start(self, last: int | None = None) -> subprocess.Popen[bytes]:
+        """Go on with the job, or begin it where there is none yet. `last`: the write at which it dies (dying.py)."""
         words = ["resume", JOB]
         if not self.folder.has("spec.json"):
             words = ["run", str(self.source), "-o", str(self.output), "--id", JOB, "--workers", "2"]
             words += ["--model", "none", "--feed", "review"]
-        with open(self.log, "ab") as log:
+        program = ["agent"] if last is None else ["evals.bench.dying", str(last), str(self.writes)]
+        self.logs.append(self.home.path / f"log-{len(self.logs) + 1}.txt")
+        with open(self.logs[-1], "wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "agent", "job", *words],
+                [sys.executable, "-m", *program, "job", *words],
                 cwd=ROOT,
                 env=self.home.environment(),
                 stdin=subprocess.DEVNULL,
@@ -178,8 +182,8 @@ class Run:
             time.sleep(LOOK)
 
     def measure(self) -> dict[str, float]:
-        """Run it to its end: the seconds of its phases. RuntimeError where it fails."""
-        self.start()
+        """Run it to its end: the seconds of its phases. RuntimeError where it fails. Its writes are counted."""
+        self.start(0)
         seconds, since = dict.fromkeys(PHASES, 0.0), self.began
         for phase, following in zip(PHASES, (*PHASES[1:], None), strict=True):
             due = len(PHASES) if following is None else PHASES.index(following)
@@ -201,5 +205,5 @@ class Run:
 
     def last_line(self) -> str:
         """What it said last."""
-        lines = self.log.read_text(encoding="utf-8").strip().splitlines()
+        lines = self.logs[-1].read_text(encoding="utf-8").strip().splitlines()
         return lines[-1] if lines else "nothing"

@@ -4,12 +4,13 @@
                  └─▶ run, killed, resumed, killed, … ──▶ ends ──▶ the same bytes, the same rows, nothing left beside it
 
 A job is `yingma job run` over generated names (evals/bench/rows.py), in a home and a database of its own. It is killed
-by SIGKILL three to seven times: its whole process group, its main process alone, or one worker, after which it goes on
-by itself. Each moment is drawn: a phase of the job, and where in it, of the time that the phase took undisturbed; where
-the phase is over already, the moment is soon after. Then the job goes on as a person would have it: `job resume`, or
-`job run` where it was killed before there was a job. On a PostgreSQL server of the bench's own, each job also lives
-through a crash of the server: `pg_ctl stop -m immediate`, and started again within a second. The seed fixes what is
-drawn; where exactly a process is at that moment is the machine's.
+by SIGKILL three to seven times: its whole process group; its main process alone; one worker, after which it goes on by
+itself; or the group just before one of its writes (evals/bench/dying.py). The moment is drawn: a phase of the job, and
+where in it, of the time that the phase took undisturbed (where the phase is over already, soon after); or the number of
+a write, small ones more often, since few are left to a job that goes on. Then the job goes on as a person would have
+it: `job resume`, or `job run` where it was killed before there was a job. On a PostgreSQL server of the bench's own,
+each job also lives through a crash of the server: `pg_ctl stop -m immediate`, and started again within a second. The
+seed fixes what is drawn; where exactly a process is at that moment is the machine's.
 
 Shapes: `csv` (by DuckDB, from about 10,000 names on), `parquet`, and `quoted`, csv for the csv module into a database
 without tables, so that those are made under fire. The standing audit draws from the first two: their databases begin
@@ -48,8 +49,8 @@ from standard.errors import InputError
 NAMES, KILLS, SEED = 12_000, 50, 1
 FEWEST, MOST = 3, 7  # kills of one job
 AIMS = (*PHASES, "answering")  # most that can go wrong goes on there
-COLUMNS = ("group", "main", "worker", "server", "all", "resumed", "same_bytes", "same_rows")
-VICTIMS = ("group", "group", "main", "worker")  # of a kill while workers answer; elsewhere there are none
+COLUMNS = ("group", "main", "worker", "write", "server", "all", "resumed", "same_bytes", "same_rows")
+VICTIMS = ("group", "write", "main", "worker")  # of a kill while workers answer; elsewhere there are none
 LATE = 0.2  # seconds at most from a phase that is found over to the kill
 DOWN = 1.0  # seconds at most that the database server is down
 
@@ -68,6 +69,7 @@ class Undisturbed(NamedTuple):
     rows: Rows
     counts: dict[str, int]
     seconds: dict[str, float]
+    writes: int
 
 
 @dataclass
@@ -142,8 +144,8 @@ def _url(store: str) -> URL:
 
 def _summed(hits: list[Hit]) -> dict[str, int]:
     """How many there were, by whom they hit; how many went on and ended as they should."""
-    counts = {victim: sum(hit.victim == victim for hit in hits) for victim in COLUMNS[:4]}
-    counts |= {key: sum(getattr(hit, key) for hit in hits) for key in COLUMNS[5:]}
+    counts = {victim: sum(hit.victim == victim for hit in hits) for victim in COLUMNS[:5]}
+    counts |= {key: sum(getattr(hit, key) for hit in hits) for key in COLUMNS[6:]}
     return {**counts, "all": len(hits)}
 
 
@@ -212,7 +214,7 @@ class Killing:
         with self._home(shape, name) as home, closing(Run(shape, home, self._source(shape))) as run:
             try:
                 for aim in aims:
-                    hit = self._kill(run, aim, wanted.seconds)
+                    hit = self._kill(run, aim, wanted)
                     if hit is None:
                         break
                     outcome.hits.append(hit)
@@ -225,11 +227,18 @@ class Killing:
                 self._compare(run, home, self._undisturbed(shape, created), outcome)
         return outcome
 
-    def _kill(self, run: Run, aim: Aim, seconds: dict[str, float]) -> Hit | None:
+    def _kill(self, run: Run, aim: Aim, wanted: Undisturbed) -> Hit | None:
         """Start it where nothing runs, wait for the moment, kill. None where it ended before."""
+        if aim.victim == "write" and run.process is None:
+            run.start(1 + int((wanted.writes - 1) * aim.share**2))
+            if run.finish() != -signal.SIGKILL:
+                return None
+            hit = Hit(run.phase(), aim.victim)
+            run.process = None
+            return hit
         while True:
             process = run.process or run.start()
-            phase = run.wait_for(aim, seconds, self.chance.random() * LATE)
+            phase = run.wait_for(aim, wanted.seconds, self.chance.random() * LATE)
             if phase is not None:
                 return Hit(phase, self._strike(run, process, aim.victim))
             if process.returncode == 0 or not run.stopped:
@@ -246,7 +255,7 @@ class Killing:
         return code
 
     def _strike(self, run: Run, process: subprocess.Popen[bytes], victim: str) -> str:
-        """Kill; gives whom: the group where there is no worker."""
+        """Kill; gives whom: the group where there is no worker, or it is too late to count writes."""
         if victim == "server":
             assert isinstance(self.databases, Server)
             run.stopped = True
@@ -260,8 +269,12 @@ class Killing:
         if workers:
             os.kill(self.chance.choice(workers), signal.SIGKILL)
             return victim
-        victim = "group" if victim == "worker" else victim
-        os.kill(process.pid, signal.SIGKILL) if victim == "main" else os.killpg(process.pid, signal.SIGKILL)
+        victim = "main" if victim == "main" else "group"
+        if victim == "main":
+            run.orphaned.append(run.logs[-1])
+            os.kill(process.pid, signal.SIGKILL)
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         run.process = None
         return victim
@@ -279,8 +292,9 @@ class Killing:
         status = run.folder.status()
         if status["state"] != "done" or status["counts"] != wanted.counts:
             outcome.wrong.append(f"its status is {status['state']}, {status['counts']} instead of {wanted.counts}")
-        if "Traceback" in run.log.read_text(encoding="utf-8"):
-            outcome.wrong.append("a traceback in its log")
+        for log in run.logs:
+            if "Traceback" in log.read_text(encoding="utf-8") and log not in run.orphaned:
+                outcome.wrong.append(f"a traceback in {log.name}")
         rows = differences(wanted.rows, home.rows())
         outcome.wrong += rows
         for hit in outcome.hits:
@@ -295,7 +309,9 @@ class Killing:
                 new_job(home.path, run.options(), created)
                 seconds = run.measure()
                 status = run.folder.status()
-                self._known[key] = Undisturbed(run.output.read_bytes(), home.rows(), status["counts"], seconds)
+                writes = int(run.writes.read_text(encoding="ascii"))
+                output = run.output.read_bytes()
+                self._known[key] = Undisturbed(output, home.rows(), status["counts"], seconds, writes)
         return self._known[key]
 
     def _source(self, shape: Shape) -> Path:
