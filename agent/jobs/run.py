@@ -140,9 +140,10 @@ class Run:
     def go(self) -> None:
         """From where it is to its end."""
         spec = self.spec
-        if self.before_pid is not None:  # killed while it wrote; the next report names this process instead
+        if self.before_pid is not None:  # it was killed; from the next report on nobody knows its number
             output = Path(spec.output)
             forget_parts(output if spec.each else output.resolve().parent, self.before_pid)
+            self.folder.drop_drafts(self.before_pid)
         self.tell(force=True)
         check_output(spec.inputs, Path(spec.output), spec.each)
         scratch = self._scratch()
