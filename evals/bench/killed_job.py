@@ -194,13 +194,14 @@ class Run:
             raise RuntimeError(f"a job that nobody disturbed ended with {code}: {self.last_line()}")
         return seconds
 
-    def children(self) -> list[int]:
-        """The processes that the job started and that run."""
+    def workers(self) -> list[int]:
+        """The processes that the job started to answer names, and that run."""
         assert self.process is not None
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         try:
-            return [int(each) for each in path.read_text(encoding="ascii").split()]
-        except OSError:
+            found = [int(each) for each in path.read_text(encoding="ascii").split()]
+            return [each for each in found if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()]
+        except OSError:  # one of them has just ended
             return []
 
     def last_line(self) -> str:

@@ -49,7 +49,8 @@ from standard.errors import InputError
 NAMES, KILLS, SEED = 12_000, 50, 1
 FEWEST, MOST = 3, 7  # kills of one job
 AIMS = (*PHASES, "answering")  # most that can go wrong goes on there
-COLUMNS = ("group", "main", "worker", "write", "server", "all", "resumed", "same_bytes", "same_rows")
+STRUCK, ENDS = ("group", "main", "worker", "write", "server"), ("resumed", "same_bytes", "same_rows")
+COLUMNS = (*STRUCK, "all", *ENDS)
 VICTIMS = ("group", "write", "main", "worker")  # of a kill while workers answer; elsewhere there are none
 LATE = 0.2  # seconds at most from a phase that is found over to the kill
 DOWN = 1.0  # seconds at most that the database server is down
@@ -106,7 +107,8 @@ def run_kills_bench(
         place = Path(tempfile.mkdtemp(prefix="yingma-kills-"))
         wrong: list[str] = []
         try:
-            outcomes = Killing(place, names, seed, databases).jobs(kills)
+            with closing(Killing(place, names, seed, databases)) as killing:
+                outcomes = killing.jobs(kills)
             wrong += [f"job {at} ({each.shape}): {line}" for at, each in enumerate(outcomes, 1) for line in each.wrong]
         finally:
             if not wrong:
@@ -144,8 +146,8 @@ def _url(store: str) -> URL:
 
 def _summed(hits: list[Hit]) -> dict[str, int]:
     """How many there were, by whom they hit; how many went on and ended as they should."""
-    counts = {victim: sum(hit.victim == victim for hit in hits) for victim in COLUMNS[:5]}
-    counts |= {key: sum(getattr(hit, key) for hit in hits) for key in COLUMNS[6:]}
+    counts = {victim: sum(hit.victim == victim for hit in hits) for victim in STRUCK}
+    counts |= {key: sum(getattr(hit, key) for hit in hits) for key in ENDS}
     return {**counts, "all": len(hits)}
 
 
@@ -194,6 +196,11 @@ class Killing:
             if outcome.wrong and not outcome.hits:
                 break
         return done
+
+    def close(self) -> None:
+        """Drop the database that others were made of."""
+        if self.databases is not None and self._template is not None:
+            self.databases.drop(self._template)
 
     def _aims(self, kills: int) -> list[Aim]:
         """Moments of one job. Answering comes first, while there is something to answer; else in any order."""
@@ -265,7 +272,7 @@ class Killing:
             finally:
                 self.databases.start()
             return victim
-        workers = run.children() if victim == "worker" else []
+        workers = run.workers() if victim == "worker" else []
         if workers:
             os.kill(self.chance.choice(workers), signal.SIGKILL)
             return victim
