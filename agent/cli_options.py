@@ -138,7 +138,7 @@ BenchNames = Annotated[
         "--names",
         min=1,
         metavar="N",
-        help=say("kills：每个任务的名称数；默认 12000。", "kills: names of a job; else 12,000."),
+        help=say("kills：每个任务的名称数；默认 6000。", "kills: names of a job; else 6,000."),
     ),
 ]
 BenchKills = Annotated[

@@ -12,7 +12,7 @@ it: `job resume`, or `job run` where it was killed before there was a job. On a 
 each job also lives through a crash of the server: `pg_ctl stop -m immediate`, and started again within a second. The
 seed fixes what is drawn; where exactly a process is at that moment is the machine's.
 
-Shapes: `csv` (by DuckDB, from about 10,000 names on), `parquet`, and `quoted`, csv for the csv module into a database
+Shapes: `csv` (by DuckDB, from about 5,000 names on), `parquet`, and `quoted`, csv for the csv module into a database
 without tables, so that those are made under fire. The standing audit draws from the first two: their databases begin
 with the same key of it.
 """
@@ -46,18 +46,19 @@ from evals.bench.postgres import Databases, Server, binaries, running
 from evals.bench.rows import exam_rows
 from standard.errors import InputError
 
-NAMES, KILLS, SEED = 12_000, 50, 1
+NAMES, KILLS, SEED = 6_000, 50, 1
 FEWEST, MOST = 3, 7  # kills of one job
-AIMS = (*PHASES, "answering")  # most that can go wrong goes on there
+AIMS = (*PHASES, "answering", "answering")  # most that can go wrong goes on there
 STRUCK, ENDS = ("group", "main", "worker", "write", "server"), ("resumed", "same_bytes", "same_rows")
 COLUMNS = (*STRUCK, "all", *ENDS)
-VICTIMS = ("group", "write", "main", "worker")  # of a kill while workers answer; elsewhere there are none
+VICTIMS = ("group", "main", "write")
+WORKERS = ("worker", "worker")  # more of them while workers answer
 LATE = 0.2  # seconds at most from a phase that is found over to the kill
 DOWN = 1.0  # seconds at most that the database server is down
 
 
 SHAPES = (
-    Shape("csv", "csv", 30),
+    Shape("csv", "csv", 60),
     Shape("parquet", "parquet", 30),
     Shape("quoted", "csv", 5, quoted=True, tables=False),
 )
@@ -207,7 +208,7 @@ class Killing:
         aims = []
         for _ in range(kills):
             phase = self.chance.choice(AIMS)
-            victim = self.chance.choice(VICTIMS if phase == "answering" else VICTIMS[:-1])
+            victim = self.chance.choice((*VICTIMS, *WORKERS) if phase == "answering" else VICTIMS)
             aims.append(Aim(phase, self.chance.random(), victim))
         if isinstance(self.databases, Server):
             aims.append(Aim(self.chance.choice(PHASES), self.chance.random(), "server"))
