@@ -143,6 +143,9 @@ class Run:
         wait = late
         if phase == aim.phase:
             wait = aim.share * seconds[phase] * self._left(phase)
+            if aim.victim == "worker":  # the end of the phase is that of the workers, too
+                self._until(lambda: bool(self.workers()) or self.phase() != aim.phase)
+                wait /= 2
         elif PHASES.index(phase) < due:
             return None  # it has ended, and its file says so by now
         limit = time.monotonic() + wait

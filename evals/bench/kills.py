@@ -204,7 +204,7 @@ class Killing:
             self.databases.drop(self._template)
 
     def _aims(self, kills: int) -> list[Aim]:
-        """Moments of one job. Answering comes first, while there is something to answer; else in any order."""
+        """Moments of one job. Workers come first, then answering, while there is something to answer; else any order."""
         aims = []
         for _ in range(kills):
             phase = self.chance.choice(AIMS)
@@ -213,7 +213,7 @@ class Killing:
         if isinstance(self.databases, Server):
             aims.append(Aim(self.chance.choice(PHASES), self.chance.random(), "server"))
         self.chance.shuffle(aims)
-        return sorted(aims, key=lambda aim: aim.phase != "answering")
+        return sorted(aims, key=lambda aim: (aim.victim != "worker", aim.phase != "answering"))
 
     def _job(self, shape: Shape, name: str, aims: list[Aim]) -> Outcome:
         """One job from its beginning to its end, killed on the way, and compared."""
