@@ -204,7 +204,7 @@ class Killing:
             self.databases.drop(self._template)
 
     def _aims(self, kills: int) -> list[Aim]:
-        """Moments of one job. Workers come first, then answering, while there is something to answer; else any order."""
+        """Moments of one job: workers, then answering, while there is something to answer; the others in any order."""
         aims = []
         for _ in range(kills):
             phase = self.chance.choice(AIMS)
