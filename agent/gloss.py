@@ -1,22 +1,26 @@
 """The exam said once more in English: 双侧颈动脉彩超 Carotid Ultrasound, CT 胸部低剂量 Chest Low Dose.
 
 What stands in English behind or before the Chinese is read for itself. Where each of its exams is one of the Chinese
-ones, or says less of it, it is a translation and adds nothing; where it names the same part with another scan, the two
-contradict each other. Anything else is read as one name, as if all were of one language.
+ones, or leaves out what the Chinese says, it is a translation and adds nothing. Where it names one of their parts, or
+one that holds or lies in it, and says another side, scan or size, a person looks. Anything else is read as one name, as
+if all were of one language.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from agent.lexer import Token, Word
 from agent.reading import Exam
 from agent.relations import Containment
+from agent.resolve import Issue
 
 BEHIND = re.compile(r"(?<=[一-龥)\]])[A-Z][A-Z0-9 &/+.,_'()\-]{4,}$")
 BEFORE = re.compile(r"^[A-Z][A-Z0-9 &/+.,_'()\-]{4,}(?=[一-龥])")
-UNSAID = {"plain_scan_default", "position_default"}  # conventions that fill what a half does not say
+MISSING = frozenset({"missing_side", "missing_position", "uncertain_part"})  # what a translation may leave open
+JOINTS = frozenset({"plus", "and", "list", "comma", "slash", "or"})  # what adds one exam to another
 XRAY_DEVICES = ("DR", "MG", "RF", "移动DR")
 
 
@@ -34,49 +38,58 @@ class Gloss:
 
     def __init__(self, words: list[Word], containment: Containment) -> None:
         self._parts = frozenset(at for at, word in enumerate(words) if "part" in word.slots)
+        self._sides = frozenset(at for at, word in enumerate(words) if word.slots == {"side"})
+        self._joints = frozenset(at for at, word in enumerate(words) if word.kind in JOINTS)
         self._containment = containment
 
     def halves(self, tokens: list[Token], text: str) -> Halves | None:
         """The halves of a canonical text; None where it names no part in English at an end.
 
-        Behind the Chinese, the English begins with its first part: 头颈CTA | Head & Neck."""
+        Behind the Chinese, the English begins with its first part or side: 头颈CTA | Head & Neck."""
         behind = BEHIND.search(text)
         found = behind or BEFORE.search(text)
         if found is None:
             return None
         start, end = found.span()
-        parts = [token.start for token in tokens if start <= token.start < end and token.form in self._parts]
-        if not parts:
+        inside = [token for token in tokens if start <= token.start < end]
+        if not any(token.form in self._parts for token in inside):
             return None
-        start = parts[0] if behind else start
+        if behind:
+            start = next(token.start for token in inside if token.form in self._parts | self._sides)
         english = [token for token in tokens if start <= token.start and token.end <= end]
         chinese = [token for token in tokens if token.end <= start or token.start >= end]
         if not english or not chinese or len(english) + len(chinese) < len(tokens):
             return None  # a word lies across the border
+        if (chinese if behind else english)[-1].form in self._joints:  # DR(CXR)+肋骨前后位: one exam more
+            return None
         return Halves(chinese, english, text[:start] + text[end:], text[start:end])
 
-    def repeats(self, said: tuple[Exam, ...], again: tuple[Exam, ...]) -> bool:
-        """Whether each exam in English is one of the Chinese, or says less of it."""
-        return bool(again) and all(any(self._says_less(less, exam) for exam in said) for less in again)
+    def repeats(self, said: Sequence[Exam], again: Sequence[Exam], issues: Sequence[Issue]) -> bool:
+        """Whether each exam in English is one of the Chinese, or leaves out what it says. `issues` of the English."""
+        if not again or not {reason for reason, _, _ in issues} <= MISSING:
+            return False
+        return all(any(_says_less(less, exam) for exam in said) for less in again)
 
-    def contradicts(self, said: tuple[Exam, ...], again: tuple[Exam, ...]) -> bool:
-        """Whether both name a scan or view of one part, and not the same."""
+    def contradicts(self, said: Sequence[Exam], again: Sequence[Exam]) -> bool:
+        """Whether the English says otherwise of a part whose scan the Chinese says, or of one beside or inside it."""
         return any(
-            exam.part == other.part
-            and UNSAID.isdisjoint((*exam.rules, *other.rules))
-            and not (self._says_less(exam, other) or self._says_less(other, exam))
-            for exam in said
-            for other in again
+            "plain_scan_default" not in exam.rules and self._related(exam, other) for exam in said for other in again
         )
 
-    def _says_less(self, less: Exam, exam: Exam) -> bool:
-        if less.family != exam.family or (less.side and less.side != exam.side):
-            return False
-        family = "XR" if less.family in XRAY_DEVICES else less.family
-        same = less.part == exam.part or self._containment.heads(family, less.part, exam.part)
-        if not same and not self._containment.adjoining(family, less.part, exam.part):
-            return False
-        if not UNSAID.isdisjoint(less.rules):
-            return True
-        scan = less.scan == exam.scan or self._containment.general(less.scan, exam.scan)
-        return scan and less.extra in ("", exam.extra)
+    def _related(self, exam: Exam, other: Exam) -> bool:
+        family = "XR" if exam.family in XRAY_DEVICES else exam.family
+        one, two = exam.part, other.part
+        relations = self._containment
+        return (
+            one == two
+            or any(relations.adjoining(family, *pair) for pair in ((one, two), (two, one)))
+            or any(relations.heads(family, *pair) for pair in ((one, two), (two, one)))
+        )
+
+
+def _says_less(less: Exam, exam: Exam) -> bool:
+    if (less.family, less.part) != (exam.family, exam.part) or (less.side and less.side != exam.side):
+        return False
+    if "position_default" in less.rules:
+        return True
+    return less.extra in ("", exam.extra) and ("plain_scan_default" in less.rules or less.scan == exam.scan)

@@ -51,7 +51,7 @@ class Group:
     review: list[int] = field(default_factory=list)
     apart: list[tuple[str, str]] = field(default_factory=list)  # a scan, and one behind a separator that says it better
     scan_words: list[int] = field(default_factory=list)  # all of them, also those that another says better
-    added: list[int] = field(default_factory=list)  # sub-items behind a separator that adds
+    headed: list[int] = field(default_factory=list)  # sub-items straight behind a heading and its dash: 妇科-节育器
     post_added: bool = False  # a post-processing, added to a modality that names no scan: 胸部CT+肺结节分析
     scan_first: bool = False
     bare: str = ""  # before the first scan, and apart from it: `modality` (头颅MRI+MRA) or `part` (头颅+MRA)

@@ -127,14 +127,15 @@ class Grouper:
                 pending = self._side(group, nodes, position, (slots["side"], node.at), pending)
                 if pending is not None:
                     continue  # the separator before the side is the separator before its part
-            if "subitem" in slots and "part" not in slots and separator in ADDING and group.parts:
-                group.added.append(node.at)
-                if group.scans:
+            if "subitem" in slots and "part" not in slots and group.parts:
+                if separator in ADDING and group.scans:
                     group.problems.append(("combo_unclear", (node.at,)))  # 膀胱彩超+残余尿: the plain exam too?
+                if separator in ("dash", "under") and not group.said():
+                    group.headed.append(node.at)
             summed = separator in ADDING - {"under"}  # 颅脑+MRA: the plain scan too? 颅脑_MRA: two fields of one
             if "scan" in slots and "part" not in slots and summed and group.parts and not group.said():
                 group.bare = group.bare or "part"
-            if "post" in slots and separator in ADDING and group.modalities and not group.said():
+            if "post" in slots and separator in ADDING - {"under"} and group.modalities and not group.said():
                 group.post_added = True
             self._put(group, node)
             if node.slots == (("modality", slots.get("modality", "")),) and group.parts and not group.scans:

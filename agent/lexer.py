@@ -51,6 +51,11 @@ class Word:
     fits: int = ALL
     slots: frozenset[str] = frozenset()  # all that its meanings fill
 
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """All slots that it can fill, with their elements."""
+        return [pair for meaning in self.meanings for pair in meaning.slots]
+
 
 def _mask(modality: Iterable[str]) -> int:
     mask = 0

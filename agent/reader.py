@@ -195,7 +195,8 @@ class Reader:
         if not other.exams:
             return outcome
         if _codes(other) == _codes(outcome):
-            return other if not other.issues else outcome
+            unknown = all(reason == "uncatalogued" for reason, _, _ in outcome.issues)
+            return other if unknown and not other.issues else outcome  # 全身骨扫描(乳腺癌): no exam of this modality
         return Outcome(other.exams, (*other.issues, ("conflict_part", told, "")))
 
     def _translated(self, outcome: Outcome, tokens: list[Token], mask: int, text: str) -> Outcome:
@@ -209,7 +210,7 @@ class Reader:
         if not said.exams or said.issues:
             return outcome
         again = self._outcome(self._sequence(halves.english), families, halves.english_text)
-        if self.gloss.repeats(said.exams, again.exams):
+        if self.gloss.repeats(said.exams, again.exams, again.issues):
             return said
         if self.gloss.contradicts(said.exams, again.exams):
             return Outcome(outcome.exams, (*outcome.issues, ("combo_unclear", (), said.exams[0].part)))
@@ -336,6 +337,8 @@ class Reader:
     def _groups(self, piece: list[Placed], family: str, issues: list[Issue]) -> list[Group]:
         nodes: list[Node] = []
         bit = XRAY if family == "XR" else MASK[family]
+        fits = [raw.word.fits for raw in piece if raw.word is not None and not POSTURES & set(raw.word.pairs)]
+        beside = family == "US" or not functools.reduce(operator.and_, fits, ALL) & XRAY  # 乳腺MR(俯卧位), no film
         for raw in piece:
             word = raw.word
             if word is None or word.kind != "slots":
@@ -344,7 +347,7 @@ class Reader:
                 continue
             meanings = [meaning for meaning in word.meanings if meaning.mask & bit]
             if not meanings:
-                posture = family not in ("XR", "NM") and all(pair in POSTURES for m in word.meanings for pair in m.slots)
+                posture = beside and all(pair in POSTURES for pair in word.pairs)
                 if not word.noise and not posture:  # 精索静脉彩超(站立位)
                     a_part = all(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
                     issues.append(("uncatalogued" if a_part else "conflict_modality", (raw.index,), word.surface))
@@ -485,7 +488,7 @@ def _other_rooms(piece: list[Placed], family: str) -> tuple[int, ...]:
 
 
 def _excludes(word: Word, bit: int) -> bool:
-    said = [pair for meaning in word.meanings for pair in meaning.slots]
+    said = word.pairs
     return bool(said) and all(slot == "modality" and not FAMILY_OF[element] & bit for slot, element in said)
 
 

@@ -75,6 +75,8 @@ class Ultrasound:
                 inside = [each for each in wanted if not each[1] and self._is_place(group, each[0], owners[0], index)]
                 if inside:
                     wanted.remove(inside[0])
+                elif any(self.shared.containment.heads("US", part.element, owners[0]) for part in parts):
+                    issues.append(("combo_unclear", (index,), name))  # 妇科节育器: the region's exam too?
                 wanted.append((PartRef(owners[0], "", index, False, ""), name))
         if not wanted and way in self.home:
             wanted.append((PartRef(self.home[way], "", group.ways[0][1], False, ""), ""))
@@ -137,13 +139,10 @@ class Ultrasound:
         return PartRef(instead[0], part.side, part.index, review, part.separator), (*rules, "nearest_that_contains")
 
     def _is_place(self, group: Group, part: PartRef, owner: str, index: int) -> bool:
-        """Whether a part only says where a sub-item is: it is inside the sub-item's part, or the sub-item is written
-        straight behind it (妇科-节育器), not added to it (妇科+节育器, 妇科彩超 节育器)."""
+        """Whether a part only says where a sub-item is: it is inside the sub-item's part, or heads it (妇科-节育器)."""
         relations = self.shared.containment
-        if relations.adjoining("US", owner, part.element):
-            return True
-        straight = index not in group.added and not any(part.index < at < index for at in group.scan_words)
-        return straight and part.index < index and relations.heads("US", part.element, owner)
+        heads = index in group.headed and relations.heads("US", part.element, owner)
+        return heads or bool(relations.adjoining("US", owner, part.element))
 
     def _only_subitem(
         self, part: PartRef, way: str, scan: str

@@ -368,6 +368,9 @@ def _read_forms(folder: Path) -> Iterator[Form]:
     for slot in FORM_TABLES:
         seen: dict[tuple[str, str], tuple[str, int]] = {}
         for number, row in read_rows(folder / f"{slot}.tsv", FormRow):
+            if row.modality and slot in ("noise", "separator"):  # dropped before the modality is known
+                problem = ("对所有设备类型都有效，应为空", "holds for every modality; leave it empty")
+                raise DataError(f"{slot}.tsv", number, "modality", row.modality, problem)
             for modality in split(row.modality):
                 before = seen.setdefault((row.surface, modality), (row.element, number))
                 if before[0] != row.element and slot not in ("separator",):

@@ -25,7 +25,9 @@ window.Review = window.Review || { parts: 0 };
   });
 
   R.text = (name, values) =>
-    Object.entries(values || {}).reduce((text, [key, value]) => text.replaceAll(`{${key}}`, value), S.t[name] ?? name);
+    Object.entries(values || {})
+      .reduce((text, [key, value]) => text.replaceAll(`{${key}}`, value), S.t[name] ?? name)
+      .replace(/(?<![\d.,])1 (cluster|name|exam|outcome)s\b/g, "1 $1"); // English alone has a singular
 
   // An element: attributes, listeners (onclick), children; a string child is text.
   R.el = (tag, given, ...children) => {
