@@ -28,6 +28,10 @@ except YingmaError as problem:  # an impossible YINGMA_LANG: the help cannot be 
 
 from agent import cli_audit, cli_calibrate, cli_chat, cli_develop, cli_jobs, cli_serve  # noqa: E402
 from agent.cli_options import (  # noqa: E402
+    BenchKills,
+    BenchNames,
+    BenchSeed,
+    BenchStore,
     DeviceOption,
     EditionOption,
     InputsArgument,
@@ -399,15 +403,26 @@ def model_card(
     run_card(folder, as_json)
 
 
-@app.command(help=say("测速，以同一次运行中的比值表示。", "Measure speed, as ratios within one run."))
+@app.command(
+    short_help=say("测速，以同一次运行中的比值表示。", "Measure speed, as ratios within one run."),
+    help=say(
+        "测速，以同一次运行中的比值表示；kills：任务在随机时刻被杀后，结果是否与未受打扰时逐字节相同。",
+        "Measure speed, as ratios within one run; kills: whether jobs that are killed at random moments end with the "
+        "same bytes as undisturbed.",
+    ),
+)
 def bench(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help=say("只测这一项。", "Only this one."))] = None,
+    names: BenchNames = None,
+    kills: BenchKills = None,
+    seed: BenchSeed = None,
+    store: BenchStore = None,
     as_json: Json = False,
 ) -> None:
     """Measure speed."""
     from evals.bench.command import run_bench
 
-    code = run_bench(name, as_json=as_json)
+    code = run_bench(name, as_json, {"names": names, "kills": kills, "seed": seed, "store": store})
     if code:
         raise typer.Exit(code)
 

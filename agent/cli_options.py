@@ -132,3 +132,37 @@ MaxMinutes = Annotated[
     float | None,
     typer.Option(min=0, metavar="M", help=say("最多问模型多少分钟；0 不限。", "Most minutes of asking the model.")),
 ]
+BenchNames = Annotated[
+    int | None,
+    typer.Option(
+        "--names",
+        min=1,
+        metavar="N",
+        help=say("kills：每个任务的名称数；默认 6000。", "kills: names of a job; else 6,000."),
+    ),
+]
+BenchKills = Annotated[
+    int | None,
+    typer.Option("--kills", min=1, metavar="N", help=say("kills：杀多少次；默认 50。", "kills: how many; else 50.")),
+]
+BenchSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        min=0,
+        metavar="S",
+        help=say("kills：抽取时刻的随机种子；默认 1。", "kills: seed of the moments; else 1."),
+    ),
+]
+BenchStore = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="STORE",
+        help=say(
+            "kills：sqlite（默认）；postgresql（自建的临时服务器，会使其崩溃）；或 postgresql:// 地址。",
+            "kills: sqlite (else); postgresql, a server of its own, which crashes too; or a URL postgresql://..., with "
+            "databases of its own on that server.",
+        ),
+    ),
+]

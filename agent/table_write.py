@@ -51,7 +51,7 @@ def _part(folder: Path) -> Iterator[Path]:
         handle = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
         nameless = Path(f"/proc/self/fd/{handle}")
     except (AttributeError, OSError):  # another system, or a file system that cannot
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".yingma-", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=folder, prefix=f".yingma-{os.getpid()}-", suffix=".part")
         os.close(handle)
         try:
             yield Path(name)
@@ -89,6 +89,12 @@ def _settle(part: Path, target: Path) -> None:
             named.unlink(missing_ok=True)
     finally:
         os.close(handle)
+
+
+def forget_parts(folder: Path, process: int) -> None:
+    """Remove what a process that was killed had not yet given the name of its output. OSError where that cannot be."""
+    for part in (*folder.glob(f".yingma-{process}.part"), *folder.glob(f".yingma-{process}-*.part")):
+        part.unlink(missing_ok=True)
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError:

@@ -20,7 +20,7 @@ from agent.jobs.folder import Folder, JobSpec
 from agent.jobs.pieces import Pieces
 from agent.memory import MEMORY
 from agent.pipeline import Pipeline
-from agent.store import Entry, Put, Store, now, open_job, put
+from agent.store import Entry, Put, Store, now, open_job, put, put_before, put_since
 from agent.store.audit import Draw, keep_draws
 from agent.store.schema import Job
 from standard.errors import InputError
@@ -84,8 +84,13 @@ def feed(
     progress: Callable[[int], None],
 ) -> Put:
     """Put names in. `make`: the key of the answers; what was put in of another make is put in again. The names come in
-    the same order whenever this is run."""
-    done, total = _fed(folder, make), Put()
+    the same order whenever this is run. Gives what came of it, of runs before that were cut off too."""
+    fed = _fed(folder, make)
+    if fed is None:
+        with store.reading() as session:
+            fed = _Begun(0, put_before(session))
+        folder.write("fed.json", {"make": make, **fed._asdict()})
+    done, since = fed
     progress(done)
     left = islice(names, done, None)
     while some := list(islice(left, MANY)):
@@ -95,27 +100,35 @@ def feed(
             entries.append(Entry(to_review(each, name.held) if held else each, name.exams))
         sample = [name.draw for name in some if name.draw is not None]
 
-        def operation(session: Session, entries: list[Entry] = entries, sample: list[Draw] = sample) -> Put:
+        def operation(session: Session, entries: list[Entry] = entries, sample: list[Draw] = sample) -> None:
             at = now()
-            done = put(session, job_id, entries, at)
+            put(session, job_id, entries, at)
             if sample:
                 keep_draws(session, job_id, sample, at)
-            return done
 
-        total += store.write(operation)
+        store.write(operation)
         time.sleep(OPEN_SECONDS)
         done += len(some)
-        folder.write("fed.json", {"make": make, "names": done})
+        folder.write("fed.json", {"make": make, **_Begun(done, since)._asdict()})
         progress(done)
-    return total
+    with store.reading() as session:
+        return put_since(session, job_id, since)
 
 
-def _fed(folder: Folder, make: str) -> int:
+class _Begun(NamedTuple):
+    """How many names were put in, and the mark of the store before the first."""
+
+    names: int
+    since: int
+
+
+def _fed(folder: Folder, make: str) -> _Begun | None:
+    """How far it is with answers of this make; None where it has not begun."""
     try:
         kept = folder.read("fed.json")
     except (OSError, ValueError):
-        return 0
-    return int(kept["names"]) if kept.get("make") == make else 0
+        return None
+    return _Begun(int(kept["names"]), int(kept.get("since", 0))) if kept.get("make") == make else None
 
 
 def row_of(session: Session, job_id: int) -> Job:

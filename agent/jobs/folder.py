@@ -163,6 +163,11 @@ class Folder:
         """Whether a file is there."""
         return (self.path / name).exists()
 
+    def drop_drafts(self, process: int) -> None:
+        """Remove the files that a process, which was killed, had not yet given their names."""
+        for draft in (*self.path.glob(f".*.{process}"), *self.answers.glob(f".*.{process}")):
+            draft.unlink(missing_ok=True)
+
     def drop(self, name: str) -> None:
         """Remove a file, if it is there."""
         (self.path / name).unlink(missing_ok=True)

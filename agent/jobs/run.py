@@ -43,6 +43,7 @@ from agent.pool import Opening, Pool
 from agent.settings import Settings
 from agent.store import Store, end_job, now, open_store
 from agent.table_lines import Lines, open_lines
+from agent.table_write import forget_parts
 from standard.errors import PausedError, StoppedError, YingmaError
 
 if TYPE_CHECKING:
@@ -139,6 +140,10 @@ class Run:
     def go(self) -> None:
         """From where it is to its end."""
         spec = self.spec
+        if self.before_pid is not None:  # it was killed; from the next report on nobody knows its number
+            output = Path(spec.output)
+            forget_parts(output if spec.each else output.resolve().parent, self.before_pid)
+            self.folder.drop_drafts(self.before_pid)
         self.tell(force=True)
         check_output(spec.inputs, Path(spec.output), spec.each)
         scratch = self._scratch()
@@ -259,9 +264,6 @@ class Run:
         """Every row with its answer, as a file that appears whole."""
         target, inputs = Path(self.spec.output), self.spec.inputs
         self.phase("writing", 0, plan.rows)
-        if self.before_pid is not None:  # it may have been killed between the name of its output and its place
-            beside = target if self.spec.each else target.resolve().parent
-            (beside / f".yingma-{self.before_pid}.part").unlink(missing_ok=True)
         check_output(inputs, target, self.spec.each)
         if self.spec.each:
             known, rows = self._known(plan, pieces), 0

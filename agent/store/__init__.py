@@ -21,7 +21,7 @@ from agent.store.chat import (
 from agent.store.columns import now
 from agent.store.deciding import Order, Outcome, Rules, Told, decide, rules_of
 from agent.store.engine import Store, open_store, open_url
-from agent.store.intake import Entry, Put, put
+from agent.store.intake import Entry, Put, put, put_before, put_since
 from agent.store.jobs import end_job, jobs, open_job
 from agent.store.memory import Remembered, recall
 from agent.store.people import (
@@ -103,6 +103,8 @@ __all__ = [
     "progress",
     "purge_conversations",
     "put",
+    "put_before",
+    "put_since",
     "recall",
     "release",
     "renew",

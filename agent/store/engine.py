@@ -105,7 +105,7 @@ def database_url(settings: Settings) -> URL:
             break
     try:
         return make_url(given)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # a port that is no number is the latter
         raise StoreError(
             "YINGMA_DATABASE_URL 不是合法的地址；应为 postgresql://用户:密码@主机/数据库。",
             "YINGMA_DATABASE_URL is no valid URL; it should be postgresql://user:password@host/database.",

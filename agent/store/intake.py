@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -35,6 +35,7 @@ from agent.store.ledger import MANY, Tally, in_pieces, insert_into, record
 from agent.store.plain import digest_of
 from agent.store.schema import Cluster, Name, Sighting
 from agent.store.schema import Suggestion as SuggestionRow
+from agent.store.schema_acts import Trail
 from agent.store.states import FINAL
 
 
@@ -70,6 +71,20 @@ def put(session: Session, job_id: int, entries: Iterable[Entry], at: datetime) -
     for piece in in_pieces(entries, MANY):
         done += _put(session, job_id, _items(piece), at)
     return done
+
+
+def put_before(session: Session) -> int:
+    """A mark of what was put in until now, for `put_since`."""
+    return session.scalar(select(func.max(Trail.id))) or 0
+
+
+def put_since(session: Session, job_id: int, mark: int) -> Put:
+    """What came of all that a job put in after a mark. The trail tells it: each of its rows is of the transaction that
+    put in what it tells of, so what a process had counted that was killed is in the sum, and nothing twice."""
+    rows = select(col(Trail.after)).where(
+        col(Trail.subject) == "job", col(Trail.subject_id) == job_id, col(Trail.action) == "put", col(Trail.id) > mark
+    )
+    return sum((Put(**row) for row in session.scalars(rows)), Put())
 
 
 def _items(entries: Sequence[Entry]) -> list[Item]:
@@ -124,7 +139,7 @@ def _put(session: Session, job_id: int, items: list[Item], at: datetime) -> Put:
             tally.give(cluster)
     tally.write(session)
     done = Put(len(items), len(new_names), len(made), statuses.opened, statuses.remembered, statuses.contested, exams)
-    if new_names or exams:
+    if any(done[1:]):
         record(session, at, None, "job", job_id, "put", {}, done._asdict())
     return done
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from agent.command_job import WORDS
 from agent.console import emit_json, note, out, say
 from agent.settings import home_folder
 from evals.bench.daily import run_daily_bench
 from evals.bench.embedded import run_embedded_bench
+from evals.bench.kills import COLUMNS as KILLS_COLUMNS
+from evals.bench.kills import run_kills_bench, shown_store
 from evals.bench.machine import machine_facts
 from evals.bench.model import run_model_bench
 from evals.bench.reader import run_reader_bench
@@ -19,24 +21,33 @@ from standard.errors import InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-BENCHES: dict[str, Callable[[Path], dict[str, Any]]] = {
+BENCHES: dict[str, Callable[..., dict[str, Any]]] = {
     "reader": run_reader_bench,
     "model": run_model_bench,
     "embedded": run_embedded_bench,
     "daily": run_daily_bench,
     "rows": run_rows_bench,
+    "kills": run_kills_bench,
 }
-LONG = ("rows",)  # minutes each: only by name
+LONG = ("rows", "kills")  # minutes each: only by name
 
 
-def run_bench(name: str | None, as_json: bool) -> int:
-    """One benchmark, or all but the long ones; the exit code. Raises InputError for a name that there is not."""
+def run_bench(name: str | None, as_json: bool, options: Mapping[str, Any] | None = None) -> int:
+    """One benchmark, or all but the long ones; the exit code, 1 where a killed job differs. `options`: of `kills`; None
+    is its default. Raises InputError for a name that there is not, or options that are not its."""
+    given = {key: value for key, value in (options or {}).items() if value is not None}
     if name is not None and name not in BENCHES:
         raise InputError(
             f"没有测速项 {name!r}；可用：{'、'.join(BENCHES)}",
             f"There is no benchmark {name!r}; known: {', '.join(BENCHES)}",
         )
-    command = "./yingma bench" + (f" {name}" if name else "")
+    if given and name != "kills":
+        raise InputError(
+            f"--{next(iter(given))} 只用于 bench kills；请去掉它，或写 bench kills。",
+            f"--{next(iter(given))} is for bench kills; leave it out, or say bench kills.",
+        )
+    shown = given | ({"store": shown_store(given["store"])} if "store" in given else {})
+    command = " ".join(["./yingma bench", *([name] if name else []), *(f"--{key} {shown[key]}" for key in shown)])
     facts = machine_facts()
     if not as_json:
         out().print(command, style="bold")
@@ -44,12 +55,12 @@ def run_bench(name: str | None, as_json: bool) -> int:
     results: dict[str, dict[str, Any]] = {}
     for each in [name] if name else [each for each in BENCHES if each not in LONG]:
         note(say(f"正在测 {each} …", f"measuring {each} ..."))
-        results[each] = BENCHES[each](home_folder())
+        results[each] = BENCHES[each](home_folder(), **given)
         if not as_json:
             out().print(TABLES[each](results[each]))
     if as_json:
         emit_json({"command": command, "machine": facts, "results": results})
-    return 0
+    return 1 if any(each.get("differences") for each in results.values()) else 0
 
 
 def reader_table(result: dict[str, Any]) -> Table:
@@ -178,6 +189,34 @@ def rows_table(result: dict[str, Any]) -> Table:
     return table
 
 
+def kills_table(result: dict[str, Any]) -> Table:
+    """Kills by the phase that they hit, and what became of the jobs; then what differs."""
+    stops = ""
+    if result["stops"]:
+        stops = say(f"，数据库服务器崩溃 {result['stops']} 次", f", {result['stops']} crashes of the database server")
+    title = say(
+        f"{result['kills']} 次 SIGKILL{stops}：{result['jobs']} 个任务，每个 {result['names']} 个名称，"
+        f"{result['store']}，种子 {result['seed']}，{result['seconds']} 秒",
+        f"{result['kills']} kills by SIGKILL{stops}: {result['jobs']} jobs of {result['names']} names, "
+        f"{result['store']}, seed {result['seed']}, {result['seconds']} s",
+    )
+    columns = (say("整组", "group"), say("主进程", "main"), say("工作进程", "a worker"))
+    more = (say("写入之前", "at a write"), say("数据库", "database"), say("共", "all"))
+    ends = (say("继续到完成", "went on to the end"), say("字节相同", "same bytes"), say("库中各行相同", "same rows"))
+    table = _table(title, say("所在阶段", "phase"), *columns, *more, *ends)
+    words = WORDS | {"starting": ("启动", "starting"), "ending": ("收尾", "ending")}
+    rows = {say(*words[phase]): counts for phase, counts in result["phases"].items()}
+    rows[say("共", "all")] = {key: sum(each[key] for each in rows.values()) for key in KILLS_COLUMNS}
+    for label, counts in rows.items():
+        table.add_row(label, *(str(counts[key]) for key in KILLS_COLUMNS))
+    if result["differences"]:
+        found = "\n".join(result["differences"])
+        table.caption = (
+            say(f"不同之处（文件留在 {result['kept']}）：", f"Differences (kept in {result['kept']}): ") + found
+        )
+    return table
+
+
 def _table(title: str, *columns: str) -> Table:
     from rich.table import Table
 
@@ -193,4 +232,5 @@ TABLES: dict[str, Callable[[dict[str, Any]], Table]] = {
     "embedded": embedded_table,
     "daily": daily_table,
     "rows": rows_table,
+    "kills": kills_table,
 }

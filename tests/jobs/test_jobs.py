@@ -184,6 +184,38 @@ def test_killed_at_random_moments_the_output_is_the_same(
     assert sorted(each.name for each in tmp_path.iterdir()) == ["out.csv"]
     review = [(row["name"], row["institution"]) for row in rows_of(out) if row["yingma_route"] == "review"]
     assert fed(kept)[1:] == (len(set(review)), len(review))
+    with kept.store.reading() as session:
+        queued = session.scalar(select(func.count()).select_from(Cluster))
+    assert find_job(home, "k").status()["counts"]["queued"] == queued  # of all its runs, each once
+
+
+def test_what_a_killed_process_left_goes_before_another_takes_its_place(
+    yingma: Yingma, tmp_path: Path, home: Path
+) -> None:
+    """Else nobody would know it any more, were that one killed, too."""
+    source, out = table(tmp_path / "in.csv", ("name",), (SURE,)), tmp_path / "out" / "out.csv"
+    out.parent.mkdir()
+    assert yingma("job", "run", source, "-o", out, "--id", "p")[0] == 0
+    before = out.read_bytes()
+    out.unlink()
+    folder = find_job(home, "p")
+    dead = command("decode", CHEST, home=home)
+    finished(dead)
+    left = [
+        *(out.parent / f".yingma-{dead.pid}{more}.part" for more in ("", "-x1y2")),
+        *(path / f".{name}.json.{dead.pid}" for path, name in ((folder.path, "names"), (folder.answers, "000000000"))),
+    ]
+    for each in left:
+        each.touch()
+    folder.write("status.json", {"state": "running", "phase": "writing", "pid": dead.pid})
+    dying = ("-m", "evals.bench.dying", "18", str(tmp_path / "writes"))
+    process = command("job", "resume", "p", home=home, program=dying)
+    finished(process, -signal.SIGKILL)
+    assert folder.read("status.json")["pid"] == process.pid
+    assert not out.exists()
+    assert [each for each in left if each.exists()] == []
+    assert yingma("job", "resume", "p")[0] == 0
+    assert out.read_bytes() == before
 
 
 def wait_for(process: Any, holds: Callable[[], bool]) -> None:

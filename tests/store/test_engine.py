@@ -46,6 +46,13 @@ def test_another_database_is_refused_without_telling_the_password(monkeypatch: p
     assert "geheim" not in caught.value.en + caught.value.zh
 
 
+def test_an_address_that_is_none_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YINGMA_DATABASE_URL", "postgresql://user:geheim@host:port/db")
+    with pytest.raises(StoreError, match="YINGMA_DATABASE_URL is no valid URL") as caught:
+        engine.database_url(load_settings())
+    assert "geheim" not in caught.value.en + caught.value.zh
+
+
 def no_database(folder: Path) -> URL:
     path = folder / "no.db"
     path.write_bytes(b"this is no database, but long enough to look like one" * 50)
