@@ -344,7 +344,9 @@ class Reader:
                 continue
             meanings = [meaning for meaning in word.meanings if meaning.mask & bit]
             if not meanings:
-                posture = family not in ("XR", "NM") and all(pair in POSTURES for m in word.meanings for pair in m.slots)
+                posture = family not in ("XR", "NM") and all(
+                    pair in POSTURES for m in word.meanings for pair in m.slots
+                )
                 if not word.noise and not posture:  # 精索静脉彩超(站立位)
                     a_part = all(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
                     issues.append(("uncatalogued" if a_part else "conflict_modality", (raw.index,), word.surface))
