@@ -81,9 +81,9 @@ def _found(store: Store, name: str) -> tuple[Job, JobShare]:
         return job, share
     if job is None:
         raise InputError(
-            f"数据库 {store.place} 没有任务 {name}；先用 job run --engine shared --id {name} 开始，读完输入后才有。",
-            f"The database {store.place} has no job {name}; begin it with job run ... --engine shared --id {name}, it "
-            "appears when its inputs are read.",
+            f"数据库中没有任务 {name}；先用 job run … --engine shared --id {name} 开始它，读完输入后再来分担。",
+            f"The database has no job {name}; begin it with job run ... --engine shared --id {name}, and work at it "
+            "when its inputs are read.",
         )
     if job.state != "running":
         raise InputError(
