@@ -1,7 +1,9 @@
 """Pieces that one process claims from the database, where others work at the same job.
 
-claim ──▶ names ──▶ (workers) ──▶ handed in, or kept by the job's own process
-  └── a sign every few seconds, while it works at them; without one they are given to another process
+    claim ──▶ names ──▶ (workers) ──▶ handed in, or kept by the job's own process
+      └── a sign of life every few seconds, while it works at them
+
+Without a sign they are given to another process, so a process that was killed holds nothing up for long.
 """
 
 from __future__ import annotations
