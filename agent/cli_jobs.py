@@ -1,4 +1,5 @@
-"""The commands of jobs: run, list, show, resume, cancel, retry-failed; rerun, changes, adopt; look, report, export."""
+"""The commands of jobs: run, work, list, show, resume, cancel, retry-failed; rerun, changes, adopt; look, report,
+export."""
 
 from __future__ import annotations
 
@@ -49,6 +50,7 @@ class Engine(StrEnum):
     """What a job runs on."""
 
     local = "local"
+    shared = "shared"
     spark = "spark"
 
 
@@ -78,8 +80,10 @@ def run(
         typer.Option(
             "--engine",
             help=say(
-                "在什么上运行：local 本机；spark：Apache Spark，只读写 parquet（docs/spark.md）。",
-                "What it runs on: local, this machine; spark, Apache Spark, parquet only (docs/spark.md).",
+                "在什么上运行：local 本机；shared：本机和运行 job work 的其他机器，需要 PostgreSQL；"
+                "spark：Apache Spark，只读写 parquet（docs/spark.md）。",
+                "What it runs on: local, this machine; shared, this machine and others that run job work, with "
+                "PostgreSQL; spark, Apache Spark, parquet only (docs/spark.md).",
             ),
         ),
     ] = Engine.local,
@@ -118,6 +122,23 @@ def run(
     limits = budget.Asked(max_calls, max_tokens, max_cost, max_minutes)
     asked = Asked(inputs, output, job, columns, edition, model, sheet, workers, device_codes, memory, limits, table)
     run_new(asked, feed.value if feed else None, engine.value, as_json)
+
+
+@app.command(
+    short_help=say("分担一个在别处运行的任务。", "Work at a job that runs elsewhere."),
+    help=say(
+        "分担一个以 --engine shared 运行的任务：从 PostgreSQL 领取名称，交回答案，直到算完；可在多台机器上各运行一个。"
+        "被终止不丢失任何东西；版本、词典或模型与任务不同则拒绝。",
+        "Work at a job that runs with --engine shared: names are claimed from PostgreSQL and their answers handed in, "
+        "until none is left; one on each of as many machines as there are. Killed, it loses nothing. Refused where "
+        "edition, lexicon or model are not the job's.",
+    ),
+)
+def work(name: NameArgument, workers: WorkersOption = 0, as_json: Json = False) -> None:
+    """Work at a job."""
+    from agent.command_work import run_work
+
+    run_work(name, workers, as_json)
 
 
 @app.command("list", help=say("列出任务，新的在前。", "List the jobs, the newest first."))

@@ -1,6 +1,6 @@
 """Worker processes that answer names, and what happens when one dies or a name makes it fail.
 
-    tasks ──▶ one pipe a worker ──▶ answers, as they come
+    pieces ──▶ tasks ──▶ one pipe a worker ──▶ answers, as they come
               a worker dies: its piece is given out again; again: name by name, and what kills twice has failed
 
 ProcessPoolExecutor gives up all work when one worker dies and does not say at which piece; so the pipes are our own.
@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,9 +36,11 @@ if TYPE_CHECKING:
     Parts = tuple[Meter | None, Journal | None, Patience | None]  # of what asks
 
 Answer = tuple[str, ...]  # route, codes, names, score, reason, edition, detail
-AHEAD = 2  # pieces in the hands of a worker, where a piece is told by its place
+AHEAD = 2  # pieces for each worker, in its hands where a piece is told by its place
 UNFIT = 20  # so many names that all fail in a piece, or that kill, are no matter of the names
 DEATHS = 30  # workers that may die for no name's sake
+BEAT = 0.5  # seconds between two beats, at most
+END = (-1, -1)  # behind the last piece
 
 
 class Task(NamedTuple):
@@ -119,16 +121,19 @@ class Pool:
     def __init__(
         self,
         pipeline: Pipeline,
-        queries: Sequence[Query],
+        queries: Sequence[Query] | Mapping[int, Sequence[Query]],
         opening: Opening,
         workers: int,
         waits: Callable[[str, str], None] | None = None,
     ) -> None:
-        """`waits`: told, in Chinese and English, what a worker waits for."""
+        """`queries`: all names; or those of each piece by its start, where they come with the pieces. `waits`: told, in
+        Chinese and English, what a worker waits for."""
         self._pipeline, self._queries, self._opening = pipeline, queries, opening
         self._waits = waits
         self._forks = sys.platform == "linux" and single_threaded()
         self._context: Any = multiprocessing.get_context("fork" if self._forks else "spawn")
+        # One that is told the names might be sending answers just then, and neither would read.
+        self._room = AHEAD if self._forks and not isinstance(queries, Mapping) else 1
         self._blamed: Counter[int] = Counter()
         self._deaths = self._killers = 0  # of workers; names that kill
         self._workers = workers
@@ -136,17 +141,37 @@ class Pool:
         if self._forks:
             gc.freeze()  # what is loaded stays shared: the collector of a worker does not touch it
 
-    def run(self, pieces: Sequence[tuple[int, int]]) -> Iterator[Done]:
-        """Each piece (from, until), answered; in the order in which they are done."""
-        waiting = deque(Task(start, end) for start, end in pieces)
-        left = len(waiting)
-        while left:
-            while len(self._hands) < min(self._workers, left):
+    def run(self, pieces: Iterable[tuple[int, int] | None], beat: Callable[[], None] | None = None) -> Iterator[Done]:
+        """Each piece (from, until), answered; in the order in which they are done.
+
+        Pieces are taken as there is room for them; None says that there is none for now. `beat` is called again and
+        again, until all is done.
+        """
+        source, more = iter(pieces), True
+        waiting: deque[Task] = deque()
+        while True:
+            held = len(waiting) + sum(len(hand.tasks) for hand in self._hands.values())
+            while more and held < self._workers * AHEAD:
+                piece = next(source, END)
+                if piece is None:
+                    break
+                if piece == END:
+                    more = False
+                else:
+                    waiting.append(Task(*piece))
+                    held += 1
+            if not more and not held:
+                return
+            while len(self._hands) < min(self._workers, held):
                 self._begin()
-            for hand in self._hands.values():
-                while waiting and len(hand.tasks) < (AHEAD if self._forks else 1):
-                    self._give(hand, waiting.popleft())
-            for pipe in connection.wait(list(self._hands)):
+            for count in range(1, self._room + 1):  # one each, before anybody has two
+                for hand in self._hands.values():
+                    if waiting and len(hand.tasks) < count:
+                        self._give(hand, waiting.popleft())
+            ready = connection.wait(list(self._hands), None if beat is None else BEAT)
+            if beat is not None:
+                beat()
+            for pipe in ready:
                 hand = self._hands[pipe]  # type: ignore[index]
                 try:
                     kind, value = hand.pipe.recv()
@@ -163,7 +188,8 @@ class Pool:
                 else:
                     hand.tasks.popleft()
                     hand.at = None
-                    left -= 1
+                    if waiting and not hand.tasks:
+                        self._give(hand, waiting.popleft())
                     yield value
 
     def close(self) -> None:
@@ -178,7 +204,8 @@ class Pool:
     def _begin(self) -> None:
         global _pipeline, _queries
         if self._forks:
-            _pipeline, _queries = self._pipeline, self._queries
+            _pipeline = self._pipeline
+            _queries = () if isinstance(self._queries, Mapping) else self._queries
         ours, theirs = self._context.Pipe()
         asking = self._pipeline.asking
         parts = (asking.meter, asking.journal, asking.patience)
@@ -190,8 +217,13 @@ class Pool:
 
     def _give(self, hand: _Hand, task: Task) -> None:
         hand.tasks.append(task)
+        names: Sequence[Query] | None = None
+        if isinstance(self._queries, Mapping):
+            names = self._queries[task.start]
+        elif not self._forks:
+            names = self._queries[task.start : task.end]
         with suppress(OSError):  # it died; reading from it says so
-            hand.pipe.send((task, None if self._forks else self._queries[task.start : task.end]))
+            hand.pipe.send((task, names))
 
     def _dead(self, hand: _Hand) -> list[Task]:
         """What a dead worker had in hand, to be given out again: the first piece is under suspicion, no other one."""

@@ -113,6 +113,13 @@ class Settings(BaseSettings):
             "all cores of this machine."
         ),
     )
+    lease_seconds: float = Field(
+        default=30.0,
+        ge=1,
+        description=(
+            "A piece of a job on several machines whose worker gives no sign for so long is given to another one."
+        ),
+    )
     jobs_at_once: int = Field(default=1, ge=1, description="Jobs that run at once; further ones wait for their turn.")
     max_calls: int = Field(
         default=0, ge=0, description="Most names that a job, or normalize, asks the model about; 0 is no limit."

@@ -41,7 +41,7 @@ OVER = "over_budget"  # the reason of a name that the model was not asked about
 ID = re.compile(r"[\w][\w.\-]{0,63}")
 State = Literal["queued", "running", "to_adopt", "done", "cancelled", "paused", "failed", "interrupted"]
 Feed = Literal["none", "review", "all"]
-Engine = Literal["local", "spark"]
+Engine = Literal["local", "shared", "spark"]
 HELD: set[int] = set()  # locks of this process; a forked child lets go of them
 
 

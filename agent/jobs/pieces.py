@@ -81,22 +81,23 @@ class Pieces:
 
     def keep(self, done: Done, seconds: float = 0.0, model: bool = False) -> None:
         """A piece, onto the disk; with what it cost, and what was said, where a `model` answered."""
-        value: list[Any] = [self.key, done.answers, sorted(done.failed.items())]
-        if model:
-            from agent.model.plain import to_plain
-
-            value.append([*done.spent, round(seconds, 3)])
-            value.append([[*query, to_plain(outcome)] for query, outcome in done.said.items()])
-        data = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
-        write_whole(self.folder.answers / _name(done.start), data)
+        data = packed(self.key, done, seconds, model)
+        write_whole(self.folder.answers / _name(done.start), data.encode())
         if model:
             (self.folder.answers / _name(done.start)).with_suffix(".said").unlink(missing_ok=True)
 
     def find(self, start: int) -> Piece | None:
         """A piece that was kept; None where there is none of this make."""
         try:
-            key, answers, failed, *more = json.loads((self.folder.answers / _name(start)).read_bytes())
-        except (OSError, ValueError):
+            return self.unpacked(start, (self.folder.answers / _name(start)).read_bytes())
+        except OSError:
+            return None
+
+    def unpacked(self, start: int, data: bytes | str) -> Piece | None:
+        """A piece as `packed` made it; None where it does not hold, or is of another make."""
+        try:
+            key, answers, failed, *more = json.loads(data)
+        except ValueError:
             return None
         if key != self.key or len(answers) != min(self.step, self.names - start):
             return None
@@ -119,6 +120,17 @@ class Pieces:
         if path.suffix == ".said":
             return bool(read_journal(path, self.key))
         return path.suffix == ".json" and path.stem.isdigit() and self.find(int(path.stem)) is not None
+
+
+def packed(key: str, done: Done, seconds: float = 0.0, model: bool = False) -> str:
+    """A piece as JSON in ASCII; with what it cost, and what was said, where a `model` answered."""
+    value: list[Any] = [key, done.answers, sorted(done.failed.items())]
+    if model:
+        from agent.model.plain import to_plain
+
+        value.append([*done.spent, round(seconds, 3)])
+        value.append([[*query, to_plain(outcome)] for query, outcome in done.said.items()])
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
 
 
 def cost_before(folder: Folder) -> Cost:

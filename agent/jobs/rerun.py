@@ -69,7 +69,7 @@ def new_rerun(home: Path, base: Folder, options: Mapping[str, Any], output: Path
         )
     taken = jobs_folder(home)
     name = name or next(each for n in range(1, 10_000) if not (taken / (each := f"{base.id[:58]}-r{n}")).exists())
-    values = spec.model_dump(exclude={"id", "uid", "created", "format"})
+    values = spec.model_dump(exclude={"id", "uid", "created", "format", "engine"})  # compared on this machine
     return new_job(home, {**values, **options, "id": name, "of": base.id, "output": str(output or spec.output)}, at)
 
 

@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
@@ -39,7 +39,7 @@ from agent.jobs.turns import turn
 from agent.memory import MEMORY, Memory, read_memory
 from agent.opening import open_pipeline
 from agent.pipeline import Pipeline
-from agent.pool import Opening, Pool
+from agent.pool import Done, Opening, Pool
 from agent.settings import Settings
 from agent.store import Store, end_job, now, open_store
 from agent.table_lines import Lines, open_lines
@@ -102,9 +102,13 @@ def run_job(folder: Folder, settings: Settings, watch: Watch = lambda status: No
 
 
 def _kind(spec: JobSpec) -> type[Run]:
-    """What runs a job: this module, or Spark."""
+    """What runs a job: this module, several processes at once, or Spark."""
     if spec.engine == "local":
         return Run
+    if spec.engine == "shared":
+        from agent.jobs.shared_run import SharedRun
+
+        return SharedRun
     from agent.jobs.spark_run import SparkRun
 
     return SparkRun
@@ -226,10 +230,9 @@ class Run:
         self.count(**totals)
         meter = self._meter(pipeline, pieces, cost)
         workers = self._workers(pipeline, sum(end - start for start, end in missing))
-        opening = Opening(self.spec.edition, self.spec.model, self.spec.device_codes)
         since = time.monotonic()
-        with closing(Pool(pipeline, plan.queries, opening, workers, self.endpoint_waits)) as pool:
-            for each in pool.run(missing):
+        with closing(self.worked_out(pipeline, plan, pieces, missing, workers)) as found:
+            for each in found:
                 moment = time.monotonic()
                 self.status.pop("waits", None)
                 pieces.keep(each, moment - since, self.modelled)
@@ -243,6 +246,14 @@ class Run:
                 self.step(done, len(plan.queries))
         self.spent(meter, cost, totals[OVER])
         self.folder.write("failed.json", [[*plan.queries[at], failed[at]] for at in sorted(failed)])
+
+    def worked_out(
+        self, pipeline: Pipeline, plan: Plan, pieces: Pieces, missing: Sequence[tuple[int, int]], workers: int
+    ) -> Generator[Done, None, None]:
+        """Each piece that is missing, as it is done. Whoever takes it keeps it before he asks for the next one."""
+        opening = Opening(self.spec.edition, self.spec.model, self.spec.device_codes)
+        with closing(Pool(pipeline, plan.queries, opening, workers, self.endpoint_waits)) as pool:
+            yield from pool.run(missing)
 
     def _meter(self, pipeline: Pipeline, pieces: Pieces, cost: Cost) -> Meter:
         """The pipeline asks within the job's budget, of which `cost` is spent."""

@@ -6,6 +6,7 @@ Every operation is a function that takes a session; what it writes is written wh
 or not at all. Times are given in, so that nothing depends on the clock.
 """
 
+from agent.store import pieces
 from agent.store.chat import (
     add_message,
     begin_conversation,
@@ -100,6 +101,7 @@ __all__ = [
     "open_url",
     "owns_upload",
     "peek",
+    "pieces",
     "progress",
     "purge_conversations",
     "put",

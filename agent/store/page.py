@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.reference import markdown
-from agent.store import schema, schema_acts, schema_audit, schema_chat, schema_review, schema_web
+from agent.store import schema, schema_acts, schema_audit, schema_chat, schema_pieces, schema_review, schema_web
 from agent.store.schema import Base
 from agent.store.states import ACTIONS, PERSONS, STATUSES, StateRow, table, word
 
@@ -17,6 +17,8 @@ TABLES: tuple[type[Base], ...] = (
     schema_acts.Decision,
     schema.Job,
     schema.Sighting,
+    schema_pieces.JobShare,
+    schema_pieces.JobPiece,
     schema.Counter,
     schema_acts.User,
     schema_acts.Token,

@@ -16,6 +16,7 @@ from evals.bench.machine import machine_facts
 from evals.bench.model import run_model_bench
 from evals.bench.reader import run_reader_bench
 from evals.bench.rows import run_rows_bench
+from evals.bench.shared import run_shared_bench
 from standard.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ BENCHES: dict[str, Callable[..., dict[str, Any]]] = {
     "daily": run_daily_bench,
     "rows": run_rows_bench,
     "kills": run_kills_bench,
+    "shared": run_shared_bench,
 }
-LONG = ("rows", "kills")  # minutes each: only by name
+LONG = ("rows", "kills", "shared")  # minutes each, or in a database of one's own: only by name
 
 
 def run_bench(name: str | None, as_json: bool, options: Mapping[str, Any] | None = None) -> int:
@@ -217,6 +219,25 @@ def kills_table(result: dict[str, Any]) -> Table:
     return table
 
 
+def shared_table(result: dict[str, Any]) -> Table:
+    """Names a second of one worker process, and of several."""
+    if result["left_out"]:
+        table = _table(say("几个进程合作一个任务", "several processes on one job"), say("未测", "left out"))
+        table.add_row(str(result["left_out"]))
+        return table
+    title = say(
+        f"{result['names']} 个不同名称，经 PostgreSQL 分给 job work（各一个工作进程），{result['runs']} 次的中位数",
+        f"{result['names']} distinct names, through PostgreSQL to processes of job work (one worker each), median of "
+        f"{result['runs']}",
+    )
+    columns = (say("进程", "processes"), say("名称/秒", "names/s"), say("最小", "least"), say("最大", "most"))
+    table = _table(title, *columns, say("名称/核秒", "names/core-s"))
+    for count, rate in result["names_per_s"].items():
+        cells = (rate, *result["spread"][count], result["names_per_core_s"][count])
+        table.add_row(str(count), *(f"{each:,}" for each in cells))
+    return table
+
+
 def _table(title: str, *columns: str) -> Table:
     from rich.table import Table
 
@@ -233,4 +254,5 @@ TABLES: dict[str, Callable[[dict[str, Any]], Table]] = {
     "daily": daily_table,
     "rows": rows_table,
     "kills": kills_table,
+    "shared": shared_table,
 }

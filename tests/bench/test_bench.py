@@ -14,12 +14,15 @@ from evals.bench.machine import machine_facts, peak_memory_mb
 from evals.bench.names import bench_names
 from evals.bench.reader import run_reader_bench
 from evals.bench.rows import run_rows_bench
+from evals.bench.shared import run_shared_bench
 from evals.retrieval import single_code_rows
 from prompts.embedded import build_vocabulary
 from standard import load_catalogue
 from standard.errors import InputError
 from standard.lexicon import load_lexicon
 from tests.model.random_gguf import write_random_gguf
+from tests.store.conftest import server  # noqa: F401
+from tests.store.postgres import Server
 
 
 def test_names_are_distinct_and_the_same_for_a_seed() -> None:
@@ -130,3 +133,19 @@ def test_the_rows_bench_keeps_the_order_of_rows(home: Path) -> None:
     assert all(each["in_order"] for each in result["kinds"].values())
     assert all(each["seconds"] >= each["answering"] >= 0 for each in result["kinds"].values())
     assert TABLES["rows"](result).row_count == 3
+
+
+@pytest.mark.slow
+def test_the_shared_bench_spreads_a_job_over_processes(
+    server: Server,  # noqa: F811
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run_shared_bench(home)["left_out"] == "YINGMA_DATABASE_URL"
+    url = server.create()
+    monkeypatch.setenv("YINGMA_DATABASE_URL", url.set(drivername="postgresql").render_as_string(hide_password=False))
+    result = run_shared_bench(home, names=8_000, runs=1)
+    assert set(result["names_per_s"]) == set(result["names_per_core_s"]) == {1, 2}
+    assert TABLES["shared"](result).row_count == 2
+    assert list(home.iterdir()) == []
+    server.drop(url)

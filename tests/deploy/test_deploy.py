@@ -36,12 +36,19 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     paths = sorted(str(tmp_path / unit.name) for unit in units)
     done = subprocess.run(["systemd-analyze", "verify", *paths], capture_output=True, text=True, check=False)
     ours = [line for line in done.stderr.splitlines() if "yingma" in line]
-    assert (len(units), ours, done.returncode) == (5, [], 0)
+    assert (len(units), ours, done.returncode) == (6, [], 0)
 
 
 def test_what_the_files_set_are_settings() -> None:
     """In the file of settings, the units and the compose file."""
-    for name in ("yingma.env", "yingma.service", "yingma-daily.service", "yingma-backup.service", "compose.yaml"):
+    for name in (
+        "yingma.env",
+        "yingma.service",
+        "yingma-work@.service",
+        "yingma-daily.service",
+        "yingma-backup.service",
+        "compose.yaml",
+    ):
         named = set(re.findall(r"YINGMA_[A-Z_]+", (DEPLOY / name).read_text(encoding="utf-8")))
         assert named - SETTINGS <= {"YINGMA_FILES"}, name
 

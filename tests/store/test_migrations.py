@@ -17,9 +17,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from agent.store import Order, Rules, Store, decide, open_url, progress, recall, undo
+from agent.answer import Query
+from agent.store import Order, Rules, Store, decide, open_url, pieces, progress, recall, undo
 from agent.store.engine import _engine
 from agent.store.migrate import FOLDER, current, head, upgrade
+from agent.store.page import TABLES
 from agent.store.schema import Base, Cluster
 from agent.store.schema_acts import Decision
 from tests.store.world import ANKLE, CHEST, HEAD, START, World, valid
@@ -160,6 +162,8 @@ def test_rows_of_the_first_schema_come_through(empty: URL) -> None:
         outcome = decide(session, Rules(valid), 1, Order(1, 2, "settle", "key", (CHEST,)), START)
         assert (outcome.result, outcome.decision_id) == ("ok", 2)
         assert undo(session, 1, 1, "other", START).status == "open"
+        pieces.open_pieces(session, 1, "m", {}, None, [(0, 1)], [Query("头颅CT")], "job")
+        assert pieces.claim(session, 1, "m", "worker", 60) == (0, 1, [["头颅CT", "", ""]])
     World(store).check_counts()
     store.close()
 
@@ -170,6 +174,7 @@ def test_what_a_database_has_is_what_the_models_say(empty: URL) -> None:
         options = {"compare_type": True, "include_object": lambda *what: what[2] != "index"}
         context = MigrationContext.configure(session.connection(), opts=options)
         assert compare_metadata(context, Base.metadata) == []
+        assert {each.__tablename__ for each in TABLES} == set(Base.metadata.tables)  # and docs/store.md shows it
         indexes = index_definitions(session)
     store.close()
     with store.writer.begin() as connection:  # made anew from the models

@@ -1,0 +1,39 @@
+"""`yingma job work`: a worker for a job that runs elsewhere."""
+
+from __future__ import annotations
+
+import sys
+
+from agent.console import emit_json, note, say
+
+
+def run_work(name: str, workers: int, as_json: bool) -> None:
+    """Work at a job until it has all its answers."""
+    from agent.jobs.work import Worked, work_on
+    from agent.settings import load_settings
+
+    shown = sys.stderr.isatty()
+
+    def watch(worked: Worked) -> None:
+        if shown:
+            line = say(
+                f"已算 {worked.names} 个名称，任务还剩 {worked.left} 个",
+                f"{worked.names} names done, {worked.left} left",
+            )
+            print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
+
+    try:
+        worked = work_on(name, load_settings(), workers, watch)
+    finally:
+        if shown:
+            print("\r" + " " * 72 + "\r", end="", file=sys.stderr, flush=True)
+    if as_json:
+        emit_json({"id": name, "pieces": worked.pieces, "names": worked.names})
+    else:
+        note(
+            say(
+                f"任务 {name}：这里算了 {worked.names} 个名称；结果由运行任务的进程写出。",
+                f"Job {name}: {worked.names} names were worked out here; the process that runs the job writes the "
+                "output.",
+            )
+        )
