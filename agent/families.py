@@ -6,11 +6,14 @@ words which of their devices is meant.
 
 from __future__ import annotations
 
-from agent.masks import ALL, MASK, XRAY
+from agent.group import STANCES
+from agent.lexer import Word
+from agent.masks import ALL, FAMILY_OF, MASK, XRAY
 from agent.resolve import Issue
 from agent.segments import LIST_WORD, SOFT, Placed, has_slots
 
 SINGLE = {MASK["CT"]: "CT", MASK["MR"]: "MR", MASK["US"]: "US", MASK["NM"]: "NM"}
+POSTURES = frozenset(("position", stance) for stance in STANCES)
 
 
 def said_modality(raws: list[Placed]) -> int:
@@ -28,6 +31,23 @@ def families(raws: list[Placed]) -> int:
         if raw.word is not None:
             mask &= raw.word.fits
     return mask
+
+
+def no_film(raws: list[Placed]) -> bool:
+    """Whether the words other than postures allow no film: 乳腺MR(俯卧位)."""
+    others = [raw for raw in raws if raw.word is not None and POSTURES.isdisjoint(raw.word.pairs)]
+    return not families(others) & XRAY
+
+
+def other_rooms(piece: list[Placed], family: str) -> tuple[int, ...]:
+    """Words that may be noise (CT室), and as a modality are another family's."""
+    bit = mask_of_family(family)
+    return tuple(raw.index for raw in piece if raw.word is not None and raw.word.noise and _excludes(raw.word, bit))
+
+
+def _excludes(word: Word, bit: int) -> bool:
+    said = word.pairs
+    return bool(said) and all(slot == "modality" and not FAMILY_OF[element] & bit for slot, element in said)
 
 
 def modality_alone(raws: list[Placed]) -> bool:

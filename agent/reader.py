@@ -8,16 +8,23 @@ are not noise (`Outcome`), and kept: the answer depends on the words only, never
 
 from __future__ import annotations
 
-import functools
-import operator
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from agent.beside import Beside
 from agent.cross_section import CrossSection
-from agent.families import by_modality, family_name, family_of, mask_of_family, modality_alone, said_modality
+from agent.families import (
+    POSTURES,
+    by_modality,
+    family_name,
+    family_of,
+    modality_alone,
+    no_film,
+    other_rooms,
+    said_modality,
+)
 from agent.gloss import Gloss
-from agent.group import ROUTINE, STANCES, Group, Node
+from agent.group import ROUTINE, Group, Node
 from agent.groups import Grouper
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
@@ -59,7 +66,6 @@ CHILD = "child"  # noise that says a child: 小儿, 新生儿
 EXPLAINED = Unexplained()
 THORACIC = frozenset({"胸椎", "颈胸段", "胸腰段", "全脊柱"})
 BEDSIDE = "床旁"
-POSTURES = frozenset(("position", stance) for stance in STANCES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,8 +210,7 @@ class Reader:
         halves = self.gloss.halves(tokens, text)
         if halves is None:
             return outcome
-        families = functools.reduce(operator.or_, (FAMILY_BITS.get(exam.family, XRAY) for exam in outcome.exams), 0)
-        families = mask & families or mask  # as the whole name says them: CT1077_Chest 胸部平扫
+        families = mask & _families(outcome) or mask  # as the whole name says them: CT1077_Chest 胸部平扫
         said = self._outcome(self._sequence(halves.chinese), families, halves.chinese_text)
         if not said.exams or said.issues:
             return outcome
@@ -269,7 +274,7 @@ class Reader:
                 if not family:
                     continue
                 last_family = family
-                rooms = _other_rooms(piece, family)
+                rooms = other_rooms(piece, family)
                 if rooms:  # CT室双肺平扫和颅脑MR
                     issues.append(("conflict_modality", rooms, ""))
                 known, clean, inherited = len(exams), len(issues), before
@@ -337,8 +342,6 @@ class Reader:
     def _groups(self, piece: list[Placed], family: str, issues: list[Issue]) -> list[Group]:
         nodes: list[Node] = []
         bit = XRAY if family == "XR" else MASK[family]
-        fits = [raw.word.fits for raw in piece if raw.word is not None and not POSTURES & set(raw.word.pairs)]
-        beside = family == "US" or not functools.reduce(operator.and_, fits, ALL) & XRAY  # 乳腺MR(俯卧位), no film
         for raw in piece:
             word = raw.word
             if word is None or word.kind != "slots":
@@ -347,7 +350,7 @@ class Reader:
                 continue
             meanings = [meaning for meaning in word.meanings if meaning.mask & bit]
             if not meanings:
-                posture = beside and all(pair in POSTURES for pair in word.pairs)
+                posture = set(word.pairs) <= POSTURES and (family == "US" or no_film(piece))
                 if not word.noise and not posture:  # 精索静脉彩超(站立位)
                     a_part = all(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
                     issues.append(("uncatalogued" if a_part else "conflict_modality", (raw.index,), word.surface))
@@ -431,10 +434,7 @@ class Reader:
     # -- spans -----------------------------------------------------------------------------------------------------
 
     def _spans(self, name: str, text: Canonical, tokens: list[Token], outcome: Outcome, mask: int) -> list[Span]:
-        bits = 0
-        for exam in outcome.exams:
-            bits |= FAMILY_BITS.get(exam.family, XRAY)
-        bits = bits or mask
+        bits = _families(outcome) or mask
         out = []
         for token in tokens:
             start, end = text.raw_span(token.start, token.end)
@@ -481,15 +481,11 @@ def _is_special(exam: Exam) -> bool:
     return exam.scan not in ("", "平扫", ROUTINE) or (exam.family == "CT" and bool(exam.extra))
 
 
-def _other_rooms(piece: list[Placed], family: str) -> tuple[int, ...]:
-    """Words that may be noise (CT室), and as a modality are another family's."""
-    bit = mask_of_family(family)
-    return tuple(raw.index for raw in piece if raw.word is not None and raw.word.noise and _excludes(raw.word, bit))
-
-
-def _excludes(word: Word, bit: int) -> bool:
-    said = word.pairs
-    return bool(said) and all(slot == "modality" and not FAMILY_OF[element] & bit for slot, element in said)
+def _families(outcome: Outcome) -> int:
+    mask = 0
+    for exam in outcome.exams:
+        mask |= FAMILY_BITS.get(exam.family, XRAY)
+    return mask
 
 
 def _codes(outcome: Outcome) -> set[str]:
