@@ -36,6 +36,8 @@ class Claims:
         while True:
             goes_on()
             piece = self.store.write(lambda s: stored.claim(s, self.job_id, self.make, self.by, self.lease))
+            if piece is not None and piece.start in self.names:
+                continue  # given up for dead and let go by another process: it is in hand still, and claimed anew
             if piece is not None:
                 self.names[piece.start] = [Query(*each) for each in piece.names]
                 yield piece.start, piece.until

@@ -75,6 +75,7 @@ class SharedRun(Run):
     def _of_others(self, claims: Claims, pieces: Pieces, seen: set[int]) -> Iterator[Done]:
         """What other processes have handed in since the last time."""
         while found := claims.others():
+            claims.beat()
             for start, answers in found:
                 piece = pieces.unpacked(start, answers)
                 assert piece is not None  # of this make, and whole: it was handed in as one

@@ -91,8 +91,9 @@ def _found(store: Store, name: str) -> tuple[Job, JobShare]:
             f"The job {name} is not running ({job.state}); one that was stopped goes on with job resume {name}.",
         )
     raise InputError(
-        f"任务 {name} 没有可分担的名称：它没有用 --engine shared，或者都已算完。",
-        f"The job {name} has no names to share: it was not begun with --engine shared, or all are done.",
+        f"任务 {name} 没有可分担的名称：它没有用 --engine shared，还没读完输入，或者都已算完。",
+        f"The job {name} has no names to share: it was not begun with --engine shared, has not read its inputs yet, or "
+        "all are done.",
     )
 
 

@@ -147,6 +147,7 @@ def test_the_pieces_of_a_worker_that_was_killed_are_given_out_again(
     group.ends(job, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fate", ["killed", "asleep"])
 def test_a_worker_goes_on_without_the_process_that_began_the_job(
     fate: str, group: Group, source: Path, wanted: bytes, monkeypatch: pytest.MonkeyPatch
@@ -167,6 +168,7 @@ def test_a_worker_goes_on_without_the_process_that_began_the_job(
     group.ends(job, wanted)
 
 
+@pytest.mark.slow
 def test_a_job_that_is_stopped_stops_its_workers(group: Group, yingma: Yingma, source: Path, wanted: bytes) -> None:
     job, worker = group.begin(source), group.worker()
     wait_for(worker, lambda: group.handed_in() == PIECES - 2)
@@ -175,7 +177,7 @@ def test_a_job_that_is_stopped_stops_its_workers(group: Group, yingma: Yingma, s
     assert "The job j was stopped; what was handed in is kept." in finished(worker, 130)
     code, _, err = yingma("job", "work", "j")
     assert (code, err.startswith("The job j is not running (cancelled)")) == (2, True)
-    assert group.handed_in() == PIECES - 2
+    assert group.handed_in() >= PIECES - 2  # what the job let go may be claimed before it says that it is stopped
     group.ends(group.job("resume", "j", wait=False), wanted)
 
 
@@ -198,6 +200,7 @@ def test_a_worker_of_another_lexicon_is_refused(group: Group, source: Path, want
     group.ends(job, wanted)
 
 
+@pytest.mark.slow
 def test_the_shipped_model_says_the_same_in_all_processes(group: Group, tmp_path: Path) -> None:
     rows = [(f"{part}{word}{scan}", "", "") for part in PARTS for word in ("CT", "MR", "检查") for scan in SCANS]
     source = table(tmp_path / "m.csv", ("name", "modality", "institution"), *rows)
