@@ -344,7 +344,7 @@ def test_rounding_of_hidden_values_changes_hardly_an_answer(
     monkeypatch.setattr(BagModel, "_rounded", unrounded)
     exact = Classifier.open(catalogue).answer(names)
     alike = sum(one.codes == other.codes for one, other in zip(stored, exact, strict=True))
-    assert alike >= 0.995 * len(names)
+    assert alike >= 0.99 * len(names)
 
 
 # -- training ----------------------------------------------------------------------------------------------------------
