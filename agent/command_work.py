@@ -15,15 +15,13 @@ def run_work(name: str, workers: int, as_json: bool) -> None:
     shown = sys.stderr.isatty()
 
     def watch(worked: Worked) -> None:
-        if shown:
-            line = say(
-                f"已算 {worked.names} 个名称，任务还剩 {worked.left} 个",
-                f"{worked.names} names done, {worked.left} left",
-            )
-            print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
+        line = say(
+            f"已算 {worked.names} 个名称，任务还剩 {worked.left} 个", f"{worked.names} names done, {worked.left} left"
+        )
+        print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
 
     try:
-        worked = work_on(name, load_settings(), workers, watch)
+        worked = work_on(name, load_settings(), workers, watch if shown else None)
     finally:
         if shown:
             print("\r" + " " * 72 + "\r", end="", file=sys.stderr, flush=True)

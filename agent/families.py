@@ -13,6 +13,9 @@ from agent.resolve import Issue
 from agent.segments import LIST_WORD, SOFT, Placed, has_slots
 
 SINGLE = {MASK["CT"]: "CT", MASK["MR"]: "MR", MASK["US"]: "US", MASK["NM"]: "NM"}
+DEVICES = {"CT": MASK["CT"], "MR": MASK["MR"], "US": MASK["US"]} | dict.fromkeys(
+    ("PET/CT", "PET/MR", "SPECT"), MASK["NM"]
+)
 POSTURES = frozenset(("position", stance) for stance in STANCES)
 
 
@@ -62,6 +65,11 @@ def modality_alone(raws: list[Placed]) -> bool:
 
 def family_name(mask: int) -> str:
     return SINGLE.get(mask, "XR" if mask and not mask & ~XRAY else "")
+
+
+def bits_of(device: str) -> int:
+    """The family of an item's or exam's device: MG, DR, SPECT."""
+    return DEVICES.get(device, XRAY)
 
 
 def mask_of_family(name: str) -> int:

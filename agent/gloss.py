@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from agent.families import bits_of, family_name
 from agent.lexer import Token, Word
 from agent.reading import Exam
 from agent.relations import Containment
@@ -21,7 +22,6 @@ BEHIND = re.compile(r"(?<=[一-龥)\]])[A-Z][A-Z0-9 &/+.,_'()\-]{4,}$")
 BEFORE = re.compile(r"^[A-Z][A-Z0-9 &/+.,_'()\-]{4,}(?=[一-龥])")
 MISSING = frozenset({"missing_side", "missing_position", "uncertain_part"})  # what a translation may leave open
 JOINTS = frozenset({"plus", "and", "list", "comma", "slash", "or"})  # what adds one exam to another
-XRAY_DEVICES = ("DR", "MG", "RF", "移动DR")
 
 
 class Halves(NamedTuple):
@@ -77,14 +77,7 @@ class Gloss:
         )
 
     def _related(self, exam: Exam, other: Exam) -> bool:
-        family = "XR" if exam.family in XRAY_DEVICES else exam.family
-        one, two = exam.part, other.part
-        relations = self._containment
-        return (
-            one == two
-            or any(relations.adjoining(family, *pair) for pair in ((one, two), (two, one)))
-            or any(relations.heads(family, *pair) for pair in ((one, two), (two, one)))
-        )
+        return self._containment.related(family_name(bits_of(exam.family)), exam.part, other.part)
 
 
 def _says_less(less: Exam, exam: Exam) -> bool:

@@ -154,10 +154,7 @@ class Grouper:
     def _is_apart(self, group: Group, elements: str, family: str) -> bool:
         """Whether a part behind a bracket with a scan is another place than the parts before it."""
         return not any(
-            part.element == element
-            or self._related(family, part.element, element)
-            or self.containment.heads(family, part.element, element)
-            or self.containment.heads(family, element, part.element)
+            self.containment.related(family, part.element, element)
             for part in group.parts
             for element in elements.split(";")
         )
@@ -296,9 +293,10 @@ class Grouper:
         return self.containment.adjoining(family, one, other) or self.containment.adjoining(family, other, one)
 
     def _merge_parts(self, group: Group, inside: Group, family: str) -> None:
+        scans = {at for _, at in group.scans}
+        if any(part.element == UNSPECIFIED and part.index in scans for part in group.parts):
+            return  # 双能X线骨密度(腰椎+髋部): a scan of no part, and where it is taken
         for each in inside.parts:
-            if any(part.element == UNSPECIFIED and part.index in {at for _, at in group.scans} for part in group.parts):
-                continue  # 双能X线骨密度(腰椎+髋部): a scan of no part, and where it is taken
             same = [part for part in group.parts if part.element == each.element]
             if same:
                 if each.side and same[0].side and same[0].side != each.side:

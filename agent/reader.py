@@ -15,6 +15,7 @@ from agent.beside import Beside
 from agent.cross_section import CrossSection
 from agent.families import (
     POSTURES,
+    bits_of,
     by_modality,
     family_name,
     family_of,
@@ -57,9 +58,6 @@ from standard import Catalogue
 from standard.lexicon import Lexicon, load_lexicon, split
 from standard.text import Canonical, canonical
 
-FAMILY_BITS = dict.fromkeys(("PET/CT", "PET/MR", "SPECT"), MASK["NM"]) | {
-    name: MASK[name] for name in ("CT", "MR", "US")
-}
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
 CHILD = "child"  # noise that says a child: 小儿, 新生儿
@@ -100,7 +98,7 @@ class Reader:
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
         self._columns: dict[str, tuple[int, bool]] = {}
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
-        self._family_of_code = {code: FAMILY_BITS.get(item.modality, XRAY) for code, item in catalogue.items.items()}
+        self._family_of_code = {code: bits_of(item.modality) for code, item in catalogue.items.items()}
         self._catalogue = catalogue
         self._matters = voice_rules().matters
         self._children = {(family, row.part) for row in self.lexicon.children for family in split(row.modality)}
@@ -325,8 +323,9 @@ class Reader:
         issues.extend(resolved.issues)
         issues.extend((reason, indexes, "") for reason, indexes in group.problems)
         used = {part.index for part in group.parts}
-        parts = self.shared.fold(family, group.parts)  # 乳房和腋下: each makes the other certain
-        issues.extend(("uncertain_part", (part.index,), part.element) for part in parts if part.review)
+        if any(part.review for part in group.parts):
+            parts = self.shared.fold(family, group.parts)  # 乳房和腋下: each makes the other certain
+            issues.extend(("uncertain_part", (part.index,), part.element) for part in parts if part.review)
         sure = {scan for scan, index in group.scans if index not in group.review}
         for index in group.review:
             said = [scan for scan, at in group.scans if at == index]
@@ -484,7 +483,7 @@ def _is_special(exam: Exam) -> bool:
 def _families(outcome: Outcome) -> int:
     mask = 0
     for exam in outcome.exams:
-        mask |= FAMILY_BITS.get(exam.family, XRAY)
+        mask |= bits_of(exam.family)
     return mask
 
 

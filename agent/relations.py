@@ -61,6 +61,12 @@ class Containment:
             members |= self._paths.get((family, heading), frozenset())
         return member != heading and (member in members or "*" in members)
 
+    def related(self, family: str, one: str, other: str) -> bool:
+        """The same part, or one holds the other or only says where it is."""
+        return one == other or any(
+            self.adjoining(family, *pair) or self.heads(family, *pair) for pair in ((one, other), (other, one))
+        )
+
     def is_heading(self, family: str, element: str) -> bool:
         """A region under which finer parts are written (腹部, 颈部), whether or not it is an exam by itself."""
         return (family, element) in self._headings or (family, element) in self._paths

@@ -18,7 +18,6 @@ from agent.store import pieces as stored
 from standard.errors import YingmaError
 
 SIGNS = 4  # signs of life within a lease
-Place = tuple[int, int]  # from, until
 
 
 class Claims:
@@ -30,7 +29,7 @@ class Claims:
         self.names: dict[int, list[Query]] = {}  # of the pieces in hand, by start
         self._signed = time.monotonic()
 
-    def places(self, goes_on: Callable[[], None]) -> Iterator[Place | None]:
+    def places(self, goes_on: Callable[[], None]) -> Iterator[stored.Place | None]:
         """Pieces as they are claimed; None while others work at all that are left. Ends when all are answered.
         `goes_on` is called before each claim, and may raise to end the work."""
         while True:

@@ -251,9 +251,13 @@ class Run:
         self, pipeline: Pipeline, plan: Plan, pieces: Pieces, missing: Sequence[tuple[int, int]], workers: int
     ) -> Generator[Done, None, None]:
         """Each piece that is missing, as it is done. Whoever takes it keeps it before he asks for the next one."""
-        opening = Opening(self.spec.edition, self.spec.model, self.spec.device_codes)
-        with closing(Pool(pipeline, plan.queries, opening, workers, self.endpoint_waits)) as pool:
+        with closing(self.pool(pipeline, plan.queries, workers)) as pool:
             yield from pool.run(missing)
+
+    def pool(self, pipeline: Pipeline, queries: Sequence[Query], workers: int) -> Pool:
+        """Workers that open what this job says."""
+        opening = Opening(self.spec.edition, self.spec.model, self.spec.device_codes)
+        return Pool(pipeline, queries, opening, workers, self.endpoint_waits)
 
     def _meter(self, pipeline: Pipeline, pieces: Pieces, cost: Cost) -> Meter:
         """The pipeline asks within the job's budget, of which `cost` is spent."""

@@ -20,7 +20,7 @@ from agent.jobs.plan import Plan
 from agent.jobs.run import Run
 from agent.model.kept import catalogue_hash
 from agent.pipeline import Pipeline
-from agent.pool import Done, Opening, Pool
+from agent.pool import Done
 from agent.settings import Settings
 from agent.store import pieces as stored
 from standard.errors import InputError
@@ -60,9 +60,8 @@ class SharedRun(Run):
             lambda session: stored.open_pieces(session, row, pieces.key, versions, memory, missing, plan.queries, OWNER)
         )
         claims = Claims(store, row, pieces.key, OWNER, self.settings.lease_seconds)
-        opening = Opening(self.spec.edition, self.spec.model, self.spec.device_codes)
         seen: set[int] = set()  # this process may have been given up for dead, and a piece worked out twice
-        with claims.held(), closing(Pool(pipeline, plan.queries, opening, workers, self.endpoint_waits)) as pool:
+        with claims.held(), closing(self.pool(pipeline, plan.queries, workers)) as pool:
             for done in pool.run(claims.places(self.tell), claims.beat):
                 if done.start not in seen:
                     seen.add(done.start)

@@ -41,7 +41,7 @@ class Worked(NamedTuple):
     left: int = 0
 
 
-def work_on(name: str, settings: Settings, workers: int = 0, watch: Watch = lambda worked: None) -> Worked:
+def work_on(name: str, settings: Settings, workers: int = 0, watch: Watch | None = None) -> Worked:
     """Work at the job of a name until it has all its answers; gives what was done here.
 
     InputError where there is no such job to work at, or this machine is of other versions. StoppedError when the job is
@@ -69,14 +69,15 @@ def work_on(name: str, settings: Settings, workers: int = 0, watch: Watch = lamb
                 since = moment
                 if claims.hand_in(done.start, answers):
                     worked = worked._replace(pieces=worked.pieces + 1, names=worked.names + len(done.answers))
-                watch(worked._replace(left=claims.left().names))
+                if watch is not None:
+                    watch(worked._replace(left=claims.left().names))
         return worked._replace(left=0)
 
 
 def _found(store: Store, name: str) -> tuple[Job, JobShare]:
     """The job, and what it is worked out with."""
     with store.reading() as session:
-        job, share = stored.shared_job(session, name)
+        job, share = stored.shared_job(session, name, memory=True)
     if job is not None and share is not None and job.state == "running":
         return job, share
     if job is None:

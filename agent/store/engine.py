@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from agent.settings import POSTGRESQL, Settings
 from agent.store.migrate import upgrade
-from standard.errors import StoreError
+from standard.errors import StoreError, YingmaError
 
 FILE_NAME = "yingma.db"
 BUSY_SECONDS = 15  # that a writer waits for another one on SQLite
@@ -99,6 +99,11 @@ def database_url(settings: Settings) -> URL:
     given = settings.database_url.get_secret_value()
     if not given:
         return URL.create("sqlite", database=str(settings.home / FILE_NAME))
+    return address("YINGMA_DATABASE_URL", given)
+
+
+def address(name: str, given: str, problem: type[YingmaError] = StoreError) -> URL:
+    """A URL for our driver. `name`: where it was given. `problem` is raised, without what was given, for none."""
     for prefix in POSTGRESQL:
         if given.startswith(prefix):
             given = "postgresql+psycopg://" + given.removeprefix(prefix)
@@ -106,15 +111,20 @@ def database_url(settings: Settings) -> URL:
     try:
         return make_url(given)
     except (ArgumentError, ValueError) as error:  # a port that is no number is the latter
-        raise StoreError(
-            "YINGMA_DATABASE_URL 不是合法的地址；应为 postgresql://用户:密码@主机/数据库。",
-            "YINGMA_DATABASE_URL is no valid URL; it should be postgresql://user:password@host/database.",
+        raise problem(
+            f"{name} 不是合法的地址；应为 postgresql://用户:密码@主机/数据库。",
+            f"{name} is no valid URL; it should be postgresql://user:password@host/database.",
         ) from error
+
+
+def shown(url: URL) -> str:
+    """A URL as it may be printed: without a password, which may also stand behind the question mark."""
+    return url.difference_update_query(["password"]).render_as_string(hide_password=True)
 
 
 def open_url(url: URL) -> Store:
     """The store at a URL of SQLAlchemy's."""
-    place = url.database or "" if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
+    place = url.database or "" if url.drivername == "sqlite" else shown(url)
     try:
         if url.drivername == "sqlite":
             _make_file(Path(place))

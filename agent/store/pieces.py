@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import CursorResult, and_, delete, func, insert, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 from sqlmodel import col
 
 from agent.store.columns import now
@@ -91,10 +91,12 @@ def open_pieces(
         session.execute(insert(JobPiece), rows)
 
 
-def shared_job(session: Session, name: str) -> tuple[Job | None, JobShare | None]:
-    """The job of a name, and what its pieces are made with while they are open to workers."""
+def shared_job(session: Session, name: str, memory: bool = False) -> tuple[Job | None, JobShare | None]:
+    """The job of a name, and what its pieces are made with while they are open to workers. `memory`: with what people
+    had decided, which may be long."""
     job = session.scalars(select(Job).where(col(Job.name) == name)).one_or_none()
-    return job, None if job is None else session.get(JobShare, job.id)
+    options = [] if memory else [defer(JobShare.memory)]  # type: ignore[arg-type]
+    return job, None if job is None else session.get(JobShare, job.id, options=options)
 
 
 def claim(session: Session, job_id: int, make: str, by: str, lease: float) -> Claimed | None:

@@ -96,9 +96,7 @@ def reader_table(result: dict[str, Any]) -> Table:
 def model_table(result: dict[str, Any]) -> Table:
     """Seconds of each way, and what the step adds."""
     if result["left_out"]:
-        table = _table(say("模型步骤", "model step"), say("未测", "left out"))
-        table.add_row(str(result["left_out"]))
-        return table
+        return _left_out(say("模型步骤", "model step"), result["left_out"])
     title = say(
         f"模型步骤：{result['requests']} 个名称，{result['tokens']} 个输出词元，{result['model']['model']}",
         f"model step: {result['requests']} names, {result['tokens']} tokens out, {result['model']['model']}",
@@ -117,9 +115,7 @@ def model_table(result: dict[str, Any]) -> Table:
 def embedded_table(result: dict[str, Any]) -> Table:
     """Names a second of each way, against llama.cpp on the same batches, and against the walk."""
     if result["left_out"]:
-        table = _table(say("影码自带的模型", "Yingma's own model"), say("未测", "left out"))
-        table.add_row(str(result["left_out"]))
-        return table
+        return _left_out(say("影码自带的模型", "Yingma's own model"), result["left_out"])
     title = say(
         f"影码自带的模型：{result['names']} 个名称，单核，每名 {result['batches_a_name']} 批；"
         f"启动 {result['open_s']} 秒，内存峰值 {result['peak_memory_mb']} MB；"
@@ -222,9 +218,7 @@ def kills_table(result: dict[str, Any]) -> Table:
 def shared_table(result: dict[str, Any]) -> Table:
     """Names a second of one worker process, and of several."""
     if result["left_out"]:
-        table = _table(say("几个进程合作一个任务", "several processes on one job"), say("未测", "left out"))
-        table.add_row(str(result["left_out"]))
-        return table
+        return _left_out(say("几个进程合作一个任务", "several processes on one job"), result["left_out"])
     title = say(
         f"{result['names']} 个不同名称，经 PostgreSQL 分给 job work（各一个工作进程），{result['runs']} 次的中位数",
         f"{result['names']} distinct names, through PostgreSQL to processes of job work (one worker each), median of "
@@ -235,6 +229,13 @@ def shared_table(result: dict[str, Any]) -> Table:
     for count, rate in result["names_per_s"].items():
         cells = (rate, *result["spread"][count], result["names_per_core_s"][count])
         table.add_row(str(count), *(f"{each:,}" for each in cells))
+    return table
+
+
+def _left_out(title: str, why: object) -> Table:
+    """In place of figures, what was missing for them."""
+    table = _table(title, say("未测", "left out"))
+    table.add_row(str(why))
     return table
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from agent.jobs.folder import Folder
 from agent.store import open_url
 from evals.bench.kept_rows import Rows, kept_rows
-from evals.bench.machine import ROOT, child_environment
+from evals.bench.machine import ROOT, child_environment, children
 
 PHASES = ("starting", "reading", "answering", "writing", "feeding", "ending")
 LOOK = 0.003  # seconds between two looks at where it is
@@ -200,9 +200,8 @@ class Run:
     def workers(self) -> list[int]:
         """The processes that the job started to answer names, and that run."""
         assert self.process is not None
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        found = children(self.process.pid)
         try:
-            found = [int(each) for each in path.read_text(encoding="ascii").split()]
             return [each for each in found if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()]
         except OSError:  # one of them has just ended
             return []

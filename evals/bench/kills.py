@@ -32,14 +32,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
 from agent.jobs.folder import new_job
 from agent.settings import POSTGRESQL
 from agent.store import now, open_url
 from agent.store.audit import audit_key
-from agent.store.engine import FILE_NAME
+from agent.store.engine import FILE_NAME, address, shown
 from evals.bench.kept_rows import Rows, differences
 from evals.bench.killed_job import PHASES, Aim, Home, Run, Shape
 from evals.bench.postgres import Databases, Server, binaries, running
@@ -131,18 +130,7 @@ def run_kills_bench(
 
 def shown_store(store: str) -> str:
     """A store as it may be printed: without a password."""
-    return _url(store).render_as_string(hide_password=True) if store.startswith(POSTGRESQL) else store
-
-
-def _url(store: str) -> URL:
-    """The address of a server. InputError where it is none."""
-    try:
-        return make_url("postgresql+psycopg://" + store.split("://", 1)[1])
-    except (ArgumentError, ValueError) as error:  # a port that is no number is the latter
-        raise InputError(
-            "--store 不是合法的地址；应为 postgresql://用户:密码@主机/数据库。",
-            "--store is no valid URL; it should be postgresql://user:password@host/database.",
-        ) from error
+    return shown(address("--store", store, InputError)) if store.startswith(POSTGRESQL) else store
 
 
 def _summed(hits: list[Hit]) -> dict[str, int]:
@@ -167,7 +155,7 @@ def _databases(store: str) -> Iterator[Databases | None]:
         with running(folder) as server:
             yield server
     elif store.startswith(POSTGRESQL):
-        yield Databases(_url(store))
+        yield Databases(address("--store", store, InputError))
     else:
         raise InputError(
             f"没有 {store} 这种数据库（--store）；请用 sqlite、postgresql，或 postgresql:// 地址。",

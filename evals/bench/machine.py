@@ -35,6 +35,14 @@ def child_environment(**more: str) -> dict[str, str]:
     return {**os.environ, **more, "PYTHONPATH": path}
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that run; none where it has ended."""
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except OSError:
+        return []
+
+
 def on_one_core() -> None:
     """Keep this process on one core, where the system can."""
     if hasattr(os, "sched_setaffinity"):

@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy.engine import URL
 
+from agent.store.engine import shown
 from standard.errors import StoreError
 
 OWNER = "yingma_test"
@@ -52,7 +53,7 @@ class Databases:
             with psycopg.connect(plain, autocommit=True) as connection:
                 connection.execute(statement.encode())
         except psycopg.Error as error:
-            place, said = self._url.render_as_string(hide_password=True), " ".join(str(error).split())[:300]
+            place, said = shown(self._url), " ".join(str(error).split())[:300]
             raise StoreError(
                 f"不能在 {place} 上建立或删除数据库：{said}。请检查地址和账户的权限。",
                 f"No database can be made or dropped on {place}: {said}. Check the address and the rights of the "

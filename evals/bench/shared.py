@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from agent.store import Store, end_job, now, open_job, open_store
 from agent.store import pieces as stored
 from agent.store.schema import Job
 from agent.store.schema_pieces import JobPiece
-from evals.bench.machine import ROOT, child_environment
+from evals.bench.machine import ROOT, child_environment, children
 from evals.bench.names import bench_names
 
 NAMES, RUNS, WORKERS = 20_000, 3, (1, 2)
@@ -94,15 +95,17 @@ def _timed(store: Store, queries: list[Query], workers: int) -> tuple[float, flo
             )
             for number in range(workers)
         ]
-        time.sleep(5.0 * workers)  # they open their pipelines, and wait for a piece
-        store.write(lambda session: stored.let_go(session, job_id, OWNER))
-        while not _some(store, col(JobPiece.lease_by).is_not(None), job_id):
-            time.sleep(LOOK)
-        began, before = time.perf_counter(), sum(_cores(each.pid) for each in started)
-        while _some(store, col(JobPiece.answers).is_(None), job_id):
-            time.sleep(LOOK)
-        seconds, cores = time.perf_counter() - began, sum(_cores(each.pid) for each in started) - before
-        said = [json.loads(each.communicate()[0])["names"] for each in started]
+        try:
+            time.sleep(5.0 * workers)  # they open their pipelines, and wait for a piece
+            store.write(lambda session: stored.let_go(session, job_id, OWNER))
+            _until(started, lambda: _some(store, col(JobPiece.lease_by).is_not(None), job_id))
+            began, before = time.perf_counter(), sum(_cores(each.pid) for each in started)
+            _until(started, lambda: not _some(store, col(JobPiece.answers).is_(None), job_id))
+            seconds, cores = time.perf_counter() - began, sum(_cores(each.pid) for each in started) - before
+            said = [json.loads(each.communicate()[0])["names"] for each in started]
+        finally:
+            for each in started:
+                each.kill()
     assert sum(said) == len(queries)
     assert min(said) > 0
     store.write(lambda session: stored.close_pieces(session, job_id))
@@ -110,15 +113,22 @@ def _timed(store: Store, queries: list[Query], workers: int) -> tuple[float, flo
     return seconds, cores
 
 
+def _until(workers: list[subprocess.Popen[bytes]], holds: Callable[[], bool]) -> None:
+    """Wait until it holds. RuntimeError where a worker has failed, and it never would."""
+    while not holds():
+        if failed := [each.returncode for each in workers if each.poll()]:
+            raise RuntimeError(f"a worker ended with {failed[0]}")
+        time.sleep(LOOK)
+
+
 def _cores(pid: int) -> float:
     """Seconds of the cores that a process and its children have had; 0 for one that has ended."""
     try:
         told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     except OSError:
         return 0.0
     own = sum(map(int, told[11:15])) / os.sysconf("SC_CLK_TCK")  # user, system; the same of children that have ended
-    return own + sum(_cores(int(each)) for each in children)
+    return own + sum(map(_cores, children(pid)))
 
 
 def _some(store: Store, where: Any, job_id: int) -> bool:

@@ -59,6 +59,7 @@ def test_a_name_that_is_lost_or_counted_twice_is_a_difference(store: Store) -> N
         (("kills", "--store", "oracle"), "There is no store oracle"),
         (("kills", "--store", "postgresql://me:geheim@host:x/db"), "--store is no valid URL"),
         (("kills", "--store", "postgresql://me:geheim@127.0.0.1:1/db"), "me:***@127.0.0.1:1/db"),
+        (("kills", "--store", "postgresql://127.0.0.1:1/db?user=me&password=geheim"), "127.0.0.1:1/db?user=me"),
         (("reader", "--kills", "3"), "--kills is for bench kills"),
     ],
 )

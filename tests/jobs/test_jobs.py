@@ -21,6 +21,7 @@ from sqlmodel import col
 
 from agent.jobs import find_job
 from agent.store.schema import Cluster, Job, Name, Sighting
+from evals.bench.machine import children
 from tests.jobs.conftest import Told, rows_of, table
 from tests.store.world import ANKLE, CHEST, SURE, World
 
@@ -224,13 +225,6 @@ def wait_for(process: Any, holds: Callable[[], bool]) -> None:
     while not holds() and process.poll() is None:
         assert time.monotonic() < limit
         time.sleep(0.005)
-
-
-def children(pid: int) -> list[int]:
-    try:
-        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:
-        return []
 
 
 # -- names that fail ---------------------------------------------------------------------------------------------------
