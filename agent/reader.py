@@ -54,6 +54,7 @@ from agent.segments import (
 )
 from agent.stock import Stock
 from agent.ultrasound import Ultrasound
+from agent.unexplained import UnexplainedRuns
 from standard import Catalogue
 from standard.lexicon import Lexicon, load_lexicon, split
 from standard.text import Canonical, canonical
@@ -61,7 +62,6 @@ from standard.text import Canonical, canonical
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
 CHILD = "child"  # noise that says a child: 小儿, 新生儿
-EXPLAINED = Unexplained()
 THORACIC = frozenset({"胸椎", "颈胸段", "胸腰段", "全脊柱"})
 BEDSIDE = "床旁"
 
@@ -100,7 +100,7 @@ class Reader:
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
         self._family_of_code = {code: bits_of(item.modality) for code, item in catalogue.items.items()}
         self._catalogue = catalogue
-        self._matters = voice_rules().matters
+        self._unexplained = UnexplainedRuns(self.lexer.words, voice_rules().unexplained)
         self._children = {(family, row.part) for row in self.lexicon.children for family in split(row.modality)}
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -118,20 +118,14 @@ class Reader:
             Problem(reason, tuple(by_index[kept[i]] for i in dict.fromkeys(indexes) if 0 <= i < len(kept)), word)
             for reason, indexes, word in outcome.issues
         )
-        return Reading(text.text, tuple(spans), outcome.exams, problems, self._unexplained(text.text, tokens))
+        return Reading(text.text, tuple(spans), outcome.exams, problems, self._unexplained.of(name, text, tokens))
 
     def answer(self, name: str, modality: str = "") -> tuple[Outcome, Unexplained]:
         """The same without spans, for bulk: the outcome, and what nothing explains."""
         text = canonical(name)
         tokens = self._tokens(text)
         outcome = self._as_bedside(modality, self._outcome_of(tokens, self.column(modality), text.text))
-        return outcome, self._unexplained(text.text, tokens)
-
-    def _unexplained(self, text: str, tokens: list[Token]) -> Unexplained:
-        runs = [text[start:end] for start, end, form in tokens if form == UNEXPLAINED]
-        if not runs:
-            return EXPLAINED
-        return Unexplained(sum(map(len, runs)), any(self._matters.search(run) for run in runs))
+        return outcome, self._unexplained.of(name, text, tokens)
 
     def column(self, modality: str) -> int:
         """The families that the text of a modality column allows; all where it says nothing."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from agent import calibration
 from agent.console import emit_json, note, out, say
 from agent.evidence import expert_weights
 from agent.opening import open_pipeline
+from agent.pipeline import Pipeline
 from evals.calibrate import Aim, Calibrated, calibrate
 from evals.calibration import Observation, observe
 from evals.labelled import Labelled, first_sight, for_a_fit
 from evals.scored import PARTS, tell_promises, tell_reliability
 from evals.tables import table
+from evals.thinned import thinned
 from evals.threshold import Chosen, promise, promise_sentence
 from standard.errors import InputError
 
@@ -83,7 +85,18 @@ def observe_modes(labelled: Labelled, edition: str | None, model: str) -> tuple[
         observations += observe(pipeline, labelled.rows, mode, labelled.discount)
         kept = ("catalogue", "lexicon", "model.model", "model.hash", "classifier.hash")
         versions |= {key: value for key, value in pipeline.versions.items() if key in kept}
+        if mode == "none":
+            observations += _unexplained(pipeline, labelled)
     return observations, versions
+
+
+def _unexplained(pipeline: Pipeline, labelled: Labelled) -> Iterator[Observation]:
+    """Of names in which a lexicon with words left out does not explain every character, and finds nothing else."""
+    for lexicon in thinned(pipeline.lexicon):
+        other = Pipeline(pipeline.catalogue, lexicon=lexicon, second=pipeline.second)
+        for each in observe(other, labelled.rows, "none"):
+            if {key for key in each.rows if key[0] == "reason"} == {("reason", "unexplained")}:
+                yield each
 
 
 # -- what is written ---------------------------------------------------------------------------------------------------

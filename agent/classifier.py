@@ -10,15 +10,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent.opinions import CLASSIFIER
 from prompts.bag_model import BagModel, Weights, unpack
 from prompts.embedded import MOST_EXAMS, Asker
 from standard import Catalogue
 from standard.errors import ModelError
 from standard.lexicon import Lexicon, load_lexicon
 
-FOLDER = Path(__file__).parent / "data" / "embedded"
-FILE = "classifier.npz"
+FOLDER, FILE = CLASSIFIER.parent, CLASSIFIER.name
 BLOCK = 128  # names worked out together; for speed alone: what is worked on at once stays in the cache
+
+
+class UntrainedError(ModelError):
+    """The classifier knows no items of the catalogue."""
 
 
 class Voice(NamedTuple):
@@ -40,7 +44,7 @@ class Classifier:
                  if (item := catalogue.get(code)) is not None and item.name == name}  # fmt: skip
         self._codes = [code for code in catalogue.items if code in place]
         if len(self._codes) <= MOST_EXAMS:
-            raise ModelError(
+            raise UntrainedError(
                 f"分类器不认识标准 {catalogue.id} 的项目；请用 model train 为它训练。",
                 f"The classifier knows no items of {catalogue.id}; train one for it with: model train",
             )
@@ -54,7 +58,8 @@ class Classifier:
 
     @classmethod
     def open(cls, catalogue: Catalogue, folder: Path = FOLDER, lexicon: Lexicon | None = None) -> Classifier:
-        """The classifier of a folder for a catalogue. ModelError, with the remedy, where it cannot be read or used.
+        """The classifier of a folder for a catalogue. ModelError, with the remedy, where it cannot be read; its kind
+        UntrainedError where it knows no items of the catalogue.
 
         Its `provenance` is what an answer depends on; `items` there says how many of the catalogue's it can answer.
         """
