@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from threadpoolctl import ThreadpoolController
+
 from agent.opinions import CLASSIFIER
 from prompts.bag_model import BagModel, Weights, unpack
 from prompts.embedded import MOST_EXAMS, Asker
@@ -50,6 +52,7 @@ class Classifier:
             )
         self._model = BagModel(weights.of([place[code] for code in self._codes]))
         self._asker = Asker(lexicon)
+        self._threads = ThreadpoolController()
         self.provenance: Mapping[str, str] = {
             **{key: str(value) for key, value in meta.items() if key not in ("numbers", "editions")},
             "editions": "+".join(meta["editions"]),
@@ -71,7 +74,8 @@ class Classifier:
         out = []
         for at in range(0, len(names), BLOCK):
             questions = [self._asker.question(name, column) for name, column in names[at : at + BLOCK]]
-            found = self._model.answer(questions)
+            with self._threads.limit(limits=1):  # on so little, more threads only wait for each other, and burn a core
+                found = self._model.answer(questions)
             for items, size, *numbers in zip(*(each.tolist() for each in found), strict=True):
                 out.append(Voice(tuple(self._codes[item] for item in sorted(items[:size])), *numbers))
         return out

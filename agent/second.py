@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.answer import Query
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
 class SecondVoice:
     """Of a catalogue and a lexicon, in one process."""
 
-    def __init__(self, catalogue: Catalogue, lexicon: Lexicon) -> None:
-        self._catalogue, self._lexicon = catalogue, lexicon
+    def __init__(self, catalogue: Catalogue, lexicon: Lexicon, file: Path = CLASSIFIER) -> None:
+        self._catalogue, self._lexicon, self._file = catalogue, lexicon, file
 
     @cached_property
     def version(self) -> str:
         """The hash of its file: what an answer depends on, told without opening it. OSError where there is none."""
-        with CLASSIFIER.open("rb") as stream:
+        with self._file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
     @cached_property
@@ -38,7 +39,7 @@ class SecondVoice:
         from agent.classifier import Classifier, UntrainedError
 
         try:
-            return Classifier.open(self._catalogue, lexicon=self._lexicon)
+            return Classifier.open(self._catalogue, self._file.parent, self._lexicon)
         except UntrainedError:
             return None
 
