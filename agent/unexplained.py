@@ -24,6 +24,7 @@ class UnexplainedRuns:
         self._matters = rule.pattern
         self._behind = [not word.slots.isdisjoint(rule.behind) for word in words]
         self._bounds = [_bounds(word, rule) for word in words]
+        self._noise = [word.kind == "noise" for word in words]
 
     def of(self, name: str, text: Canonical, tokens: Sequence[Token]) -> Unexplained:
         """Of a name with its canonical text and the cut of it."""
@@ -42,11 +43,24 @@ class UnexplainedRuns:
             after = -1 if at + 1 == len(tokens) or text.blank_before(name, end) else tokens[at + 1][2]
             matters = matters or (before >= 0 and self._behind[before])
             apart = apart and all(form < 0 or self._bounds[form] for form in (before, after))
+            apart = apart and not self._matters.search(self._word(name, text, tokens, at))
         return Unexplained(count, matters, apart and not matters)
+
+    def _word(self, name: str, text: Canonical, tokens: Sequence[Token], at: int) -> str:
+        """A run with the noise that touches it, which may be one word with it: 之一, 空号."""
+        first = last = at
+        while first and not text.blank_before(name, tokens[first][0]) and self._is_noise(tokens[first - 1]):
+            first -= 1
+        while (
+            last + 1 < len(tokens) and not text.blank_before(name, tokens[last][1]) and self._is_noise(tokens[last + 1])
+        ):
+            last += 1
+        return text.text[tokens[first][0] : tokens[last][1]]
+
+    def _is_noise(self, token: Token) -> bool:
+        return token[2] == UNEXPLAINED or self._noise[token[2]]
 
 
 def _bounds(word: Word, rule: UnexplainedRule) -> bool:
     """A word that a run may touch and still stand apart: noise, some separators, and words of some slots alone."""
-    if word.kind == "slots":
-        return word.slots <= set(rule.beside)
-    return word.kind == "noise" or word.kind in rule.separators
+    return word.slots <= rule.beside if word.kind == "slots" else word.kind == "noise" or word.kind in rule.separators
