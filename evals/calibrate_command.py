@@ -17,7 +17,7 @@ from agent.evidence import expert_weights
 from agent.opening import open_pipeline
 from agent.pipeline import Pipeline
 from evals.calibrate import Aim, Calibrated, calibrate
-from evals.calibration import Observation, observe
+from evals.calibration import THINNED, Observation, observe
 from evals.labelled import Labelled, first_sight, for_a_fit
 from evals.scored import PARTS, tell_promises, tell_reliability
 from evals.tables import table
@@ -94,7 +94,7 @@ def _unexplained(pipeline: Pipeline, labelled: Labelled) -> Iterator[Observation
     """Of names in which a lexicon with words left out does not explain every character, and finds nothing else."""
     for lexicon in thinned(pipeline.lexicon):
         other = Pipeline(pipeline.catalogue, lexicon=lexicon, second=pipeline.second)
-        for each in observe(other, labelled.rows, "none"):
+        for each in observe(other, labelled.rows, THINNED):
             if {key for key in each.rows if key[0] == "reason"} == {("reason", "unexplained")}:
                 yield each
 
@@ -188,9 +188,9 @@ def _tell_threshold(found: Calibrated) -> None:
     for cost in found.costs:
         console.print(
             say(
-                f"模型 {cost.mode}：规则采用 {cost.accepted}（对 {cost.right}），过门槛 {cost.kept}（对 "
+                f"{_mode(cost.mode)}：规则采用 {cost.accepted}（对 {cost.right}），过门槛 {cost.kept}（对 "
                 f"{cost.kept_right}）。",
-                f"model {cost.mode}: the rules accept {cost.accepted} ({cost.right} right), the threshold leaves "
+                f"{_mode(cost.mode)}: the rules accept {cost.accepted} ({cost.right} right), the threshold leaves "
                 f"{cost.kept} ({cost.kept_right} right).",
             )
         )
@@ -235,3 +235,12 @@ def _tell_first_sight(found: Calibrated) -> None:
 
 def _threshold_sentence(name: str, chosen: Chosen) -> str:
     return f"{name}: ≥ {chosen.threshold:g}  " + say(*promise_sentence(chosen.promise))
+
+
+def _mode(mode: str) -> str:
+    """A mode for people."""
+    if mode == THINNED:
+        return say(
+            "模型 none，词典少了词，只看有字无法解释的", "model none, words left out, of what they do not explain"
+        )
+    return say(f"模型 {mode}", f"model {mode}")
