@@ -96,6 +96,8 @@ class Ultrasound:
         """A region (下肢) with 动脉 or 静脉 is that vessel, with both it is both; 血管 alone does not say which."""
         said = {kind for word, _ in group.vessels for kind in word if kind in "AV"}
         out: list[PartRef] = []
+        if said and not any((part.element, kind) in self.regions for part in parts for kind in said):
+            issues.append(("uncatalogued", (group.vessels[0][1],), "".join(part.element for part in parts)))  # 子宫动脉
         for part in parts:
             kinds = [kind for kind in "AV" if (part.element, kind) in self.regions]
             if not kinds:
