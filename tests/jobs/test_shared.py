@@ -218,6 +218,7 @@ def test_stopping_a_job_whose_own_process_is_dead_stops_its_workers(
     group.ends(group.job("resume", "j", wait=False), wanted)
 
 
+@pytest.mark.slow
 def test_a_worker_of_other_code_is_refused(group: Group, source: Path, wanted: bytes) -> None:
     """A checkout that was changed under the same version number."""
     program = "import sys, agent.versions; agent.versions.code_hash = lambda: '0'; from agent.cli import run; "
