@@ -61,7 +61,8 @@ def workers_of(folder: Folder, settings: Settings) -> list[Worker]:
     if folder.status()["state"] != "done":
         with closing(open_store(settings)) as store, store.reading() as session:
             job, _ = stored.shared_job(session, folder.id)
-            rows = stored.at_work(session, job.id or 0) if job is not None else []
+            ours = job is not None and job.settings.get("uid") == folder.spec().uid
+            rows = stored.at_work(session, job.id or 0) if job is not None and ours else []
         for row in rows:
             if row.by == OWNER:
                 continue
