@@ -28,8 +28,8 @@ OK, NONE = 0, 5  # exit codes of pytest: all passed; no test was there
 STOP = (2, 3, 4)  # interrupted, an error of pytest's own, wrong arguments
 ALONE = ("-q", "-qq", "-v", "-vv", "-x", "--exitfirst", "--no-header", "-ra", "-rA", "--strict-markers")
 WITH_VALUE = ("-k", "-m", "-W", "--maxfail", "--durations", "--durations-min", "--tb", "--color", "--timeout")
-# As pytest orders the counts of its last line.
-ORDER = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "error")
+# As pytest orders the counts of its last line; xdist does not say how many were deselected.
+ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warnings", "error")
 
 
 class Told(NamedTuple):
@@ -109,7 +109,7 @@ def _close(codes: Sequence[int], told: Sequence[Told | None]) -> int:
 
 
 def closing_line(counts: Sequence[Counter[str]], seconds: float) -> str:
-    """The last line of pytest, of several runs together. What one run left to the other is not deselected."""
+    """The last line of pytest, of several runs together."""
     total = sum(counts, Counter[str]())
     plural = {"error": "errors"}
     parts = [

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from retrieval.chroma import ChromaServer, Where
+from retrieval.chroma import ChromaServer, Where, close_client, open_client
 from retrieval.dense import DenseIndex, on_server, write_collection
 from retrieval.documents import build_documents, documents_key
 from retrieval.embeddings import Embedder, Progress, VectorCache
@@ -176,6 +176,8 @@ def _build(
     server: ChromaServer | None,
 ) -> None:
     """Build aside, then rename. The lock of builds is held."""
+    if server is not None:
+        close_client(open_client(server))  # one that is away is told before anything is worked out
     documents = build_documents(catalogue, lexicon)
     names = {code: texts[0] for code, texts in documents.items()}
     there = server is not None and on_server(server, key_of(place), len(names))

@@ -98,7 +98,7 @@ def test_the_same_bytes_either_way(kind: str, tmp_path: Path, monkeypatch: pytes
     assert (slow[2], fast[2]) == (False, kind in PLAIN)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.one_of(WELL, WELL, ANY), st.sampled_from(["\n", "\r\n"]))
 @example(['"a"",b"', '"""",""'], "\n")
 @example(['"a","b",c"'], "\n")

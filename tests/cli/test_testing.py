@@ -94,6 +94,7 @@ def test_what_cannot_be_collected_is_no_success(project: Path, capfd: pytest.Cap
     assert (lines[-2], "1 error" in lines[-1]) == ("FAILED test_c.py", True)
 
 
+@pytest.mark.slow
 def test_no_test_is_no_success(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert call(project, capfd, "-k", "nothing_of_this_name")[0] == 5
 
