@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from standard.errors import IndexError_
+from standard.errors import IndexError_, YingmaError
 
 SECONDS = 15.0  # that a server may take for one answer; 1,400 vectors take it less than one
 
@@ -70,7 +70,7 @@ def close_client(client: Any) -> None:
 @contextmanager
 def asking(where: Where) -> Iterator[None]:
     """What a server does not do, within the block, is an IndexError_; but a collection that is not there is Chroma's
-    NotFoundError. A folder's errors stay what they are."""
+    NotFoundError. Errors of Yingma's own, and those of a folder, stay what they are."""
     if isinstance(where, Path):
         yield
         return
@@ -78,7 +78,7 @@ def asking(where: Where) -> Iterator[None]:
 
     try:
         yield
-    except (IndexError_, NotFoundError):
+    except (YingmaError, NotFoundError):
         raise
     except Exception as error:  # httpx's, Chroma's, and a plain Exception where a proxy answers in its stead
         said = " ".join(str(error).split())[:200] or type(error).__name__

@@ -22,6 +22,7 @@ from retrieval.store import Store, lock
 COLLECTION = "decisions"
 STEP = 500
 DIGITS = 5
+NAME = 16  # characters of a home's own name
 Wanted = Callable[[], Mapping[str, str]]  # id -> text
 
 
@@ -71,9 +72,11 @@ class DecidedNames:
         if isinstance(self._place, Path):
             return COLLECTION
         drawn = self._folder / "decisions.name"
-        if not drawn.exists():
-            drawn.write_text(secrets.token_hex(8), encoding="ascii")
-        return f"yingma-decisions-{drawn.read_text(encoding='ascii')}-{self._embedder.name}"
+        name = drawn.read_text(encoding="ascii") if drawn.exists() else ""
+        if len(name) != NAME:  # none yet, or who drew it was killed before it was written
+            name = secrets.token_hex(NAME // 2)
+            drawn.write_text(name, encoding="ascii")
+        return f"yingma-decisions-{name}-{self._embedder.name}"
 
     def _bring(self, collection: Any, wanted: Mapping[str, str]) -> None:
         """The collection to what is wanted."""

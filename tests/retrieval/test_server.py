@@ -28,7 +28,7 @@ from retrieval.dense import DRAFT, write_collection
 from retrieval.embeddings import E5
 from retrieval.index import ensure_index
 from standard.edition import Catalogue
-from standard.errors import IndexError_, InputError
+from standard.errors import IndexError_, InputError, StoreError
 from standard.lexicon import Lexicon
 from tests.retrieval.conftest import slice_of
 from tests.retrieval.test_index import Counting
@@ -248,6 +248,10 @@ def test_the_review_page_finds_no_candidates_while_the_server_is_away(
         context.close()
 
 
+def gone() -> dict[str, str]:
+    raise StoreError("数据库没有了", "the database is gone")
+
+
 def test_decided_names_of_each_home_are_its_own(tmp_path: Path, chroma: Chroma, server: ChromaServer, e5: E5) -> None:
     one, two = (DecidedNames(tmp_path / home, e5, server) for home in "ab")
     folder = DecidedNames(tmp_path / "c", e5)
@@ -258,6 +262,8 @@ def test_decided_names_of_each_home_are_its_own(tmp_path: Path, chroma: Chroma, 
     assert one.search("胸CT", 3, "m2", lambda: fewer) == folder.search("胸CT", 3, "m2", lambda: fewer)
     again = DecidedNames(tmp_path / "a", e5, server).search("胸CT", 3, "m2", lambda: pytest.fail("it is there"))
     assert {number for number, _ in again} == {"2", "4"}
+    with pytest.raises(StoreError, match="the database is gone"):  # not the server's fault, and said as it is
+        one.search("胸CT", 3, "m3", gone)
     chroma.empty()
     assert len(one.search("胸CT", 3, "m2", lambda: fewer)) == 2, "made anew"
 
