@@ -15,7 +15,7 @@ from standard.item_slots import ItemSlots, item_slots
 from standard.lexicon import MODALITIES, Lexicon
 
 LIMIT = 112
-MOST = {"part": 40, "scan": 60, "post": 6, "position": 16, "subitem": 6, "way": 4, "side": 4}
+MOST = {"part": 40, "scan": 36, "post": 6, "position": 16, "subitem": 6, "way": 4, "side": 4}
 CROSSED = 6  # forms of the scan that are said with every form of the part
 
 Forms = dict[tuple[str, str, str], tuple[str, ...]]
@@ -38,10 +38,11 @@ _TABLES: dict[int, tuple[Lexicon, Forms]] = {}
 
 
 def _arrange(lexicon: Lexicon) -> Forms:
-    """Surfaces by slot, element and modality: sure ones first, Chinese before Latin, short before long."""
-    found: dict[tuple[str, str, str], set[tuple[bool, bool, int, str]]] = {}
+    """Surfaces by slot, element and modality: sure ones first, Chinese before Latin, short before long, in the order of
+    the table, at whose end typing errors stand."""
+    found: dict[tuple[str, str, str], set[tuple[bool, bool, int, int, str]]] = {}
     for form in lexicon.forms:
-        rank = (form.certainty != "", form.surface.isascii(), len(form.surface), form.surface)
+        rank = (form.certainty != "", form.surface.isascii(), len(form.surface), form.row, form.surface)
         for modality in form.modality or MODALITIES:
             found.setdefault((form.slot, form.element, modality), set()).add(rank)
     return {key: tuple(rank[-1] for rank in sorted(ranks)) for key, ranks in found.items()}
