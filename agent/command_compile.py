@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from agent.command_develop import need_checkout
 from agent.compiling import sources
 from agent.console import note, say
-from standard.compiled import FOLDER, MANIFEST, ROOT, fitting, hash_of, python_build
+from standard.compiled import FOLDER, LIBRARY, MANIFEST, ROOT, fitting, hash_of, python_build
 from standard.errors import YingmaError
 
 LOG = FOLDER.with_suffix(".log")
@@ -60,6 +60,7 @@ def _made(folder: Path) -> Path:
                 "Sources changed while they were compiled; run ./yingma compile again.",
             )
         _tell(made, hashes)
+        os.sync()  # on the disk before it has its name: half a library would not say so
         build = folder / f"{time.time_ns():x}"
         made.rename(build)
     others = sorted(each for each in folder.iterdir() if not each.name.startswith(".") and each != build)
@@ -99,7 +100,7 @@ def _compile(made: Path) -> None:
 
 def _tell(made: Path, hashes: dict[str, str]) -> None:
     """Write what the build was made from and with."""
-    files = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
+    files = sorted((path.relative_to(made) for path in made.rglob("*") if path.is_file()), key=_library_last)
     rows = [
         ("kind", "name", "value"),
         ("python", "", python_build()),
@@ -108,3 +109,7 @@ def _tell(made: Path, hashes: dict[str, str]) -> None:
         *(("module", ".".join((*file.parent.parts, file.name.split(".")[0])), file.as_posix()) for file in files),
     ]
     (made / MANIFEST).write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def _library_last(file: Path) -> tuple[bool, Path]:
+    return file.name.startswith(LIBRARY), file

@@ -69,12 +69,12 @@ def fitting(folder: Path, root: Path) -> Build | None:
 def _opened(build: Path, root: Path) -> Build | None:
     try:
         lines = (build / MANIFEST).read_text(encoding="utf-8").splitlines()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return None
-    files = {}
+    files: dict[str, str] = {}
     compiler = ""
     for line in lines[1:]:
-        kind, name, value = line.split("\t")
+        kind, name, value = line.split("\t") if line.count("\t") == 2 else ("cut off", "", "")
         if kind == "compiler":
             compiler = value
             continue
@@ -85,7 +85,7 @@ def _opened(build: Path, root: Path) -> Build | None:
             holds = value == (python_build() if kind == "python" else hash_of(root / name))
         if not holds:
             return None
-    return Build(files, compiler)
+    return Build(files, compiler) if LIBRARY in files else None  # its last row
 
 
 def in_use() -> bool:

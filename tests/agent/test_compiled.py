@@ -165,6 +165,15 @@ def test_builds_that_do_not(build: Path, tmp_path: Path) -> None:
     assert fitting(tmp_path / "nowhere", tmp_path) is None
 
 
+def test_a_manifest_cut_off(build: Path) -> None:
+    manifest = build / MANIFEST
+    whole = manifest.read_bytes()
+    assert fits(build)
+    for size in range(len(whole) - 1):
+        manifest.write_bytes(whole[:size])
+        assert not fits(build)
+
+
 def test_the_one_of_several_that_fits(build: Path, tmp_path: Path) -> None:
     for name in ("0", "2"):
         shutil.copytree(build, build.parent / name)
