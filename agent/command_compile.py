@@ -89,11 +89,11 @@ def _compile(made: Path) -> None:
             check=False,
         )
     if done.returncode:
-        lines = LOG.read_text(encoding="utf-8", errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        said = [line.strip() for line in LOG.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
+        why = next((line for line in said if "error:" in line), said[-1] if said else str(done.returncode))[:300]
         raise YingmaError(
-            f"阅读器未能编译：{last}（全文在 {LOG}）；不编译也能使用。",
-            f"The reader could not be compiled: {last} (all of it in {LOG}); it works without, too.",
+            f"阅读器未能编译：{why}（全文在 {LOG}）；不编译也能使用。",
+            f"The reader could not be compiled: {why} (all of it in {LOG}); it works without, too.",
         )
     shutil.rmtree(made / "c")
 
