@@ -6,21 +6,25 @@ How words come together is in `groups`; what a group orders, in the resolver of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 BOUNDARY = "comma"
 SEPARATORS = frozenset({"comma", "list", "slash", "plus", "under", "and", "dash", "or"})
 
 
-class Node(NamedTuple):
+class Node:
     """A word in its place: index among the words of the name, depth of brackets, slots for this family."""
 
-    at: int
-    kind: str  # slots | unexplained | a separator
-    slots: tuple[tuple[str, str], ...]
-    review: bool
-    depth: int
-    tag: bool  # in a bracket before anything else
+    __slots__ = ("at", "depth", "kind", "review", "slots", "tag")
+
+    def __init__(
+        self, at: int, kind: str, slots: tuple[tuple[str, str], ...], review: bool, depth: int, tag: bool
+    ) -> None:
+        self.at = at
+        self.kind = kind  # slots | unexplained | a separator
+        self.slots = slots
+        self.review = review
+        self.depth = depth
+        self.tag = tag  # in a bracket before anything else
 
 
 @dataclass(slots=True)
