@@ -10,9 +10,12 @@ from collections import defaultdict
 from itertools import pairwise
 
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
-from agent.segments import PART_OR_SIDE, SOFT
-from standard.lexicon import Lexicon
+from agent.reading import Exam
+from agent.resolve import Issue
+from agent.segments import PART_OR_SIDE, SERVICE, SOFT
+from standard.lexicon import Lexicon, split
 
+CHILD = "child"  # noise that says a child: 小儿, 新生儿
 COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
 DETAIL = "anatomy"  # noise that says a place within a part: 中下段, T7-T9
 APART = (SOFT - {"dash"}) | {"comma", "open", "close"}  # what may stand between two parts
@@ -31,10 +34,63 @@ class Beside:
         self.complaints = frozenset(at for at, word in enumerate(lexer.words) if word.noise == COMPLAINT)
         self._details = frozenset(at for at, word in enumerate(lexer.words) if word.noise == DETAIL)
         regions = {row.surface: frozenset(row.regions.split(";")) for row in lexicon.details}
+        self._children_of = frozenset(at for at, word in enumerate(lexer.words) if word.noise == CHILD)
+        self._children = {(family, row.part) for row in lexicon.children for family in split(row.modality)}
+        self._childish = {(family, row.child) for row in lexicon.children for family in split(row.modality)}
+        self._together: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
+        for row in lexicon.touching:
+            for family in split(row.modality):
+                self._together[family].append(frozenset(row.together.split(";")))
         self.details = {at: regions[word.surface] for at, word in enumerate(lexer.words) if word.surface in regions}
 
     def _is_noise(self, token: Token) -> bool:
         return token.form != UNEXPLAINED and self._noise[token.form]
+
+    def doubt(self, tokens: list[Token], exams: tuple[Exam, ...]) -> Issue | None:
+        """What makes exams that were read doubtful all the same; None for nothing."""
+        if tokens and self._sells(tokens):
+            return "not_an_exam", (), self._words[tokens[-1].form].surface
+        touched = self._touching(tokens, exams) if len(exams) > 1 else ""
+        if touched:
+            return "combo_unclear", (), touched
+        grown = next((exam.part for exam in exams if (exam.family, exam.part) in self._children), "")
+        if grown and self._young(tokens, exams):
+            return "uncertain_part", (), grown
+        return None
+
+    def _sells(self, tokens: list[Token]) -> bool:
+        """A name that ends in a service, straight behind the exam that it is about: 胸部CT平扫会诊."""
+        return (
+            len(tokens) > 1
+            and tokens[-1].form != UNEXPLAINED
+            and self._words[tokens[-1].form].noise == SERVICE
+            and self._says(tokens[-2])
+        )
+
+    def _touching(self, tokens: list[Token], exams: tuple[Exam, ...]) -> str:
+        """A part that touches the one before it, and is an exam more only because a longer word is in no table: the
+        head of 肱骨头. "" where there is none, or where the two are said together (rules/touching.tsv)."""
+        for before, after in pairwise(tokens):
+            if not (self._names(before) and self._names(after)):
+                continue
+            one, other = self._words[before.form], self._words[after.form]
+            if not _parts(one).isdisjoint(_parts(other)):  # Brain 颅脑
+                continue
+            for family in {exam.family if exam.family in self._together else "XR" for exam in exams}:
+                if family == "US" and len(one.surface) > 1 and len(other.surface) > 1:
+                    continue
+                if not any({one.surface, other.surface} <= together for together in self._together[family]):
+                    return other.surface
+        return ""
+
+    def _names(self, token: Token) -> bool:
+        return token.form != UNEXPLAINED and _names_part(self._words[token.form])
+
+    def _young(self, tokens: list[Token], exams: tuple[Exam, ...]) -> bool:
+        """Whether a child is said apart, or is in another exam of the name: 小儿髋关节+心脏."""
+        if any(token.form in self._children_of for token in tokens):
+            return True
+        return any((exam.family, exam.part) in self._childish for exam in exams)
 
     def astray(self, said: set[int], regions: set[str]) -> str:
         """A word of these, noise beside parts of its own regions (椎体 of the spine), that fits none of `regions`."""
@@ -126,3 +182,7 @@ class Beside:
 def _names_part(word: Word) -> bool:
     """Whether a word says a part, with or without its side, and nothing else."""
     return "part" in word.slots and word.slots <= PART_OR_SIDE
+
+
+def _parts(word: Word) -> set[str]:
+    return {element for slot, element in word.pairs if slot == "part"}

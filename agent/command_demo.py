@@ -117,7 +117,7 @@ def _tell_samples(console: Console, outputs: list[Path]) -> None:
 
 def _has_own_model() -> bool:
     """llama.cpp is installed, and the model's files are here."""
-    from agent.model.classifier import FILE as CLASSIFIER
+    from agent.classifier import FILE as CLASSIFIER
     from agent.model.embedded import FILE, FOLDER
 
     files = (FOLDER / FILE, FOLDER / CLASSIFIER)

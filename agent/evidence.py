@@ -64,10 +64,12 @@ class Weigher:
         opinions: Opinions,
         agreed: tuple[str, ...] = (),
         filled: tuple[str, ...] | None = None,
+        settled: bool = False,
     ) -> tuple[Evidence, ...]:
         """For the codes that are offered: those that the voices filled, else the reader's, else the model's.
 
-        `agreed`: what model and classifier say alike and surely, whether it fills anything or not."""
+        `agreed`: what model and classifier say alike and surely, whether it fills anything or not. `settled`: the
+        classifier settled it without a model."""
         read = {exam.code for exam in exams if exam.code}
         alone = not read and filled is None
         said = opinions.model.codes if opinions.model is not None else ()
@@ -95,6 +97,8 @@ class Weigher:
                 rows += self._said("classifier", "", opinions.classifier, offered)
             if offered == set(agreed):
                 rows.append(self._bare["voices_agree"])
+            if settled:
+                rows.append(self._bare["stands_apart"])
         return tuple(rows)
 
     def _row(self, signal: str, value: str, amount: float) -> Evidence:

@@ -217,6 +217,8 @@ class Grouper:
         if open_parts:
             for part in open_parts if len(open_parts) == len(group.parts) else open_parts[-1:]:
                 part.side = side[0]
+        elif side[0] == "?" and group.parts[-1].side == "双":  # 双下肢动脉(单侧)
+            group.problems.append(("conflict_side", (group.parts[-1].index, side[1])))
         elif group.parts[-1].side != side[0] and side[0] != "?":
             if group.parts[-1].side == "?":
                 group.parts[-1].side = side[0]
@@ -256,12 +258,14 @@ class Grouper:
         inside = Group()
         self._gather(inside, nodes)
         group.problems.extend(inside.problems)
+        doubts = self._added(group, inside).intersection(inside.review)
         if group.parts and not group.scans and modality_and_scan(nodes, group, family):  # 颅脑磁共振检查(MRI+MRA)
             group.bare = "modality"
         if not inside.parts:
             for side in inside.sides:
                 self._late_side(group, side)
             self._merge_words(group, inside)
+            group.review.extend(sorted(doubts))
             group.bracketed = bool(group.parts) and inside.said()
             return None
         if not group.parts:
@@ -278,7 +282,19 @@ class Grouper:
             return inside
         self._merge_parts(group, inside, family)
         self._merge_words(group, inside)
+        group.review.extend(sorted(doubts))
         return None
+
+    def _added(self, group: Group, inside: Group) -> set[int]:
+        """The words of a bracket that say what the group does not say yet: those of 增强(三期) do not."""
+        said = {element for slot in LISTS for element, _ in group.slot(slot)}
+        said.update(each for element in list(said) for each in element.split("+"))
+        return {
+            at
+            for slot in LISTS
+            for element, at in inside.slot(slot)
+            if element not in said and not any(self.containment.general(element, each) for each in said)
+        }
 
     def _all_known(self, group: Group, inside: Group, family: str) -> bool:
         return all(

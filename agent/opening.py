@@ -13,8 +13,8 @@ from standard.edition import Catalogue
 from standard.errors import InputError
 
 if TYPE_CHECKING:
+    from agent.classifier import Classifier
     from agent.model import Model
-    from agent.model.classifier import Classifier
     from agent.model.kept import KeptAnswers
     from agent.pipeline import Pipeline
 
@@ -76,10 +76,14 @@ def open_pipeline(
     `keep`: what the model answers is kept in the home folder, and not asked again (unless the setting says no).
     """
     from agent.pipeline import Pipeline
+    from agent.second import SecondVoice
+    from standard.lexicon import load_lexicon
 
     catalogue = open_catalogue(edition)
+    second: SecondVoice | None = None
     if model == "none":
         opened, classifier = None, None
+        second = SecondVoice(catalogue, load_lexicon())
     else:
         opened, classifier, wants_candidates = _open_voices(model, catalogue)
         retrieve = retrieve or wants_candidates
@@ -87,10 +91,9 @@ def open_pipeline(
     if retrieve:
         from agent.settings import load_settings
         from retrieval import Retriever
-        from standard.lexicon import load_lexicon
 
         retriever = Retriever.open(catalogue, load_settings().home, load_lexicon(), progress=_told())
-    pipeline = Pipeline(catalogue, opened, retriever, device_codes=device_codes, classifier=classifier)
+    pipeline = Pipeline(catalogue, opened, retriever, device_codes=device_codes, classifier=classifier, second=second)
     if keep and opened is not None:
         pipeline.kept = _open_kept(pipeline, opened)
     return pipeline
@@ -126,7 +129,7 @@ def _open_voices(setting: str, catalogue: Catalogue) -> tuple[Model, Classifier 
     The classifier is the one in the folder of Yingma's own model, and the shipped one beside another model; a folder
     without one is none.
     """
-    from agent.model import classifier as voice
+    from agent import classifier as voice
     from agent.model import open_model
     from agent.model.embedded import EmbeddedModel
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from standard.lexicon import DATA, read_toml
 
 FILE = DATA / "voices.toml"
+CLASSIFIER = Path(__file__).parent / "model" / "data" / "embedded" / "classifier.npz"  # the one that ships
 
 
 class Opinion(NamedTuple):
@@ -45,11 +47,29 @@ class Rule(BaseModel):
     classifier_margin: float = Field(ge=0)
 
 
+class AloneRule(BaseModel):
+    """The least margin of the classifier's where it decides without a model, in nats; the most exams of a name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    classifier_margin: float = Field(ge=0)
+    exams: int = Field(ge=1)
+
+
 class UnexplainedRule(BaseModel):
-    """Regular expressions of what is no noise, though nothing explains it; on the canonical text."""
+    """What is no noise, though nothing explains it: regular expressions on the canonical text, and words of which
+    slots it may be part of, straight behind them. What it may touch and still stand apart: words of slots, separators.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     matters: tuple[str, ...]
+    behind: frozenset[str]
+    beside: frozenset[str]
+    separators: frozenset[str]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The expressions, compiled. re.error for one that is none."""
+        return re.compile("|".join(self.matters) or r"(?!)")
 
 
 class VoiceRules(BaseModel):
@@ -57,14 +77,10 @@ class VoiceRules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     unexplained: UnexplainedRule
+    alone: AloneRule
     fill: Rule
     veto: Rule
     doubt: Rule
-
-    @cached_property
-    def matters(self) -> re.Pattern[str]:
-        """The expressions of `unexplained`, compiled. re.error for one that is none."""
-        return re.compile("|".join(self.unexplained.matters) or r"(?!)")
 
 
 @cache

@@ -28,13 +28,14 @@ from agent.reader import KEPT, Outcome, Reader
 from agent.reading import Exam, Unexplained
 from agent.resolve import Issue
 from agent.router import Routed, Router, unheard
+from agent.second import SecondVoice, opinions_of
 from standard import Catalogue
 from standard.lexicon import DATA, Lexicon, load_lexicon
 
 if TYPE_CHECKING:
+    from agent.classifier import Classifier
     from agent.model import Exam as SlotExam
     from agent.model import Model, ModelOutcome, ModelRequest
-    from agent.model.classifier import Classifier
     from agent.model.kept import KeptAnswers
     from agent.reading import Reading
     from retrieval import Candidate, Retriever
@@ -67,7 +68,9 @@ class Pipeline:
         classifier: Classifier | None = None,
         memory: Memory | None = None,
         kept: KeptAnswers | None = None,
+        second: SecondVoice | None = None,
     ) -> None:
+        """`classifier` reads every name, beside a model; `second` is the same without one (second.py)."""
         self.catalogue = catalogue
         self.lexicon = lexicon or load_lexicon()
         self.reader = Reader(catalogue, self.lexicon)
@@ -75,12 +78,13 @@ class Pipeline:
         self.devices = DeviceReader(catalogue, self.lexicon) if device_codes else None
         self.model = model
         self.classifier = classifier
+        self.second = second
         self.retriever = retriever
         self.memory = memory  # of the names of a run; whoever runs it sets it
         self.asking = Asking(threads=getattr(model, "concurrency", 1))  # how it puts its questions
         self.kept = kept  # what the model answered before
         self.default_edition = "+".join(edition.id for edition in catalogue.editions)
-        self._compact: dict[tuple[Outcome, Unexplained], Compact] = {}
+        self._compact: dict[tuple[Outcome, Unexplained], tuple[Compact, bool]] = {}
         self._resolve: Callable[[SlotExam], str | None] | None = None
         self._preparing = threading.Lock()  # questions are put at once, and made one by one
 
@@ -92,6 +96,8 @@ class Pipeline:
             found |= {f"model.{key}": value for key, value in self.model.provenance.items()}
         if self.classifier is not None:
             found |= {f"classifier.{key}": value for key, value in self.classifier.provenance.items()}
+        if self.second is not None:
+            found["classifier.hash"] = self.second.version
         if self.retriever is not None:
             found["retrieval"] = self.retriever.version
         return found
@@ -125,18 +131,26 @@ class Pipeline:
     def _fresh_compact(self, queries: Sequence[Query]) -> list[Compact]:
         if self.model is not None or self.classifier is not None:
             return self._compact_with_voices(queries)
-        out = []
+        out: list[Compact] = []
         kept = self._compact
-        for query in queries:
+        open_ones: list[tuple[int, Outcome, Unexplained]] = []  # that the second voice may settle
+        for at, query in enumerate(queries):
             key = outcome, unexplained = self.reader.answer(query.name, query.modality)
             found = kept.get(key)
             if found is None:
                 if len(kept) > KEPT:
                     kept.clear()
                 routed = self.router.route(outcome.exams, outcome.issues, unexplained)
-                found = self._text(routed, _codes(outcome.exams), outcome.issues)
-                kept[key] = found
-            out.append(found)
+                text = self._text(routed, _codes(outcome.exams), outcome.issues)
+                found = kept[key] = text, routed.asks == "classifier"
+            out.append(found[0])
+            if found[1]:
+                open_ones.append((at, outcome, unexplained))
+        if self.second is not None and open_ones:
+            said = self.second.opinions([queries[at] for at, _, _ in open_ones])
+            for (at, outcome, unexplained), opinion in zip(open_ones, said, strict=True):
+                routed = self.router.route(outcome.exams, outcome.issues, unexplained, Opinions(opinion))
+                out[at] = self._text(routed, _codes(outcome.exams), outcome.issues)
         return out
 
     # -- parts -----------------------------------------------------------------------------------------------------
@@ -181,7 +195,7 @@ class Pipeline:
             outcome, unexplained = self.reader.answer(query.name, query.modality)
             routed = self.router.route(outcome.exams, outcome.issues, unexplained, Opinions(opinion))
             read.append((opinion, outcome, unexplained, routed))
-        places = [place for place, each in enumerate(read) if self.model is not None and each[3].open]
+        places = [place for place, each in enumerate(read) if self.model is not None and each[3].asks]
         said = self.asking.outcomes(
             [Question(queries[at], partial(self._asked, queries[at], read[at][0], None, None)) for at in places]
         )
@@ -202,8 +216,8 @@ class Pipeline:
 
     def _suggested(self, queries: Sequence[Query], candidates: bool) -> list[Suggestion]:
         """Suggestions; `candidates`: also of names that the model is not asked about."""
-        read = [self._read(*each) for each in zip(queries, self._classified(queries), strict=True)]
-        asks = [place for place, each in enumerate(read) if self.model is not None and each.routed.open]
+        read = self._settled([self._read(*each) for each in zip(queries, self._classified(queries), strict=True)])
+        asks = [place for place, each in enumerate(read) if self.model is not None and each.routed.asks]
         found: dict[int, tuple[Candidate, ...]] = {}
         if self.retriever is not None:
             looked = range(len(read)) if candidates else asks
@@ -223,6 +237,17 @@ class Pipeline:
         issues = tuple((problem.reason, (), problem.word) for problem in reading.problems)
         routed = self.router.route(reading.exams, issues, reading.unexplained, Opinions(opinion))
         return _Read(query, opinion, reading, issues, routed)
+
+    def _settled(self, read: list[_Read]) -> list[_Read]:
+        """With what the second voice says of those that it may settle."""
+        places = [at for at, each in enumerate(read) if each.routed.asks == "classifier"]
+        if self.second is None or not places:
+            return read
+        for at, opinion in zip(places, self.second.opinions([read[at].query for at in places]), strict=True):
+            reading, issues = read[at].reading, read[at].issues
+            routed = self.router.route(reading.exams, issues, reading.unexplained, Opinions(opinion))
+            read[at] = read[at]._replace(opinion=opinion, routed=routed)
+        return read
 
     def _suggestion(self, read: _Read, found: tuple[Candidate, ...], said: ModelOutcome | None) -> Suggestion:
         query, opinion, reading, issues, routed = read
@@ -256,8 +281,7 @@ class Pipeline:
         """What the classifier says of each query; None of each without one."""
         if self.classifier is None:
             return [None] * len(queries)
-        voices = self.classifier.answer([(query.name, query.modality) for query in queries])
-        return [Opinion(voice.codes, voice.margin) for voice in voices]
+        return opinions_of(self.classifier, queries)
 
     def _asked(
         self,

@@ -54,14 +54,13 @@ from agent.segments import (
 )
 from agent.stock import Stock
 from agent.ultrasound import Ultrasound
+from agent.unexplained import UnexplainedRuns
 from standard import Catalogue
-from standard.lexicon import Lexicon, load_lexicon, split
+from standard.lexicon import Lexicon, load_lexicon
 from standard.text import Canonical, canonical
 
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
-CHILD = "child"  # noise that says a child: 小儿, 新生儿
-EXPLAINED = Unexplained()
 THORACIC = frozenset({"胸椎", "颈胸段", "胸腰段", "全脊柱"})
 BEDSIDE = "床旁"
 
@@ -94,14 +93,12 @@ class Reader:
         }
         self._noise = [word.kind == "noise" and word.noise not in DECISIVE for word in self.lexer.words]
         self.beside = Beside(self.lexer, self._noise, self.lexicon)
-        self._children_of = self._forms_of(CHILD)
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
         self._columns: dict[str, tuple[int, bool]] = {}
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
         self._family_of_code = {code: bits_of(item.modality) for code, item in catalogue.items.items()}
         self._catalogue = catalogue
-        self._matters = voice_rules().matters
-        self._children = {(family, row.part) for row in self.lexicon.children for family in split(row.modality)}
+        self._unexplained = UnexplainedRuns(self.lexer.words, voice_rules().unexplained)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -118,20 +115,14 @@ class Reader:
             Problem(reason, tuple(by_index[kept[i]] for i in dict.fromkeys(indexes) if 0 <= i < len(kept)), word)
             for reason, indexes, word in outcome.issues
         )
-        return Reading(text.text, tuple(spans), outcome.exams, problems, self._unexplained(text.text, tokens))
+        return Reading(text.text, tuple(spans), outcome.exams, problems, self._unexplained.of(name, text, tokens))
 
     def answer(self, name: str, modality: str = "") -> tuple[Outcome, Unexplained]:
         """The same without spans, for bulk: the outcome, and what nothing explains."""
         text = canonical(name)
         tokens = self._tokens(text)
         outcome = self._as_bedside(modality, self._outcome_of(tokens, self.column(modality), text.text))
-        return outcome, self._unexplained(text.text, tokens)
-
-    def _unexplained(self, text: str, tokens: list[Token]) -> Unexplained:
-        runs = [text[start:end] for start, end, form in tokens if form == UNEXPLAINED]
-        if not runs:
-            return EXPLAINED
-        return Unexplained(sum(map(len, runs)), any(self._matters.search(run) for run in runs))
+        return outcome, self._unexplained.of(name, text, tokens)
 
     def column(self, modality: str) -> int:
         """The families that the text of a modality column allows; all where it says nothing."""
@@ -157,10 +148,6 @@ class Reader:
         if len(text.text) > LONGEST:
             return [Token(0, len(text.text), UNEXPLAINED)]  # and `_outcome` says too_long
         return self.lexer.tokens(text.text)
-
-    def _forms_of(self, noise: str) -> frozenset[int]:
-        """The words of one kind of noise."""
-        return frozenset(at for at, word in enumerate(self.lexer.words) if word.noise == noise)
 
     def _is_noise(self, token: Token) -> bool:
         return token.form != UNEXPLAINED and self._noise[token.form]
@@ -188,10 +175,9 @@ class Reader:
                 return Outcome(outcome.exams, (("combo_unclear", (), outcome.exams[0].part),))
         if self.beside.levels(tokens, text) and not any(exam.part in THORACIC for exam in outcome.exams):
             return Outcome(outcome.exams, (*outcome.issues, ("missing_part", (), "胸椎")))
-        if not said.isdisjoint(self._children_of) and any(
-            (exam.family, exam.part) in self._children for exam in outcome.exams
-        ):
-            return Outcome(outcome.exams, (*outcome.issues, ("uncertain_part", (), "")))
+        doubt = self.beside.doubt(tokens, outcome.exams) if outcome.exams else None
+        if doubt is not None:
+            return Outcome(outcome.exams, (*outcome.issues, doubt))
         if not outcome.exams or said.isdisjoint(self.beside.complaints) or not (told := self.beside.histories(tokens)):
             return outcome
         bare = tuple(UNEXPLAINED if at in told else form for at, form in enumerate(sequence))

@@ -20,10 +20,12 @@ class Span(NamedTuple):
 
 
 class Unexplained(NamedTuple):
-    """How many characters nothing explains, and whether they may change what the name means (voices.toml)."""
+    """How many characters nothing explains, whether they may change what the name means, and, where they may not,
+    whether they stand apart from the words that say the exam (voices.toml)."""
 
     characters: int = 0
     matters: bool = False
+    apart: bool = False
 
 
 class Problem(NamedTuple):

@@ -12,7 +12,7 @@ under the threshold (calibration.toml) goes to a person; a score never lets a na
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from agent.answer import Evidence, Route
 from agent.calibration import Threshold, calibration, log_odds, probability
@@ -27,22 +27,24 @@ if TYPE_CHECKING:
 
 NOBODY = Opinions()
 NO_MODEL = "no_model"  # nobody was asked
+Asks = Literal["", "classifier", "model"]
+APART = ["unexplained"]  # all that the reader found, where the classifier may settle a name without a model
 
 
 @dataclass(frozen=True, slots=True)
 class Routed:
     """Route, reason id, score in 0..1, and the rows it is the sum of (log-odds).
 
-    `filled`: the codes that the voices agree on where the reader was not complete; None elsewhere. `open`: the model
-    was not asked, and what it says can change the route. `before`: the reader's reason, where this one is about the
-    model that gave no answer."""
+    `filled`: the codes that the voices agree on where the reader was not complete; None elsewhere. `asks`: who was not
+    asked, and can change the route by what it says. `before`: the reader's reason, where this one is about the model
+    that gave no answer."""
 
     route: Route
     reason: str
     score: float
     evidence: tuple[Evidence, ...]
     filled: tuple[str, ...] | None = None
-    open: bool = False
+    asks: Asks = ""
     before: str = ""
 
 
@@ -81,28 +83,31 @@ class Router:
         elif not found and not codes:
             found.append("not_read")
         filled: tuple[str, ...] | None = None
-        is_open = False
+        asks: Asks = ""
+        reason = "complete"
         agreed = self._agreed(opinions)
-        if found:
+        alone = self._alone(found, exams, unexplained, opinions)
+        if alone == "settled":
+            filled, reason = tuple(codes), "stands_apart"
+        elif found:
             filled = self._filled(found, codes, agreed)
             grave = min(found, key=self._gravity.__getitem__)
-            is_open = opinions.model is None and self._reasons[grave].ask == "model"
+            if opinions.model is None and self._reasons[grave].ask == "model":
+                asks = "classifier" if alone == "open" else "model"
             if opinions.model is not None and set(opinions.model.codes) != codes:
                 found.append("model_disagrees")
+            reason = "voices_agree" if filled is not None else min(found, key=self._gravity.__getitem__)
         else:
             doubt = self._doubt(codes, opinions)
-            is_open = doubt == "open"
-            if doubt and not is_open:
-                found.append(doubt)
-        if filled is not None:
-            reason = "voices_agree"
-        else:
-            reason = min(found, key=self._gravity.__getitem__) if found else "complete"
-        rows = self._weigher.rows(exams, found, unexplained.characters, opinions, agreed, filled)
+            if doubt == "open":
+                asks = "model"
+            elif doubt:
+                found, reason = [doubt], doubt
+        rows = self._weigher.rows(exams, found, unexplained.characters, opinions, agreed, filled, alone == "settled")
         total = sum(row.weight for row in rows)
         if self._reasons[reason].route == "accepted" and total < self._least(exams):
             reason = "score_low"
-        return Routed(self._reasons[reason].route, reason, probability(total), rows, filled, is_open)
+        return Routed(self._reasons[reason].route, reason, probability(total), rows, filled, asks)
 
     def _least(self, exams: tuple[Exam, ...]) -> float:
         """The least evidence that accepts these exams, in log-odds."""
@@ -116,6 +121,22 @@ class Router:
         if model is None or classifier is None or set(model.codes) != set(classifier.codes):
             return ()
         return model.codes if sure(model, rule.model_margin) and sure(classifier, rule.classifier_margin) else ()
+
+    def _alone(
+        self, found: list[str], exams: tuple[Exam, ...], unexplained: Unexplained, opinions: Opinions
+    ) -> Literal["", "open", "settled"]:
+        """Whether the classifier settles, without a model, a name that was read but for what stands apart; "open" where
+        it was not asked yet."""
+        rule = self._rules.alone
+        if found != APART or not unexplained.apart or opinions.model is not None or not 0 < len(exams) <= rule.exams:
+            return ""
+        codes = {exam.code for exam in exams}
+        if "" in codes:
+            return ""
+        if opinions.classifier is None:
+            return "open"
+        same = set(opinions.classifier.codes) == codes and sure(opinions.classifier, rule.classifier_margin)
+        return "settled" if same else ""
 
     def _filled(self, found: list[str], codes: set[str], agreed: tuple[str, ...]) -> tuple[str, ...] | None:
         """What the voices agree on, where every reason of the reader lets them fill."""

@@ -9,6 +9,7 @@ from typing import Any
 from agent.audit import needed
 from agent.evidence import NEVER_FITTED, expert_weights
 from evals.calibration import (
+    THINNED,
     Design,
     Fit,
     Floats,
@@ -126,7 +127,8 @@ def _calibrate(observations: Sequence[Observation], aim: Aim) -> Calibrated:
         "plain": unsigned(found),
         "boosted": boosted(found),
     }
-    modes = list(dict.fromkeys(each.mode for each in observations))
+    every = list(dict.fromkeys(each.mode for each in observations))
+    modes = [mode for mode in every if mode != THINNED]  # the same names once more: no promise rests on them
     chosen = choose([run(observations, scores, mode) for mode in modes], target, confidence, aim.cost)
     modalities: dict[str, Chosen] = {}
     too_few: dict[str, Promise] = {}
@@ -148,7 +150,7 @@ def _calibrate(observations: Sequence[Observation], aim: Aim) -> Calibrated:
         threshold=chosen,
         modalities=modalities,
         too_few=too_few,
-        costs=tuple(_cost(observations, scores, mode, chosen, modalities) for mode in modes),
+        costs=tuple(_cost(observations, scores, mode, chosen, modalities) for mode in every),
         unseen=_unseen(observations, found, strength, modes, aim),
         sources=len(found.sources),
     )
@@ -219,7 +221,7 @@ def _unseen(
         threshold = choose(runs, aim.target, aim.confidence, aim.cost).threshold
         for at in test:
             each = observations[at]
-            if each.accepted and scores[at] >= threshold:
+            if each.mode in kept and each.accepted and scores[at] >= threshold:
                 kept[each.mode].append((each.source, each.right))
     told = []
     for mode in modes:

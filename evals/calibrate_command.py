@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from agent import calibration
 from agent.console import emit_json, note, out, say
 from agent.evidence import expert_weights
 from agent.opening import open_pipeline
+from agent.pipeline import Pipeline
 from evals.calibrate import Aim, Calibrated, calibrate
-from evals.calibration import Observation, observe
+from evals.calibration import THINNED, Observation, observe
 from evals.labelled import Labelled, first_sight, for_a_fit
 from evals.scored import PARTS, tell_promises, tell_reliability
 from evals.tables import table
+from evals.thinned import thinned
 from evals.threshold import Chosen, promise, promise_sentence
 from standard.errors import InputError
 
@@ -83,7 +85,18 @@ def observe_modes(labelled: Labelled, edition: str | None, model: str) -> tuple[
         observations += observe(pipeline, labelled.rows, mode, labelled.discount)
         kept = ("catalogue", "lexicon", "model.model", "model.hash", "classifier.hash")
         versions |= {key: value for key, value in pipeline.versions.items() if key in kept}
+        if mode == "none":
+            observations += _unexplained(pipeline, labelled)
     return observations, versions
+
+
+def _unexplained(pipeline: Pipeline, labelled: Labelled) -> Iterator[Observation]:
+    """Of names in which a lexicon with words left out does not explain every character, and finds nothing else."""
+    for lexicon in thinned(pipeline.lexicon):
+        other = Pipeline(pipeline.catalogue, lexicon=lexicon, second=pipeline.second)
+        for each in observe(other, labelled.rows, THINNED):
+            if {key for key in each.rows if key[0] == "reason"} == {("reason", "unexplained")}:
+                yield each
 
 
 # -- what is written ---------------------------------------------------------------------------------------------------
@@ -175,9 +188,9 @@ def _tell_threshold(found: Calibrated) -> None:
     for cost in found.costs:
         console.print(
             say(
-                f"模型 {cost.mode}：规则采用 {cost.accepted}（对 {cost.right}），过门槛 {cost.kept}（对 "
+                f"{_mode(cost.mode)}：规则采用 {cost.accepted}（对 {cost.right}），过门槛 {cost.kept}（对 "
                 f"{cost.kept_right}）。",
-                f"model {cost.mode}: the rules accept {cost.accepted} ({cost.right} right), the threshold leaves "
+                f"{_mode(cost.mode)}: the rules accept {cost.accepted} ({cost.right} right), the threshold leaves "
                 f"{cost.kept} ({cost.kept_right} right).",
             )
         )
@@ -222,3 +235,12 @@ def _tell_first_sight(found: Calibrated) -> None:
 
 def _threshold_sentence(name: str, chosen: Chosen) -> str:
     return f"{name}: ≥ {chosen.threshold:g}  " + say(*promise_sentence(chosen.promise))
+
+
+def _mode(mode: str) -> str:
+    """A mode for people."""
+    if mode == THINNED:
+        return say(
+            "模型 none，词典少了词，只看有字无法解释的", "model none, words left out, of what they do not explain"
+        )
+    return say(f"模型 {mode}", f"model {mode}")

@@ -30,6 +30,7 @@ from evals.scored import modality_of
 
 Key = tuple[str, str]  # table (evidence, convention, reason), id of the row
 Floats = NDArray[np.float64]
+THINNED = "thinned"  # the mode of answers without a model by a lexicon with words left out (thinned.py)
 PRIOR: Key = ("evidence", "prior")
 # Of the pull to the expert's numbers, the strongest first. A weaker one leaves rows that few names show to chance.
 STRENGTHS = (30.0, 10.0, 3.0, 1.0)

@@ -275,7 +275,7 @@ def _make_classifier(
     staging: Path, names: int, seed: int, held_out: Sequence[TrainingName], gold: Sequence[Path]
 ) -> Second:
     """Train the classifier on names of the same generator, into the same folder, and measure it."""
-    from agent.model.classifier import FILE, Classifier
+    from agent.classifier import FILE, Classifier
     from training.classifier import train_classifier
 
     note(say("正在训练分类器 …", "Training the classifier …"))

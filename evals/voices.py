@@ -86,7 +86,7 @@ def ask_voices(names: Sequence[tuple[str, str]], edition: str | None = None) -> 
 
     ModelError where the model or the classifier is not there.
     """
-    from agent.model.classifier import Classifier
+    from agent.classifier import Classifier
     from agent.model.embedded import EmbeddedModel
     from agent.opening import open_catalogue
     from agent.reader import Reader

@@ -253,6 +253,15 @@ class ChildRow(Row):
     source: Source
 
 
+class TouchingRow(Row):
+    """Words for parts (joined by `;`) that are exams of their own though nothing stands between them: 头胸腹CT."""
+
+    modality: str
+    together: str
+    source: Source
+    example: str
+
+
 class DetailRow(Row):
     """A word that is noise beside parts of these regions (level-1 parts joined by `;`), and beside others a doubt."""
 
@@ -355,6 +364,7 @@ class Lexicon:
     one_parts: tuple[OnePartRow, ...]
     unsided: tuple[UnsidedRow, ...]
     children: tuple[ChildRow, ...]
+    touching: tuple[TouchingRow, ...]
     details: tuple[DetailRow, ...]
     position_atoms: tuple[PositionAtomsRow, ...]
     version: str
@@ -431,6 +441,7 @@ def read_lexicon(folder: Path = DATA) -> Lexicon:
         one_parts=_rows(rules / "one_part.tsv", OnePartRow),
         unsided=_rows(rules / "unsided.tsv", UnsidedRow),
         children=_rows(rules / "child.tsv", ChildRow),
+        touching=_rows(rules / "touching.tsv", TouchingRow),
         details=_rows(rules / "detail.tsv", DetailRow),
         position_atoms=_rows(rules / "position_atoms.tsv", PositionAtomsRow),
         version=digest.hexdigest()[:12],

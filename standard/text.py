@@ -89,6 +89,12 @@ class Canonical(NamedTuple):
             return start, end
         return self.origin[start], self.origin[end - 1] + 1
 
+    def blank_before(self, raw: str, index: int) -> bool:
+        """Whether a blank of the raw name, which the text does not hold, stands before a character of the text."""
+        if self.origin is None or not 0 < index < len(self.text):
+            return False
+        return any(char.isspace() for char in raw[self.origin[index - 1] + 1 : self.origin[index]])
+
 
 class _Fold(dict[int, str]):
     """Folds one character at a time, once: for str.translate."""

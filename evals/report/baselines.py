@@ -153,7 +153,7 @@ def _retrieval(names: Asked, catalogue: Catalogue, lexicon: Lexicon, embedder: E
 def _voices(names: Asked, catalogue: Catalogue) -> list[Way]:
     from math import exp
 
-    from agent.model.classifier import Classifier
+    from agent.classifier import Classifier
     from agent.model.embedded import EmbeddedModel
 
     ways = []

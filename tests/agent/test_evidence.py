@@ -104,7 +104,7 @@ def test_without_codes_the_score_is_near_nought() -> None:
 def test_what_is_complete_and_scores_low_is_for_a_person(threshold: Threshold, route: str, reason: str) -> None:
     routed = Router(threshold=threshold).route((EXAM,), (), Unexplained())
     assert (routed.route, routed.reason) == (route, reason)
-    assert not routed.open  # what a model would add was not part of the promise
+    assert not routed.asks  # what a model would add was not part of the promise
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ PLAIN, CONTRAST = "20040100110000", "20040100210000"
 EXAM = Exam("CT", "胸部", "", "平扫", "", PLAIN)
 FAR = 20.0  # nats: far enough for every rule
 NONE = Unexplained()
-NOISE, MATTERS = Unexplained(3), Unexplained(3, True)
+NOISE, MATTERS, APART = Unexplained(3), Unexplained(3, True), Unexplained(3, apart=True)
 
 
 def said(code: str, margin: float | None = FAR) -> Opinion:
@@ -45,15 +45,42 @@ def test_what_the_voices_decide(unexplained, issues, model, classifier, route, r
     routed = Router().route((EXAM,), issues, unexplained, Opinions(classifier, model))
     assert (routed.route, routed.reason) == (route, reason)
     assert (routed.filled == (PLAIN,)) == (reason == "voices_agree")
-    assert not routed.open or model is None
+    assert not routed.asks or model is None
 
 
 def test_the_model_is_asked_where_it_can_change_the_route() -> None:
     router = Router()
-    assert not router.route((EXAM,), (), NONE, Opinions(said(PLAIN))).open
-    assert router.route((EXAM,), (), NONE, Opinions(said(CONTRAST))).open
-    assert router.route((EXAM,), (), NOISE, Opinions(said(PLAIN))).open
-    assert not router.route((EXAM,), (("conflict_side", (), ""),), NONE, Opinions(said(CONTRAST))).open
+    assert not router.route((EXAM,), (), NONE, Opinions(said(PLAIN))).asks
+    assert router.route((EXAM,), (), NONE, Opinions(said(CONTRAST))).asks == "model"
+    assert router.route((EXAM,), (), NOISE, Opinions(said(PLAIN))).asks == "model"
+    assert not router.route((EXAM,), (("conflict_side", (), ""),), NONE, Opinions(said(CONTRAST))).asks
+
+
+@pytest.mark.parametrize(
+    ("exams", "unexplained", "classifier", "reason", "asks"),
+    [
+        ((EXAM,), APART, None, "unexplained", "classifier"),
+        ((EXAM,), APART, said(PLAIN), "stands_apart", ""),
+        ((EXAM,), APART, said(PLAIN, 1.0), "unexplained", "model"),
+        ((EXAM,), APART, said(CONTRAST), "unexplained", "model"),
+        ((EXAM,), APART, said(""), "unexplained", "model"),
+        ((EXAM,), NOISE, None, "unexplained", "model"),  # it touches what it may belong to
+        ((EXAM,), MATTERS, said(PLAIN), "unexplained_matters", "model"),
+        ((EXAM, EXAM._replace(code=CONTRAST)), APART, said(PLAIN), "unexplained", "model"),
+        ((EXAM._replace(code=""),), APART, said(""), "unexplained", "model"),
+        ((), APART, said(""), "unexplained", "model"),
+    ],
+)
+def test_what_the_classifier_settles_without_a_model(exams, unexplained, classifier, reason, asks) -> None:  # type: ignore[no-untyped-def]
+    routed = Router().route(exams, (), unexplained, Opinions(classifier))
+    assert (routed.reason, routed.asks) == (reason, asks)
+    assert (routed.route == "accepted") == (reason == "stands_apart")
+
+
+def test_no_hard_rule_is_settled_by_the_classifier() -> None:
+    for reason in ("conflict_side", "missing_side", "not_an_exam", "negated", "uncertain_part"):
+        routed = Router().route((EXAM,), ((reason, (), ""),), APART, Opinions(said(PLAIN)))
+        assert (routed.route, routed.reason) == ("review", reason)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +91,36 @@ def test_the_model_is_asked_where_it_can_change_the_route() -> None:
         ("右踝踝穴位", True),
         ("口腔CBCT", True),
         ("胸部CT平扫", False),
+        ("冠脉嵴血管CTA", True),  # behind a part it may be of the part
+        ("胸部12CT平扫", False),  # but for a number
     ],
 )
 def test_what_may_change_the_meaning(name: str, matters: bool) -> None:
     reading = Reader(load_catalogue()).read(name, "CT")
     assert reading.unexplained.matters == matters
     assert not matters or reading.unexplained.characters
+
+
+@pytest.mark.parametrize(
+    ("name", "apart"),
+    [
+        ("胸部CT平扫(嵴村)", True),
+        ("【嵴村】胸部CT平扫", True),
+        ("嵴村_胸部CT平扫", True),
+        ("胸部CT平扫 嵴村", True),
+        ("嵴村　胸部CT平扫", True),
+        ("胸部CT平扫嵴村", False),
+        ("嵴胸部CT平扫", False),
+        ("胸部CT平扫+嵴村", False),
+        ("胸部CT平扫、嵴村", False),
+        ("胸部CT平扫,嵴村", False),
+        ("胸部CT(平扫嵴)", False),
+    ],
+)
+def test_what_stands_apart(name: str, apart: bool) -> None:
+    reading = Reader(load_catalogue()).read(name, "CT")
+    assert reading.unexplained.apart == apart
+    assert reading.unexplained.characters
 
 
 def test_the_rules_that_ship_are_cautious() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.model.classifier import FILE, FOLDER, Classifier, Voice
+from agent.classifier import FILE, FOLDER, Classifier, Voice
 from prompts import bag_model, ngrams
 from prompts.bag_model import COUNTS, BagModel, Weights, pack, settle, unpack
 from prompts.embedded import LONGEST, MOST_EXAMS

@@ -10,15 +10,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from threadpoolctl import ThreadpoolController
+
+from agent.opinions import CLASSIFIER
 from prompts.bag_model import BagModel, Weights, unpack
 from prompts.embedded import MOST_EXAMS, Asker
 from standard import Catalogue
 from standard.errors import ModelError
 from standard.lexicon import Lexicon, load_lexicon
 
-FOLDER = Path(__file__).parent / "data" / "embedded"
-FILE = "classifier.npz"
+FOLDER, FILE = CLASSIFIER.parent, CLASSIFIER.name
 BLOCK = 128  # names worked out together; for speed alone: what is worked on at once stays in the cache
+
+
+class UntrainedError(ModelError):
+    """The classifier knows no items of the catalogue."""
 
 
 class Voice(NamedTuple):
@@ -40,12 +46,13 @@ class Classifier:
                  if (item := catalogue.get(code)) is not None and item.name == name}  # fmt: skip
         self._codes = [code for code in catalogue.items if code in place]
         if len(self._codes) <= MOST_EXAMS:
-            raise ModelError(
+            raise UntrainedError(
                 f"分类器不认识标准 {catalogue.id} 的项目；请用 model train 为它训练。",
                 f"The classifier knows no items of {catalogue.id}; train one for it with: model train",
             )
         self._model = BagModel(weights.of([place[code] for code in self._codes]))
         self._asker = Asker(lexicon)
+        self._threads = ThreadpoolController()
         self.provenance: Mapping[str, str] = {
             **{key: str(value) for key, value in meta.items() if key not in ("numbers", "editions")},
             "editions": "+".join(meta["editions"]),
@@ -54,7 +61,8 @@ class Classifier:
 
     @classmethod
     def open(cls, catalogue: Catalogue, folder: Path = FOLDER, lexicon: Lexicon | None = None) -> Classifier:
-        """The classifier of a folder for a catalogue. ModelError, with the remedy, where it cannot be read or used.
+        """The classifier of a folder for a catalogue. ModelError, with the remedy, where it cannot be read; its kind
+        UntrainedError where it knows no items of the catalogue.
 
         Its `provenance` is what an answer depends on; `items` there says how many of the catalogue's it can answer.
         """
@@ -66,7 +74,8 @@ class Classifier:
         out = []
         for at in range(0, len(names), BLOCK):
             questions = [self._asker.question(name, column) for name, column in names[at : at + BLOCK]]
-            found = self._model.answer(questions)
+            with self._threads.limit(limits=1):  # on so little, more threads only wait for each other, and burn a core
+                found = self._model.answer(questions)
             for items, size, *numbers in zip(*(each.tolist() for each in found), strict=True):
                 out.append(Voice(tuple(self._codes[item] for item in sorted(items[:size])), *numbers))
         return out

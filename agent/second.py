@@ -1,0 +1,57 @@
+"""The classifier without a model: asked only about names that it can settle, and opened at the first of them.
+
+Most names never need it, and to open it costs a third of a second; so a run without a model pays for it where it says
+something. It may be away for an edition that it was not trained for: then those names go to a person, as the reader
+left them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.answer import Query
+from agent.opinions import CLASSIFIER, Opinion
+from standard import Catalogue
+from standard.lexicon import Lexicon
+
+if TYPE_CHECKING:
+    from agent.classifier import Classifier
+
+
+class SecondVoice:
+    """Of a catalogue and a lexicon, in one process."""
+
+    def __init__(self, catalogue: Catalogue, lexicon: Lexicon, file: Path = CLASSIFIER) -> None:
+        self._catalogue, self._lexicon, self._file = catalogue, lexicon, file
+
+    @cached_property
+    def version(self) -> str:
+        """The hash of its file: what an answer depends on, told without opening it. OSError where there is none."""
+        with self._file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+    @cached_property
+    def _classifier(self) -> Classifier | None:
+        from agent.classifier import Classifier, UntrainedError
+
+        try:
+            return Classifier.open(self._catalogue, self._file.parent, self._lexicon)
+        except UntrainedError:
+            return None
+
+    def opinions(self, queries: Sequence[Query]) -> Sequence[Opinion | None]:
+        """What it says of each query; None of each where it knows nothing of the edition. ModelError for a file that
+        cannot be read."""
+        if self._classifier is None:
+            return [None] * len(queries)
+        return opinions_of(self._classifier, queries)
+
+
+def opinions_of(classifier: Classifier, queries: Sequence[Query]) -> list[Opinion]:
+    """What the classifier says of each query."""
+    voices = classifier.answer([(query.name, query.modality) for query in queries])
+    return [Opinion(voice.codes, voice.margin) for voice in voices]

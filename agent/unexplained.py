@@ -1,0 +1,66 @@
+"""What nothing explains in a name: how much it is, whether it may change the meaning, whether it stands apart.
+
+Hospitals write words into a name that no table has: a campaign, a disease, a person, a room. What stands apart from the
+words that say the exam (in a bracket of its own, as a label, behind a blank) is such a word nearly always; what touches
+them, or is an item of a list, may be part of a body part or an exam more. The rules are data (voices.toml).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.lexer import UNEXPLAINED, Token, Word
+from agent.opinions import UnexplainedRule
+from agent.reading import Unexplained
+from standard.text import Canonical
+
+NOTHING = Unexplained()
+
+
+class UnexplainedRuns:
+    """Compiled for the words of a lexer; `of` is a pure function of its arguments."""
+
+    def __init__(self, words: Sequence[Word], rule: UnexplainedRule) -> None:
+        self._matters = rule.pattern
+        self._behind = [not word.slots.isdisjoint(rule.behind) for word in words]
+        self._bounds = [_bounds(word, rule) for word in words]
+        self._noise = [word.kind == "noise" for word in words]
+
+    def of(self, name: str, text: Canonical, tokens: Sequence[Token]) -> Unexplained:
+        """Of a name with its canonical text and the cut of it."""
+        runs = [at for at, token in enumerate(tokens) if token[2] == UNEXPLAINED]
+        if not runs:
+            return NOTHING
+        count, matters, apart = 0, False, True
+        for at in runs:
+            start, end, _ = tokens[at]
+            run = text.text[start:end]
+            count += end - start
+            matters = matters or self._matters.search(run) is not None
+            if run.isdigit():  # a room, a ward, a quantity
+                continue
+            before = -1 if at == 0 or text.blank_before(name, start) else tokens[at - 1][2]
+            after = -1 if at + 1 == len(tokens) or text.blank_before(name, end) else tokens[at + 1][2]
+            matters = matters or (before >= 0 and self._behind[before])
+            apart = apart and all(form < 0 or self._bounds[form] for form in (before, after))
+            apart = apart and not self._matters.search(self._word(name, text, tokens, at))
+        return Unexplained(count, matters, apart and not matters)
+
+    def _word(self, name: str, text: Canonical, tokens: Sequence[Token], at: int) -> str:
+        """A run with the noise that touches it, which may be one word with it: 之一, 空号."""
+        first = last = at
+        while first and not text.blank_before(name, tokens[first][0]) and self._is_noise(tokens[first - 1]):
+            first -= 1
+        while (
+            last + 1 < len(tokens) and not text.blank_before(name, tokens[last][1]) and self._is_noise(tokens[last + 1])
+        ):
+            last += 1
+        return text.text[tokens[first][0] : tokens[last][1]]
+
+    def _is_noise(self, token: Token) -> bool:
+        return token[2] == UNEXPLAINED or self._noise[token[2]]
+
+
+def _bounds(word: Word, rule: UnexplainedRule) -> bool:
+    """A word that a run may touch and still stand apart: noise, some separators, and words of some slots alone."""
+    return word.slots <= rule.beside if word.kind == "slots" else word.kind == "noise" or word.kind in rule.separators
