@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.compiling import COMPILED, KNOWN
 from standard.compiled import FOLDER, LIBRARY, MANIFEST, ROOT, fitting, hash_of, python_build
 
 HERE = Path(__file__).resolve().parent
@@ -196,6 +198,15 @@ def test_a_library_that_does_not_load(build: Path, copy: Path) -> None:
     assert fitting(build.parent, copy) is not None
     code = f"import sys; sys.prefix = {str(build.parent.parent)!r}; {ASKS}"
     assert python(code, copy).split()[0] == "False"
+
+
+def test_the_compiler_knows_what_compiled_modules_import() -> None:
+    known = {*COMPILED, *KNOWN}
+    for path in COMPILED:
+        for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("agent."):
+                module = (node.module or "").replace(".", "/") + ".py"
+                assert module in known, f"{path} imports {module}: name it in agent/compiling.py"
 
 
 @pytest.mark.slow
