@@ -438,6 +438,7 @@ class Grouper:
                 if relation is not None and (
                     not part.separator or listed == "one" or self._slash(family, before, part)
                 ):
+                    relation.separator = relation.separator or part.separator  # 肝胆胰脾+肝弹性 is a sum all the same
                     kept[-1] = relation
                     continue
                 if listed == "unclear":

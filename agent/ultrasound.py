@@ -11,6 +11,8 @@ from agent.reading import Exam
 from agent.resolve import Issue, Resolved, Shared
 from standard.lexicon import split
 
+BEDSIDE = "床旁"
+SUMS = frozenset({"plus", "and", "comma"})  # separators of exams, which share no special scan
 HEART = "成人心脏"  # its functions (左心功能测定) are items beside the plain exam, which is then ordered too, or not
 
 
@@ -42,7 +44,7 @@ class Ultrasound:
         scans = list(dict.fromkeys(scan for scan, _ in group.scans if scan != ROUTINE)) or [ROUTINE]
         if len(scans) > 1:
             issues.append(("combo_unclear", where, "+".join(scans)))
-        if scans != [ROUTINE] and _spread(group):
+        if scans != [ROUTINE] and _spread(group, scans == [BEDSIDE]):
             issues.append(("combo_unclear", where, scans[0]))
         if any(scan == ROUTINE for scan, _ in group.apart):  # 乳腺彩超+弹性成像: the plain exam too?
             issues.append(("combo_unclear", where, ROUTINE))
@@ -94,6 +96,8 @@ class Ultrasound:
         """A region (下肢) with 动脉 or 静脉 is that vessel, with both it is both; 血管 alone does not say which."""
         said = {kind for word, _ in group.vessels for kind in word if kind in "AV"}
         out: list[PartRef] = []
+        if said and not any((part.element, kind) in self.regions for part in parts for kind in said):
+            issues.append(("uncatalogued", (group.vessels[0][1],), "".join(part.element for part in parts)))  # 子宫动脉
         for part in parts:
             kinds = [kind for kind in "AV" if (part.element, kind) in self.regions]
             if not kinds:
@@ -159,9 +163,12 @@ class Ultrasound:
         return name, (found, issue, rule)
 
 
-def _spread(group: Group) -> bool:
+def _spread(group: Group, bedside: bool) -> bool:
     """Whether it is open which of several parts a scan is of: one said between them, 前列腺彩超(弹性)+彩超(肝胆脾胰),
-    or another before or behind them, 三维彩超肝胆脾胰 指间关节常规."""
+    another before or behind them, 三维彩超肝胆脾胰 指间关节常规, or one of the last of a sum, 乳腺+甲状腺穿刺; the
+    bed is of all of a sum."""
+    if not bedside and any(part.separator in SUMS for part in group.parts):
+        return True
     if len({part.element for part in group.parts}) < 2:
         return False
     parts = [part.index for part in group.parts]
