@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from agent.group import ADDING, LISTS, SAID, SEPARATORS, STANCES, Group, Node, PartRef
 from agent.nodes import (
+    added,
     has_part,
     is_film,
     is_modality,
@@ -258,7 +259,7 @@ class Grouper:
         inside = Group()
         self._gather(inside, nodes)
         group.problems.extend(inside.problems)
-        doubts = self._added(group, inside).intersection(inside.review)
+        doubts = added(group, inside, self.containment.general).intersection(inside.review)
         if group.parts and not group.scans and modality_and_scan(nodes, group, family):  # 颅脑磁共振检查(MRI+MRA)
             group.bare = "modality"
         if not inside.parts:
@@ -284,17 +285,6 @@ class Grouper:
         self._merge_words(group, inside)
         group.review.extend(sorted(doubts))
         return None
-
-    def _added(self, group: Group, inside: Group) -> set[int]:
-        """The words of a bracket that say what the group does not say yet: those of 增强(三期) do not."""
-        said = {element for slot in LISTS for element, _ in group.slot(slot)}
-        said.update(each for element in list(said) for each in element.split("+"))
-        return {
-            at
-            for slot in LISTS
-            for element, at in inside.slot(slot)
-            if element not in said and not any(self.containment.general(element, each) for each in said)
-        }
 
     def _all_known(self, group: Group, inside: Group, family: str) -> bool:
         return all(
@@ -376,7 +366,9 @@ class Grouper:
             if bare or each.element == UNSPECIFIED:
                 continue
             fits = any(
-                part.element == each.element or self.containment.adjoining(family, each.element, part.element)
+                self.containment.adjoining(family, each.element, part.element)
+                or self.containment.heads(family, each.element, part.element)
+                or part.element == each.element
                 for group in groups
                 for part in group.parts
             )

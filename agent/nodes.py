@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from agent.group import ROUTINE, SEPARATORS, Group, Node
+from collections.abc import Callable
+
+from agent.group import LISTS, ROUTINE, SEPARATORS, Group, Node
 
 APART = SEPARATORS - {"dash"}  # what may stand between one exam and the next
 
@@ -60,3 +62,17 @@ def behind_separator(nodes: list[Node], position: int) -> list[Node]:
     """What follows where a separator between exams stands; nothing where none does."""
     apart = position < len(nodes) and nodes[position].kind in APART
     return nodes[position + 1 :] if apart else []
+
+
+def added(group: Group, inside: Group, general: Callable[[str, str], bool]) -> set[int]:
+    """The words of a bracket that say what the group before it does not say yet: those of 平扫+增强(三期) do not.
+
+    `general`: whether a scan says less than another."""
+    said = {element for slot in LISTS for element, _ in group.slot(slot)}
+    said.update(each for element in list(said) for each in element.split("+"))
+    return {
+        at
+        for slot in LISTS
+        for element, at in inside.slot(slot)
+        if element not in said and not any(general(element, each) for each in said)
+    }
