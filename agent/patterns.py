@@ -2,7 +2,8 @@
 are in the text: most names hold a digit, and few of them the 元 or 诊室 of a pattern.
 
 What a pattern cannot do without is read off its parsed form: sets of characters of each of which every match holds one.
-What the form does not say plainly is not asked for, and then the pattern is tried; so nothing is lost.
+What the form does not say plainly is not asked for, and then the pattern is tried; so nothing is lost. (The parser is
+that of `re` itself, which promises nothing of it: tests compare with all matches of all patterns.)
 """
 
 from __future__ import annotations
