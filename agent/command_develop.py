@@ -17,9 +17,10 @@ from standard.errors import InputError, YingmaError
 
 def run_tests(slow: bool, arguments: Sequence[str]) -> int:
     """pytest on the tests, those that take longer than a minute left out unless asked for. Its exit code."""
+    from agent.testing import run
+
     need_checkout()
-    command = [sys.executable, "-m", "pytest", *([] if slow else ["-m", "not slow"]), *arguments]
-    return subprocess.run(command, cwd=ROOT, env=_calm(), check=False).returncode
+    return run(ROOT, _calm(), slow, arguments)
 
 
 def run_fixes() -> int:

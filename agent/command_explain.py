@@ -16,7 +16,7 @@ from agent.command_normalize import reason_sentence
 from agent.command_standard import show_table
 from agent.console import emit_json, language, say
 from agent.memory import may_hold, memory_setting, open_memory
-from agent.opening import device_setting, model_setting, open_pipeline
+from agent.opening import chroma_server, device_setting, model_setting, open_pipeline
 from standard import decode
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def decided_like(query: Query) -> list[Similar]:
     settings = load_settings()
     store = open_store(settings)
     try:
-        return similar(store, settings.home, query)
+        return similar(store, settings.home, query, server=chroma_server(settings))
     finally:
         store.close()
 

@@ -6,11 +6,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent import budget
 from agent.console import emit_json, language, note, say
-from standard.errors import InputError
+from standard.errors import InputError, StoreError
+
+if TYPE_CHECKING:
+    from agent.jobs.workers import Worker
 
 WORDS = {
     "queued": ("等待", "waits"),
@@ -225,8 +228,9 @@ def run_cancel(name: str, as_json: bool) -> None:
     from agent.jobs.process import cancel_job
     from agent.settings import load_settings
 
-    folder = find_job(load_settings().home, name)
-    state = cancel_job(folder)["state"]
+    settings = load_settings()
+    folder = find_job(settings.home, name)
+    state = cancel_job(folder, settings)["state"]
     if as_json:
         emit_json(_shown(folder))
     else:
@@ -265,9 +269,12 @@ def run_show(name: str, as_json: bool) -> None:
     from agent.jobs.folder import find_job
     from agent.settings import load_settings
 
-    found = _shown(find_job(load_settings().home, name))
+    settings = load_settings()
+    folder = find_job(settings.home, name)
+    found = _shown(folder)
+    workers = _workers(folder, settings) if folder.spec().engine == "shared" else []
     if as_json:
-        emit_json(found)
+        emit_json(found | ({"worked_by": [each._asdict() for each in workers]} if workers else {}))
         return
     _tell(found)
     for key in ("inputs", "output", "edition", "model", "feed", "started", "ended"):
@@ -280,8 +287,26 @@ def run_show(name: str, as_json: bool) -> None:
     print("versions   " + "  ".join(f"{key}={value}" for key, value in found.get("versions", {}).items()))
     from agent.command_explain import shown
 
+    for each in workers:
+        rest = say(f"，手上 {each.in_hand} 块", f", {each.in_hand} in hand") if each.in_hand else ""
+        told = say(
+            f"{each.host} 进程 {each.pid}：{each.pieces} 块，{each.names} 个名称{rest}；最后一次消息 {each.seen}",
+            f"{each.host} process {each.pid}: {each.pieces} pieces, {each.names} names{rest}; last seen {each.seen}",
+        )
+        print(f"{'worker':<10} {told}")
     for row in found["failures"][:SHOWN]:
         print(f"{_word('failed'):<10} {shown(row['name'])}  {shown(row['error'])}")
+
+
+def _workers(folder: Any, settings: Any) -> list[Worker]:
+    """Who worked at it; without the database, those that the job's own process has heard of, and a note."""
+    from agent.jobs.workers import kept_workers, workers_of
+
+    try:
+        return workers_of(folder, settings)
+    except StoreError as error:
+        note(say(error.zh, error.en))
+        return list(kept_workers(folder.status()).values())
 
 
 def _run(folder: Any, settings: Any, as_json: bool, fresh: bool = False) -> None:
@@ -314,6 +339,7 @@ def _shown(folder: Any, failures: bool = True) -> dict[str, Any]:
     status = {"counts": {}, **folder.status()}
     limits = {"limits": limits_of(folder, spec)._asdict()}
     found = {**spec.model_dump(exclude={"uid", "format"}), **limits, **status}
+    found.pop("worked_by", None)
     if failures:
         rows = folder.read("failed.json") if folder.has("failed.json") else []
         keys = ("name", "modality", "institution", "error")

@@ -20,8 +20,17 @@ def run_work(name: str, workers: int, as_json: bool) -> None:
         )
         print(f"\r{line:<70}", end="", file=sys.stderr, flush=True)
 
+    def begins(left: int, count: int) -> None:
+        if not as_json:
+            note(
+                say(
+                    f"任务 {name}：还有 {left} 个名称没有答案，这里用 {count} 个进程分担。",
+                    f"Job {name}: {left} names have no answer yet; {count} processes work at them here.",
+                )
+            )
+
     try:
-        worked = work_on(name, load_settings(), workers, watch if shown else None)
+        worked = work_on(name, load_settings(), workers, watch if shown else None, begins)
     finally:
         if shown:
             print("\r" + " " * 72 + "\r", end="", file=sys.stderr, flush=True)

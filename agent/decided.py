@@ -24,6 +24,7 @@ from standard.text import canonical
 
 if TYPE_CHECKING:
     from agent.store import Store
+    from retrieval.chroma import ChromaServer
     from retrieval.embeddings import Embedder
 
 MORE = 4  # times as many are looked up as are wanted: some do not fit
@@ -42,10 +43,18 @@ class Similar(NamedTuple):
     score: float
 
 
-def similar(store: Store, home: Path, query: Query, count: int = 5, embedder: Embedder | None = None) -> list[Similar]:
+def similar(
+    store: Store,
+    home: Path,
+    query: Query,
+    count: int = 5,
+    embedder: Embedder | None = None,
+    server: ChromaServer | None = None,
+) -> list[Similar]:
     """Decided names like this one in its modality context, the most like first; none where nobody decided anything.
 
-    IndexError_ when the index or the embedding model cannot be used.
+    The collection is in the home folder, or on a Chroma `server`. IndexError_ when it or the embedding model cannot be
+    used.
     """
     with store.reading() as session:
         newest, many = session.execute(select(func.max(col(Decision.id)), func.count())).one()
@@ -58,7 +67,7 @@ def similar(store: Store, home: Path, query: Query, count: int = 5, embedder: Em
         with store.reading() as session:
             return _standing_names(session)
 
-    index = DecidedNames(home, embedder or E5())
+    index = DecidedNames(home, embedder or E5(), server)
     hits = index.search(canonical(query.name).text, count * MORE, f"{newest}-{many}", wanted)
     with store.reading() as session:
         found = _standing(session, [int(number) for number, _ in hits])

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agent.model import Model
     from agent.model.kept import KeptAnswers
     from agent.pipeline import Pipeline
+    from agent.settings import Settings
+    from retrieval.chroma import ChromaServer
 
 
 def open_catalogue(edition: str | None) -> Catalogue:
@@ -92,11 +94,22 @@ def open_pipeline(
         from agent.settings import load_settings
         from retrieval import Retriever
 
-        retriever = Retriever.open(catalogue, load_settings().home, load_lexicon(), progress=_told())
+        settings = load_settings()
+        server = chroma_server(settings)
+        retriever = Retriever.open(catalogue, settings.home, load_lexicon(), progress=_told(), server=server)
     pipeline = Pipeline(catalogue, opened, retriever, device_codes=device_codes, classifier=classifier, second=second)
     if keep and opened is not None:
         pipeline.kept = _open_kept(pipeline, opened)
     return pipeline
+
+
+def chroma_server(settings: Settings) -> ChromaServer | None:
+    """The Chroma server of these settings; None where the vectors lie in the home folder."""
+    if not settings.chroma_url:
+        return None
+    from retrieval.chroma import ChromaServer
+
+    return ChromaServer(settings.chroma_url, settings.chroma_token.get_secret_value())
 
 
 def _open_kept(pipeline: Pipeline, model: Model) -> KeptAnswers | None:

@@ -23,7 +23,7 @@ PREFIX = "YINGMA_"
 FILE_NAME = "settings.toml"
 
 POSTGRESQL = ("postgresql://", "postgresql+psycopg://", "postgres://")
-SECRET = ("model_key", "database_url")
+SECRET = ("model_key", "database_url", "chroma_token")
 
 Dialect = Literal["auto", "json_schema", "json_object", "json_plain"]
 
@@ -80,6 +80,17 @@ class Settings(BaseSettings):
             "PostgreSQL instead of the SQLite file in the home folder: postgresql://user:password@host/database. "
             "Better in the environment than in the file."
         ),
+    )
+    chroma_url: str = Field(
+        default="",
+        description=(
+            "A Chroma server for the vectors of the index, instead of a folder of each machine: http://host:8000 "
+            "(docs/hospital-group.md)."
+        ),
+    )
+    chroma_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Bearer token that a proxy before the Chroma server asks for. Better in the environment.",
     )
     second_look_share: float = Field(
         default=0.05,
@@ -301,6 +312,21 @@ class Settings(BaseSettings):
         if url and not url.startswith(POSTGRESQL):
             raise ValueError("postgresql://user:password@host/database, or nothing for SQLite")
         return SecretStr(url)
+
+    @field_validator("chroma_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        parts = urlsplit(value)
+        try:
+            whole = (
+                parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+            )
+        except ValueError:  # a port that is no number
+            whole = False
+        if value and (not whole or parts.username or parts.query or parts.fragment):
+            raise ValueError("http(s)://host:port, the token in YINGMA_CHROMA_TOKEN")
+        return value
 
     @field_validator("public_origin")
     @classmethod

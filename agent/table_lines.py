@@ -1,9 +1,12 @@
 """Large csv and tsv files by DuckDB: distinct names, and the answers joined back to every row in the input's order.
 
-Only for files in which a row is a line and a cell is what stands between two delimiters: no quotes, no blank lines, one
-kind of line end. There DuckDB and the csv module cannot differ, and a row goes out as the line that came in, with the
-new cells behind it. Every other file goes the way of `table_text`; so does a small one, which is done before DuckDB is
-loaded. A join loses the order of rows (so do threads), so they are numbered as they are read, and sorted by that.
+Only for files in which a row is a line, with no blank lines and one kind of line end. A cell is what stands between two
+delimiters, or between two quotes that stand next to delimiters or line ends, with every quote in it doubled (RFC 4180);
+that is looked at before, of every quote in the file. There a line can be taken apart in one way only, so DuckDB and the
+csv module cannot differ. Quotes that a cell does not need are left out first, as a csv writer does; then a row goes out
+as its line, with the new cells behind it. Every other file (a line break within a cell, a quote in the middle of one)
+goes the way of `table_text`; so does a small one, which is done before DuckDB is loaded. A join loses the order of
+rows (so do threads), so they are numbered as they are read, and sorted by that.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import errno
 import io
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,14 +36,15 @@ LARGE = 16_000_000  # bytes of input from which this is worth it
 CHUNK = 1 << 22
 ABSENT = "\x01"  # a character that no plain file has: the delimiter of lines that are not to be taken apart
 MEMORY = "2GB"
-_ODD = re.compile(rb'["\x00\x01\x02]|\r(?!\n)|\n\r?\n')
+_ODD = re.compile(rb"[\x00\x01\x02]|\r(?!\n)|\n\r?\n")
 
 
 class Source(NamedTuple):
-    """A plain file: where its UTF-8 is, and how its lines end."""
+    """A plain file: where its UTF-8 is, how its lines end, and whether any of its cells is in quotes."""
 
     path: Path
     newline: str
+    quoted: bool
 
 
 class Lines:
@@ -130,14 +134,24 @@ class Lines:
 
     def _rows(self) -> str:
         """Every row of all files: number of file and row, line, cells."""
-        delimiter = _quoted(self._delimiter)
         return " UNION ALL ".join(
-            f"SELECT {at} AS f, row_number() OVER () AS rn, line, string_split(line, {delimiter}) AS s FROM read_csv("
+            f"SELECT {at} AS f, row_number() OVER () AS rn, line, {self._cells(source.quoted)} AS s FROM read_csv("
             f"{_quoted(str(source.path))}, columns = {{'line': 'VARCHAR'}}, delim = {_quoted(ABSENT)}, quote = '', "
             f"escape = '', comment = '', nullstr = {_quoted(chr(2))}, header = false, skip = 1, auto_detect = false, "
             f"new_line = {_quoted(source.newline)})"
             for at, source in enumerate(self._sources)
         )
+
+    def _cells(self, quoted: bool) -> str:
+        """The cells of `line`."""
+        delimiter = _quoted(self._delimiter)
+        plain = f"string_split(line, {delimiter})"
+        if not quoted:
+            return plain
+        cell = f"""{self._delimiter}("(?:[^"]|"")*"|[^{self._delimiter}"]*)"""  # a delimiter goes before each
+        found = f"regexp_extract_all({delimiter} || line, {_quoted(cell)}, 1)"
+        bare = """CASE WHEN starts_with(c, '"') THEN replace(substr(c, 2, length(c) - 2), '""', '"') ELSE c END"""
+        return f"""CASE WHEN contains(line, '"') THEN list_transform({found}, lambda c: {bare}) ELSE {plain} END"""
 
 
 def open_lines(tables: Sequence[Table], output: Path, scratch: Path, least: int = LARGE) -> Lines | Frames | None:
@@ -158,10 +172,12 @@ def open_lines(tables: Sequence[Table], output: Path, scratch: Path, least: int 
         if table.encoding == "gb18030":
             path = scratch / f"input-{at}.txt"
             transcoded(table.path, path)
-        newline = _plain(path)
-        if newline is None:
+        source = _plain(path, DELIMITERS[ending])
+        if source is None:
             return None
-        sources.append(Source(path, newline))
+        if source.quoted:
+            source = _bared(source, scratch / f"bared-{at}.txt", DELIMITERS[ending])
+        sources.append(source)
     return Lines(tables, sources, DELIMITERS[ending], scratch)
 
 
@@ -177,18 +193,53 @@ def _open_frames(tables: Sequence[Table]) -> Frames | None:
     return Frames(found) if same else None
 
 
-def _plain(path: Path) -> str | None:
-    """How the lines of a plain file end, as DuckDB writes it; None where the file is not plain."""
-    dos = unix = 0
+def _chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file in UTF-8 without its mark, in whole lines."""
     with open(path, "rb") as file:
-        while chunk := file.read(CHUNK) + file.readline():  # whole lines
-            if _ODD.search(chunk) or chunk.startswith((b"\n", b"\r\n")):
+        if file.read(3) != codecs.BOM_UTF8:
+            file.seek(0)
+        while chunk := file.read(CHUNK) + file.readline():
+            yield chunk
+
+
+def _cell(inner: bytes, delimiter: str) -> re.Pattern[bytes]:
+    """A cell in quotes, within line ends: they stand where a cell begins and ends, so neither is half of a doubled one.
+    The quote comes first in the pattern, since that is what is searched for quickly."""
+    edge = re.escape(delimiter).encode()
+    return re.compile(rb'("(?<=[\n' + edge + rb']")' + inner + rb'"(?=[\r\n' + edge + rb"]))")
+
+
+def _plain(path: Path, delimiter: str) -> Source | None:
+    """A plain file; None where it is not plain."""
+    cell = _cell(rb'[^"\r\n]*+(?:""[^"\r\n]*+)*+', delimiter)
+    dos = unix = 0
+    quoted = False
+    for chunk in _chunks(path):
+        if _ODD.search(chunk) or chunk.startswith((b"\n", b"\r\n")):
+            return None
+        if b'"' in chunk:
+            quoted = True
+            if b'"' in cell.sub(b"", b"\n" + chunk + b"\n"):
                 return None
-            both = chunk.count(b"\r\n")
-            dos, unix = dos + both, unix + chunk.count(b"\n") - both
+        both = chunk.count(b"\r\n")
+        dos, unix = dos + both, unix + chunk.count(b"\n") - both
     if dos and unix:
         return None
-    return "\\r\\n" if dos else "\\n"
+    return Source(path, "\\r\\n" if dos else "\\n", quoted)
+
+
+def _bared(source: Source, target: Path, delimiter: str) -> Source:
+    """A copy of a plain file without the quotes that no cell needs."""
+    edge = re.escape(delimiter).encode()
+    inner = rb'[^"\r\n' + edge + rb"]*+(?:" + edge + rb'|"")[^"\r\n]*+(?:""[^"\r\n]*+)*+'
+    needy, quoted = _cell(inner, delimiter), False
+    with open(target, "wb") as out:
+        for chunk in _chunks(source.path):
+            parts = needy.split(b"\n" + chunk + b"\n")  # every second one is a cell that needs them
+            parts[::2] = [part.replace(b'"', b"") for part in parts[::2]]
+            quoted = quoted or len(parts) > 1
+            out.write(b"".join(parts)[1:-1])
+    return Source(target, source.newline, quoted)
 
 
 def transcoded(source: Path, target: Path) -> None:

@@ -228,7 +228,7 @@ def background(home: Path, database: str, load: Load) -> Iterator[None]:
         if folder.status().get("phase") != load.value:
             print(f"(the job was over before the measurement: {folder.status().get('phase')})")
     finally:
-        cancel_job(folder)
+        cancel_job(folder, Settings(home=home))
 
 
 def measure(browser: Any, url: str, keys: int) -> tuple[str, ...]:

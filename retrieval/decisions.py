@@ -3,60 +3,80 @@
 Only what stands is in it. Who searches says what stands (`mark` changes with every decision and every one taken back);
 where the collection was made of another state, it is first brought to this one: what is gone is deleted, what is new is
 added. One process at a time has the collection open; a search is for a person who waits, so it may wait for a lock.
+
+On a server each home has a collection of its own: which decisions there are is a matter of its database, and the lock
+that keeps two processes from bringing one collection to two states is a file in the home.
 """
 
 from __future__ import annotations
 
-import os
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from retrieval.chroma import ChromaServer, Where, asking, close_client, open_client
 from retrieval.embeddings import Embedder
 from retrieval.store import Store, lock
 
 COLLECTION = "decisions"
 STEP = 500
 DIGITS = 5
+NAME = 16  # characters of a home's own name
 Wanted = Callable[[], Mapping[str, str]]  # id -> text
 
 
 class DecidedNames:
     """The collection of a home."""
 
-    def __init__(self, home: Path, embedder: Embedder) -> None:
+    def __init__(self, home: Path, embedder: Embedder, server: ChromaServer | None = None) -> None:
         """Raises IndexError_ when the folder cannot be used."""
         self._folder = Store(home).folder
-        self._place = self._folder / f"decisions-{embedder.name}"
+        self._place: Where = server or self._folder / f"decisions-{embedder.name}"
         self._embedder = embedder
 
     def search(self, text: str, k: int, mark: str, wanted: Wanted) -> list[tuple[str, float]]:
         """The ids of the k texts nearest to a text, with their cosine, the nearest first. `wanted` is asked for all
-        ids and texts only where `mark` is new."""
+        ids and texts only where `mark` is new. IndexError_ where a server cannot be used."""
         with (self._folder / "decisions.lock").open("ab") as file:
             lock(file, shared=False)
-            client = _client(self._place)
+            client = open_client(self._place)
             try:
-                collection = client.get_or_create_collection(
-                    COLLECTION,
-                    embedding_function=None,
-                    configuration={"hnsw": {"space": "cosine", "ef_search": 200, "ef_construction": 200}},
-                )
-                if (collection.metadata or {}).get("mark") != mark:
-                    self._bring(collection, wanted())
-                    collection.modify(metadata={"mark": mark})
-                size = int(collection.count())
-                if not size or not text:
-                    return []
-                vectors = self._embedder.queries([text])
-                answer = collection.query(query_embeddings=vectors, n_results=min(k, size), include=["distances"])
+                with asking(self._place):
+                    hits = self._search(client, text, k, mark, wanted)
             finally:
-                client.close()
-        hits = [
+                close_client(client)
+        return sorted(hits, key=lambda hit: (-hit[1], hit[0]))
+
+    def _search(self, client: Any, text: str, k: int, mark: str, wanted: Wanted) -> list[tuple[str, float]]:
+        collection = client.get_or_create_collection(
+            self._name(),
+            embedding_function=None,
+            configuration={"hnsw": {"space": "cosine", "ef_search": 200, "ef_construction": 200}},
+        )
+        if (collection.metadata or {}).get("mark") != mark:
+            self._bring(collection, wanted())
+            collection.modify(metadata={"mark": mark})
+        size = int(collection.count())
+        if not size or not text:
+            return []
+        vectors = self._embedder.queries([text])
+        answer = collection.query(query_embeddings=vectors, n_results=min(k, size), include=["distances"])
+        return [
             (str(each), round(1 - float(distance), DIGITS))
             for each, distance in zip(answer["ids"][0], answer["distances"][0], strict=True)
         ]
-        return sorted(hits, key=lambda hit: (-hit[1], hit[0]))
+
+    def _name(self) -> str:
+        """On a server a name that no other home has, drawn once. The lock is held."""
+        if isinstance(self._place, Path):
+            return COLLECTION
+        drawn = self._folder / "decisions.name"
+        name = drawn.read_text(encoding="ascii") if drawn.exists() else ""
+        if len(name) != NAME:  # none yet, or who drew it was killed before it was written
+            name = secrets.token_hex(NAME // 2)
+            drawn.write_text(name, encoding="ascii")
+        return f"yingma-decisions-{name}-{self._embedder.name}"
 
     def _bring(self, collection: Any, wanted: Mapping[str, str]) -> None:
         """The collection to what is wanted."""
@@ -70,12 +90,3 @@ class DecidedNames:
             part = new[at : at + STEP]
             texts = [wanted[each] for each in part]
             collection.add(ids=part, documents=texts, embeddings=self._embedder.passages(texts))
-
-
-def _client(folder: Path) -> Any:
-    """A client of one folder, without telemetry."""
-    os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
-    import chromadb
-    from chromadb.config import Settings
-
-    return chromadb.PersistentClient(path=str(folder), settings=Settings(anonymized_telemetry=False))

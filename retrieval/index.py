@@ -2,6 +2,8 @@
 
 An index holds the lexical index (all documents) and the Chroma collection (the standard names). Its key is made of the
 items, the lexicon, the code that makes the documents and the embedding model: a change of any gives another index.
+
+With a Chroma server, the collection is there, and the lexical index in the home folder, as ever.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from retrieval.dense import DenseIndex, write_collection
+from retrieval.chroma import ChromaServer, Where, close_client, open_client
+from retrieval.dense import DenseIndex, on_server, write_collection
 from retrieval.documents import build_documents, documents_key
 from retrieval.embeddings import Embedder, Progress, VectorCache
 from retrieval.lexical import LexicalIndex
@@ -44,8 +47,8 @@ class IndexReport:
 class Index:
     """An opened index: `lexical`, `dense`, and the lock that keeps it from being removed."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises _BrokenError when it is missing or not whole."""
+    def __init__(self, path: Path, server: ChromaServer | None = None) -> None:
+        """Raises _BrokenError when it is missing or not whole, IndexError_ where the server cannot be used."""
         self.path = path
         try:
             self._in_use: IO[bytes] = (path / IN_USE).open("rb")
@@ -55,7 +58,10 @@ class Index:
             lock(self._in_use, shared=True)
             self.manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
             self.lexical = LexicalIndex.load(path)
-            self.dense = DenseIndex(path / "chroma")
+            self.dense = DenseIndex(server or path / "chroma", key_of(path))
+        except IndexError_:
+            self._in_use.close()
+            raise
         except Exception as error:  # files that anything may have happened to; Chroma raises many kinds
             self._in_use.close()
             raise _BrokenError(f"{type(error).__name__}: {error}") from error
@@ -73,6 +79,11 @@ class _BrokenError(Exception):
     """An index that is missing or not whole."""
 
 
+def key_of(path: Path) -> str:
+    """The key of the index in a place."""
+    return path.name.rpartition("-")[2]
+
+
 def index_key(catalogue: Catalogue, lexicon: Lexicon, embedder: Embedder) -> str:
     """16 hexadecimal digits that change with anything the index is made of."""
     parts = (LAYOUT, catalogue.id, embedder.name, documents_key(catalogue, lexicon))
@@ -86,22 +97,29 @@ def ensure_index(
     embedder: Embedder,
     progress: Progress | None = None,
     *,
-    anew: bool = False,
+    server: ChromaServer | None = None,
 ) -> IndexReport:
-    """Build the index of a catalogue unless a whole one with its key is there; `anew` builds in any case.
+    """Build the index of a catalogue unless a whole one with its key is there; its vectors on a `server`, if there is
+    one.
 
-    Waits for another process that builds. Raises IndexError_ when the folder or the embedding model cannot be used.
+    Waits for another process that builds. Raises IndexError_ when the folder, the server or the embedding model cannot
+    be used.
     """
-    index, report = _ensure(catalogue, home, lexicon, embedder, progress, anew=anew)
+    index, report = _ensure(catalogue, home, lexicon, embedder, progress, server)
     index.close()
     return report
 
 
 def open_index(
-    catalogue: Catalogue, home: Path, lexicon: Lexicon, embedder: Embedder, progress: Progress | None = None
+    catalogue: Catalogue,
+    home: Path,
+    lexicon: Lexicon,
+    embedder: Embedder,
+    progress: Progress | None = None,
+    server: ChromaServer | None = None,
 ) -> Index:
     """The index of a catalogue, built first where needed. Raises IndexError_ as `ensure_index` does."""
-    return _ensure(catalogue, home, lexicon, embedder, progress, anew=False)[0]
+    return _ensure(catalogue, home, lexicon, embedder, progress, server)[0]
 
 
 def _ensure(
@@ -110,23 +128,22 @@ def _ensure(
     lexicon: Lexicon,
     embedder: Embedder,
     progress: Progress | None,
-    *,
-    anew: bool,
+    server: ChromaServer | None,
 ) -> tuple[Index, IndexReport]:
     store = Store(home)
     place = store.place(catalogue.id, index_key(catalogue, lexicon, embedder))
     began = time.monotonic()
-    index = None if anew else _try_open(place)
+    index = _try_open(place, server)
     built = False
     if index is None:
         with store.building():
-            index = None if anew else _try_open(place)  # another process may have built it meanwhile
+            index = _try_open(place, server)  # another process may have built it meanwhile
             if index is None:
                 if place.exists():
                     store.discard(place)
-                _build(store, place, catalogue, lexicon, embedder, progress)
+                _build(store, place, catalogue, lexicon, embedder, progress, server)
                 built = True
-                index = _try_open(place)
+                index = _try_open(place, server)
             if index is not None:
                 store.remove_outdated(catalogue.id, place)
     if index is None:
@@ -139,10 +156,10 @@ def _ensure(
     return index, IndexReport(place, built, manifest["items"], manifest["documents"], seconds)
 
 
-def _try_open(place: Path) -> Index | None:
+def _try_open(place: Path, server: ChromaServer | None) -> Index | None:
     """The index, or None where it is missing or not whole."""
     try:
-        return Index(place)
+        return Index(place, server)
     except _BrokenError as error:
         if place.exists():
             log.warning("the index %s is not whole (%s); it is built anew", place, error)
@@ -156,15 +173,21 @@ def _build(
     lexicon: Lexicon,
     embedder: Embedder,
     progress: Progress | None,
+    server: ChromaServer | None,
 ) -> None:
     """Build aside, then rename. The lock of builds is held."""
+    if server is not None:
+        close_client(open_client(server))  # one that is away is told before anything is worked out
     documents = build_documents(catalogue, lexicon)
     names = {code: texts[0] for code, texts in documents.items()}
+    there = server is not None and on_server(server, key_of(place), len(names))
     try:
-        vectors = VectorCache(store.folder, embedder).passages(list(names.values()), progress)
         aside = store.begin()
         LexicalIndex.build(documents).save(aside)
-        write_collection(aside / "chroma", catalogue, names, vectors)
+        if not there:  # else another machine has made them
+            vectors = VectorCache(store.folder, embedder).passages(list(names.values()), progress)
+            where: Where = server or aside / "chroma"
+            write_collection(where, key_of(place), catalogue, names, vectors)
         manifest = {
             "catalogue": catalogue.id,
             "embedder": embedder.name,

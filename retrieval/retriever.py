@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from retrieval.chroma import ChromaServer
 from retrieval.embeddings import E5, Embedder, Progress
 from retrieval.fusion import Candidate, fuse
-from retrieval.index import Index, open_index
+from retrieval.index import Index, key_of, open_index
 from retrieval.lexical import best
 from retrieval.modality import ModalityFilter
 from retrieval.text import Cleaner
@@ -32,7 +33,7 @@ class Retriever:
     """Search in an opened index. `version` changes with all that the candidates depend on."""
 
     def __init__(self, catalogue: Catalogue, index: Index, lexicon: Lexicon, embedder: Embedder) -> None:
-        self.version = index.path.name.rpartition("-")[2]
+        self.version = key_of(index.path)
         self._index = index
         self._embedder = embedder
         self._cleaner = Cleaner(lexicon)
@@ -49,13 +50,16 @@ class Retriever:
         lexicon: Lexicon,
         embedder: Embedder | None = None,
         progress: Progress | None = None,
+        server: ChromaServer | None = None,
     ) -> Retriever:
-        """The retriever of a catalogue; its index is built in `home` on first use and when its sources change.
+        """The retriever of a catalogue; its index is built in `home` on first use and when its sources change, and its
+        vectors are on a Chroma `server`, if there is one.
 
-        Raises IndexError_ when the folder cannot be written or the embedding model cannot be loaded.
+        Raises IndexError_ when the folder cannot be written, the server cannot be used or the embedding model cannot be
+        loaded.
         """
         embedder = embedder or E5()
-        return cls(catalogue, open_index(catalogue, home, lexicon, embedder, progress), lexicon, embedder)
+        return cls(catalogue, open_index(catalogue, home, lexicon, embedder, progress, server), lexicon, embedder)
 
     def search(self, texts: Sequence[tuple[str, str]], k: int = 10) -> list[list[Candidate]]:
         """The k best candidates of each (name, modality column; "" where unknown), the best first."""

@@ -13,6 +13,12 @@ from typing import Any
 
 import pytest
 
+from tests.parts import (  # noqa: F401 - hooks of pytest
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_terminal_summary,
+)
 from tests.serving_fixtures import *  # noqa: F403 - here, so that all folders share one browser and its servers
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -51,8 +51,10 @@ def served(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Chromium."""
+    if request.config.getoption("--part") == "rest":
+        pytest.fail("this test must take the fixture browser as an argument, or it runs beside others")
     if not CHROMIUM.exists():
         pytest.skip("chromium is not installed")
     sync_api = pytest.importorskip("playwright.sync_api")

@@ -259,7 +259,7 @@ def job(name: str, person: CurrentPerson, context: CurrentContext) -> dict[str, 
 def stop(name: str, person: CurrentPerson, context: CurrentContext) -> dict[str, Any]:
     """Stop it; what is done is kept."""
     folder = _job(name, person, context)
-    cancel_job(folder, wait=10)
+    cancel_job(folder, context.settings, wait=10)
     return _told(folder, person)
 
 

@@ -62,7 +62,7 @@ class Claims:
         del self.names[start]
         return self.store.write(lambda session: stored.hand_in(session, self.job_id, start, self.by, answers))
 
-    def others(self) -> Sequence[tuple[int, str]]:
+    def others(self) -> Sequence[stored.HandedIn]:
         """Some pieces that other processes have handed in; the next ones when these are kept."""
         with self.store.reading() as session:
             return stored.finished(session, self.job_id)

@@ -70,8 +70,11 @@ def _put_back(pid: int) -> None:
         Path(f"/proc/{pid}/autogroup").write_text(str(BACKGROUND), encoding="ascii")
 
 
-def cancel_job(folder: Folder, wait: float = GRACE) -> dict[str, Any]:
-    """Stop a job; it keeps what is done. Gives its status. Stopping one that is stopped or done changes nothing."""
+def cancel_job(folder: Folder, settings: Settings, wait: float = GRACE) -> dict[str, Any]:
+    """Stop a job; it keeps what is done. Gives its status. Stopping one that is stopped or done changes nothing.
+
+    StoreError where workers in other processes cannot be told: it is stopped here, and stopping it again tells them.
+    """
     folder.write("stop", True)
     status = folder.status()
     pid = status.get("waiter" if status["state"] == "queued" else "pid")
@@ -86,6 +89,10 @@ def cancel_job(folder: Folder, wait: float = GRACE) -> dict[str, Any]:
         if mine and status["state"] in ("queued", "interrupted", "running", "paused", "failed", "to_adopt"):
             status |= {"state": "cancelled", "pid": None, "waiter": None, "rate": None, "left": None}
             folder.write("status.json", status)
+        if mine and status["state"] == "cancelled" and folder.spec().engine == "shared":
+            from agent.jobs.shared_run import stop_workers
+
+            stop_workers(folder, settings)
     return status
 
 

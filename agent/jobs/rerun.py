@@ -35,7 +35,15 @@ OTHER_CODES, OTHER_NAMES, NOW_ACCEPTED, NOW_REVIEW, OTHER_SUGGESTION, OTHER_WORD
     "other_suggestion",  # for review, with other codes
     "other_words",  # the same route and codes: reason, score or edition differ; counted, not listed
 )
-WHAT = {"program": "program", "catalogue": "edition", "lexicon": "lexicon", "router": "rules", "retrieval": "retrieval"}
+WHAT = {
+    "program": "program",
+    "code": "program",
+    "catalogue": "edition",
+    "items": "edition",
+    "lexicon": "lexicon",
+    "router": "rules",
+    "retrieval": "retrieval",
+}
 
 
 class Change(NamedTuple):

@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +43,7 @@ from agent.settings import Settings
 from agent.store import Store, end_job, now, open_store
 from agent.table_lines import Lines, open_lines
 from agent.table_write import forget_parts
+from agent.versions import versions_of
 from standard.errors import PausedError, StoppedError, YingmaError
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class Run:
             keep_plan(self.folder, plan, memory.to_plain() if memory else None)
         kept = self.folder.read("memory.json")
         pipeline.memory = Memory.from_plain(kept) if kept else None
-        versions = {**pipeline.versions, "program": version("yingma")}
+        versions = versions_of(pipeline)
         pieces = Pieces(
             self.folder,
             len(plan.queries),

@@ -12,20 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from agent.jobs.claims import Claims
-from agent.jobs.folder import limits_of
+from agent.jobs.folder import Folder, limits_of
 from agent.jobs.pieces import Pieces
 from agent.jobs.plan import Plan
 from agent.jobs.run import Run
-from agent.model.kept import catalogue_hash
+from agent.jobs.workers import KEY, OWNER, kept_workers, new_name, worker_of
 from agent.pipeline import Pipeline
 from agent.pool import Done
 from agent.settings import Settings
+from agent.store import end_job, now, open_store
 from agent.store import pieces as stored
+from agent.versions import versions_of
 from standard.errors import InputError
-
-OWNER = "job"  # the process that runs the job: it is one, whatever its number
 
 
 class SharedRun(Run):
@@ -55,16 +58,19 @@ class SharedRun(Run):
         assert self.row is not None
         store, row = self.store, self.row
         memory = pipeline.memory.to_plain() if pipeline.memory else None
-        versions = make_of(pipeline)
+        versions = versions_of(pipeline)
         store.write(
             lambda session: stored.open_pieces(session, row, pieces.key, versions, memory, missing, plan.queries, OWNER)
         )
         claims = Claims(store, row, pieces.key, OWNER, self.settings.lease_seconds)
+        self.workers = kept_workers(self.folder.status())
+        me = new_name()
         seen: set[int] = set()  # this process may have been given up for dead, and a piece worked out twice
         with claims.held(), closing(self.pool(pipeline, plan.queries, workers)) as pool:
             for done in pool.run(claims.places(self.tell), claims.beat):
                 if done.start not in seen:
                     seen.add(done.start)
+                    self._did(me, len(done.answers), now())
                     yield done
                 claims.kept([done.start])
                 yield from self._of_others(claims, pieces, seen)
@@ -75,21 +81,40 @@ class SharedRun(Run):
         """What other processes have handed in since the last time."""
         while found := claims.others():
             claims.beat()
-            for start, answers in found:
+            for start, answers, by, at in found:
                 piece = pieces.unpacked(start, answers)
                 assert piece is not None  # of this make, and whole: it was handed in as one
                 if start not in seen:
                     seen.add(start)
+                    self._did(by, len(piece.answers), at)
                     yield Done(start, piece.answers, piece.failed, piece.cost.spent, piece.heard())
-            claims.kept([start for start, _ in found])
+            claims.kept([each.start for each in found])
+
+    def _did(self, by: str, names: int, at: datetime) -> None:
+        """A process has worked out a piece."""
+        self.workers[by] = self.workers.get(by, worker_of(by)).did(names, at)
+        self.status[KEY] = self.workers
+
+    def begins(self) -> None:
+        """It is its turn."""
+        super().begins()
+        self.status[KEY] = kept_workers(self.folder.status())
 
 
-def make_of(pipeline: Pipeline) -> dict[str, str]:
-    """All that an answer depends on besides its name and what people decided: equal in all processes of a job."""
-    from importlib.metadata import version
+def stop_workers(folder: Folder, settings: Settings) -> None:
+    """Tell the workers of a job that was stopped while its own process was dead. What they handed in is kept for when
+    it goes on. StoreError where the database does not answer: they work on."""
+    need_postgresql(settings)
+    spec, counts = folder.spec(), folder.status().get("counts") or {}
 
-    items = catalogue_hash(pipeline.catalogue)  # an edition of one's own may have the name of another one
-    return {**pipeline.versions, "program": version("yingma"), "items": items}
+    def stop(session: Session) -> None:
+        job, _ = stored.shared_job(session, spec.id)
+        if job is not None and job.settings.get("uid") == spec.uid and job.state == "running":
+            stored.let_go(session, job.id or 0, OWNER)
+            end_job(session, job, "cancelled", counts, now())
+
+    with closing(open_store(settings)) as store:
+        store.write(stop)
 
 
 def need_postgresql(settings: Settings) -> None:

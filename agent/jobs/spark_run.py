@@ -27,8 +27,9 @@ from agent.memory import MEMORY, Memory, load_all
 from agent.opening import open_pipeline
 from agent.pipeline import Pipeline
 from agent.spark import engine
-from agent.spark.answering import EXAMS, KEY, Make, versions_of
+from agent.spark.answering import EXAMS, KEY, Make
 from agent.store import now, open_store
+from agent.versions import versions_of
 from standard.errors import InputError
 
 if TYPE_CHECKING:

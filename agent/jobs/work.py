@@ -7,9 +7,6 @@ transaction; killed at any moment it leaves pieces that others work out, once it
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import socket
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -19,7 +16,8 @@ from agent import bulk
 from agent.budget import Limits, Meter, meter_on, prices_of
 from agent.jobs.claims import Claims
 from agent.jobs.pieces import packed
-from agent.jobs.shared_run import make_of, need_postgresql
+from agent.jobs.shared_run import need_postgresql
+from agent.jobs.workers import new_name
 from agent.memory import Memory
 from agent.opening import open_pipeline
 from agent.pool import Opening, Pool
@@ -28,6 +26,7 @@ from agent.store import Store, open_store
 from agent.store import pieces as stored
 from agent.store.schema import Job
 from agent.store.schema_pieces import JobShare
+from agent.versions import versions_of
 from standard.errors import InputError, StoppedError
 
 Watch = Callable[["Worked"], None]
@@ -41,8 +40,15 @@ class Worked(NamedTuple):
     left: int = 0
 
 
-def work_on(name: str, settings: Settings, workers: int = 0, watch: Watch | None = None) -> Worked:
-    """Work at the job of a name until it has all its answers; gives what was done here.
+def work_on(
+    name: str,
+    settings: Settings,
+    workers: int = 0,
+    watch: Watch | None = None,
+    begins: Callable[[int, int], None] = lambda left, count: None,
+) -> Worked:
+    """Work at the job of a name until it has all its answers; gives what was done here. `begins` is told the names
+    without answers, and by how many processes of this machine, when all is opened and the first piece is to be claimed.
 
     InputError where there is no such job to work at, or this machine is of other versions. StoppedError when the job is
     stopped.
@@ -53,14 +59,14 @@ def work_on(name: str, settings: Settings, workers: int = 0, watch: Watch | None
         wanted = job.settings
         opening = Opening(wanted["edition"], wanted["model"], wanted["device_codes"])
         pipeline = open_pipeline(opening.edition, opening.model, device_codes=opening.device_codes, keep=True)
-        _check(name, share, make_of(pipeline))
+        _check(name, share, versions_of(pipeline))
         pipeline.memory = _memory(share)
         asks = pipeline.model is not None
         meter_on(pipeline, Meter(Limits(), prices_of(settings, opening.model)), keep=True)
-        by = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
-        claims = Claims(store, share.job_id, share.make, by, settings.lease_seconds)
+        claims = Claims(store, share.job_id, share.make, new_name(), settings.lease_seconds)
         left = claims.left().names
         count = bulk.workers_for(left, workers, pipeline.own_model)
+        begins(left, count)
         worked, since = Worked(left=left), time.monotonic()
         with claims.held(), closing(Pool(pipeline, claims.names, opening, count)) as pool:
             for done in pool.run(claims.places(lambda: _goes_on(store, name, share)), claims.beat):

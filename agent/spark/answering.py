@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent.answer import Query
 from agent.columns import OUTPUT
 from agent.command_normalize import cells_of
 from agent.pool import answer_piece
+from agent.versions import versions_of
 from standard.errors import Lang, YingmaError
 
 if TYPE_CHECKING:
@@ -88,8 +88,3 @@ def _pipeline(make: Make) -> Pipeline:
     pipeline.memory = Memory.from_plain(make.memory) if make.memory else None
     _opened = key, pipeline
     return pipeline
-
-
-def versions_of(pipeline: Pipeline) -> dict[str, str]:
-    """What the answers of a run are made with, the program among it."""
-    return {**pipeline.versions, "program": version("yingma")}

@@ -6,7 +6,8 @@
 
 SQLite (the default, `yingma.db` in the home folder): write-ahead log, so that readers never wait; each commit is synced
 to the disk, so that what was answered "ok" survives a crash; writers queue at BEGIN IMMEDIATE. PostgreSQL by
-YINGMA_DATABASE_URL: READ COMMITTED; what a transaction changes, it locks row by row first.
+YINGMA_DATABASE_URL: READ COMMITTED; what a transaction changes, it locks row by row first. A machine that vanishes
+(power, network) is noticed by the other side after about a minute, and what it had locked there is free.
 """
 
 from __future__ import annotations
@@ -35,6 +36,15 @@ FILE_NAME = "yingma.db"
 BUSY_SECONDS = 15  # that a writer waits for another one on SQLite
 LOOK_SECONDS = 0.002  # between its looks whether the lock is free
 ATTEMPTS = 3  # at an operation that another one came between
+# Both sides of a connection look after so many quiet seconds whether the other is there, and give up after some looks
+# without an answer: by default that takes two hours, while a machine that vanished holds its locks.
+QUIET, EVERY, TIMES = 30, 10, 3
+KEEPALIVES = {
+    "keepalives_idle": QUIET,
+    "keepalives_interval": EVERY,
+    "keepalives_count": TIMES,
+    "tcp_user_timeout": (QUIET + EVERY * TIMES) * 1000,
+}
 BETWEEN = ("40001", "40P01", "23505")  # PostgreSQL: serialization failure, deadlock, the same key at the same moment
 
 T = TypeVar("T")
@@ -178,18 +188,29 @@ def _make_file(path: Path) -> None:
 
 
 def _engine(url: URL) -> Engine:
-    engine = create_engine(url, json_serializer=partial(json.dumps, ensure_ascii=False), pool_pre_ping=_remote(url))
+    remote = url.drivername != "sqlite"
+    engine = create_engine(
+        url,
+        json_serializer=partial(json.dumps, ensure_ascii=False),
+        pool_pre_ping=remote,  # a connection may have died while it lay in the pool
+        connect_args={name: value for name, value in KEEPALIVES.items() if name not in url.query} if remote else {},
+    )
     event.listen(engine, "connect", _remember_process)
     event.listen(engine, "checkout", _refuse_other_process)
     if url.drivername == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", _set_up_postgresql)
     return engine
 
 
-def _remote(url: URL) -> bool:
-    """Whether a connection may have died while it lay in the pool."""
-    return url.drivername != "sqlite"
+def _set_up_postgresql(connection: Any, record: Any) -> None:
+    """The server's side of KEEPALIVES, for this connection; by a socket file the server takes no notice of it."""
+    for name, value in KEEPALIVES.items():
+        setting = name if name.startswith("tcp_") else f"tcp_{name}"
+        connection.execute("SELECT set_config(%s, %s, false)", (setting, str(value))).close()
+    connection.commit()
 
 
 def _set_up_sqlite(connection: Any, record: Any) -> None:

@@ -38,6 +38,25 @@ class Claimed(NamedTuple):
     names: list[list[str]]
 
 
+class HandedIn(NamedTuple):
+    """A piece with its answers: who worked it out, and when that was handed in."""
+
+    start: int
+    answers: str
+    by: str
+    at: datetime
+
+
+class AtWork(NamedTuple):
+    """Pieces and names of one process: `handed_in`, the last of them `at`, or in hand until then."""
+
+    by: str
+    handed_in: bool
+    pieces: int
+    names: int
+    at: datetime
+
+
 class Left(NamedTuple):
     """What is to be done yet: pieces and names without answers, given out or not."""
 
@@ -134,18 +153,34 @@ def hand_in(session: Session, job_id: int, start: int, by: str, answers: str) ->
         col(JobPiece.lease_by) == by,
         col(JobPiece.answers).is_(None),
     )
-    done = session.execute(mine.values(answers=answers, lease_until=None))
+    done = session.execute(mine.values(answers=answers, lease_until=clock(session)))
     assert isinstance(done, CursorResult)
     return bool(done.rowcount)
 
 
-def finished(session: Session, job_id: int, count: int = MANY) -> Sequence[tuple[int, str]]:
-    """The first pieces with answers: start and answers of each."""
-    found = select(col(JobPiece.start), col(JobPiece.answers)).where(
-        col(JobPiece.job_id) == job_id, col(JobPiece.answers).is_not(None)
-    )
+def finished(session: Session, job_id: int, count: int = MANY) -> Sequence[HandedIn]:
+    """The first pieces with answers."""
+    columns = (col(JobPiece.start), col(JobPiece.answers), col(JobPiece.lease_by), col(JobPiece.lease_until))
+    found = select(*columns).where(col(JobPiece.job_id) == job_id, col(JobPiece.answers).is_not(None))
     rows = session.execute(found.order_by(col(JobPiece.start)).limit(count))
-    return [(start, answers) for start, answers in rows if answers is not None]
+    return [
+        HandedIn(start, answers, by, at)
+        for start, answers, by, at in rows
+        if answers is not None and by is not None and at is not None  # as `hand_in` leaves them
+    ]
+
+
+def at_work(session: Session, job_id: int) -> Sequence[AtWork]:
+    """Who works at a job or has handed something in that is not in its folder yet."""
+    by, answered = col(JobPiece.lease_by), col(JobPiece.answers).is_not(None)
+    names = func.sum(col(JobPiece.until) - col(JobPiece.start))
+    found = select(by, answered, func.count(), names, func.max(col(JobPiece.lease_until)))
+    rows = session.execute(found.where(col(JobPiece.job_id) == job_id, by.is_not(None)).group_by(by, answered))
+    return [
+        AtWork(who, bool(done), pieces, int(sum_of), at)
+        for who, done, pieces, sum_of, at in rows
+        if who is not None and at is not None  # a lease has both
+    ]
 
 
 def remove(session: Session, job_id: int, starts: Collection[int]) -> None:

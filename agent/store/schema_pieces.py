@@ -38,5 +38,7 @@ class JobPiece(Base, table=True):
     answers: str | None = Field(default=None, sa_type=Words, description="Their answers, as the job's folder has them.")
     lease_by: str | None = Field(default=None, max_length=64, description="The process that works at it.")
     lease_until: datetime | None = Field(
-        default=None, sa_type=Moment, description="Until when it is that one's, by the clock of the database."
+        default=None,
+        sa_type=Moment,
+        description="Until when it is that one's, or when the answers were handed in; by the database's clock.",
     )

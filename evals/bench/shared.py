@@ -1,14 +1,13 @@
 """`shared`: several worker processes on one job, through PostgreSQL: names a second with one, and with two.
 
-The pieces of a job lie in the database of YINGMA_DATABASE_URL, held back until all workers are there; each is `job
-work` in a process of its own, which works out one piece at a time. Timed is from the first claim to the last answer, so
-without the start of the workers, and with all that the database has to do. Names a core-second count the cores of the
-workers alone, not of the database: where the machine has other work as well, only they say anything.
+The pieces of a job lie in the database of YINGMA_DATABASE_URL, held back until all workers say that they are there;
+each is `job work` in a process of its own, which works out one piece at a time. Timed is from the first claim to the
+last answer, so without the start of the workers, and with all that the database has to do. Names a core-second count
+the cores of the workers alone, not of the database: where the machine has other work as well, only they say anything.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import statistics
@@ -67,12 +66,12 @@ def run_shared_bench(home: Path, names: int = NAMES, runs: int = RUNS) -> dict[s
 
 def _timed(store: Store, queries: list[Query], workers: int) -> tuple[float, float]:
     """From the first claim to the last answer of one job: seconds, and seconds of the workers' cores."""
-    from agent.jobs.shared_run import make_of
     from agent.opening import open_pipeline
+    from agent.versions import versions_of
 
     name, make = f"bench-{secrets.token_hex(4)}", secrets.token_hex(16)
     places = [(start, min(start + bulk.CHUNK, len(queries))) for start in range(0, len(queries), bulk.CHUNK)]
-    wanted, versions = {"edition": None, "model": "none", "device_codes": False}, make_of(open_pipeline())
+    wanted, versions = {"edition": None, "model": "none", "device_codes": False}, versions_of(open_pipeline())
 
     def begin(session: Any) -> int:
         job = open_job(session, name, now(), None, wanted)
@@ -84,33 +83,44 @@ def _timed(store: Store, queries: list[Query], workers: int) -> tuple[float, flo
 
     job_id = store.write(begin)
     with tempfile.TemporaryDirectory(prefix="yingma-bench-") as folder:
-        command = [sys.executable, "-m", "agent", "job", "work", name, "--workers", "1", "--json"]
+        command = [sys.executable, "-m", "agent", "job", "work", name, "--workers", "1"]
         started = [
             subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env=child_environment(YINGMA_HOME=f"{folder}/{number}"),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
             )
             for number in range(workers)
         ]
         try:
-            time.sleep(5.0 * workers)  # they open their pipelines, and wait for a piece
+            for each in started:
+                _begun(each)
             store.write(lambda session: stored.let_go(session, job_id, OWNER))
             _until(started, lambda: _some(store, col(JobPiece.lease_by).is_not(None), job_id))
             began, before = time.perf_counter(), sum(_cores(each.pid) for each in started)
             _until(started, lambda: not _some(store, col(JobPiece.answers).is_(None), job_id))
             seconds, cores = time.perf_counter() - began, sum(_cores(each.pid) for each in started) - before
-            said = [json.loads(each.communicate()[0])["names"] for each in started]
+            with store.reading() as session:
+                said = [each.names for each in stored.at_work(session, job_id) if each.handed_in]
+            for each in started:
+                each.communicate()
         finally:
             for each in started:
                 each.kill()
     assert sum(said) == len(queries)
-    assert min(said) > 0
+    assert len(said) == workers
     store.write(lambda session: stored.close_pieces(session, job_id))
     store.write(lambda session: end_job(session, session.get_one(Job, job_id), "done", {}, now()))
     return seconds, cores
+
+
+def _begun(worker: subprocess.Popen[bytes]) -> None:
+    """Wait until a worker says that its pipeline is open and it asks for a piece. RuntimeError where it ends."""
+    assert worker.stderr is not None
+    if not worker.stderr.readline():
+        raise RuntimeError(f"a worker ended with {worker.wait()}")
 
 
 def _until(workers: list[subprocess.Popen[bytes]], holds: Callable[[], bool]) -> None:

@@ -4,14 +4,21 @@ file in which the two could differ goes the way of the csv module."""
 from __future__ import annotations
 
 import errno
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import event, example, given, settings
+from hypothesis import strategies as st
 
 from agent import table_lines
+from agent.answer import Query
+from agent.columns import Columns
 from agent.command_normalize import Options, normalize
+from agent.tables import open_tables, write_table
 from standard.errors import InputError
 
 ROWS = [
@@ -22,6 +29,17 @@ ROWS = [
     "3002,,CT,院",
     "3003,胸部CT平扫\t\x0b\x7f\u200b\u2028,CT,院",
     "3004,#胸部CT平扫,NULL,#",
+]
+ANY = st.lists(st.text('"", a胸\r\n\t', max_size=6), max_size=5)
+BARE, INNER = st.text(" a胸\t", max_size=3), st.text('",, a胸', max_size=4)
+CELL = st.one_of(BARE, INNER.map(lambda text: '"' + text.replace('"', '""') + '"'))
+WELL = st.lists(st.tuples(CELL, CELL).map(",".join), max_size=5)
+QUOTED = [
+    '9,"a,b",CT,x',
+    '9,"胸部CT平扫",CT,""',
+    '"9","胸部""CT""平扫, ""","""","="',
+    '"","\'","CT",院',
+    '9,"🫁,胸部CT平扫 ",CT,"x"',
 ]
 
 
@@ -49,14 +67,21 @@ PLAIN = {
     "lines of DOS": ("\r\n".join(ROWS) + "\r\n").encode(),
     "gb18030": ("\r\n".join(ROWS) + "\r\n").encode("gb18030"),
     "header only": (ROWS[0] + "\n").encode(),
+    "quotes": ("\n".join([*ROWS, *QUOTED])).encode(),
+    "all is quoted": (
+        "\ufeff" + "\r\n".join(",".join(f'"{cell}"' for cell in row.split(",")) for row in ROWS)
+    ).encode(),
+    "quotes in gb18030": ("\r\n".join([*ROWS, *QUOTED]) + "\r\n").encode("gb18030"),
 }
 ODD = {
-    "quotes": ("\n".join([*ROWS, '9,"a,b",CT,x'])).encode(),
     "a quote in a cell": ("\n".join([*ROWS, '9,a"b,CT,x'])).encode(),
+    "a blank before a quote": ("\n".join([*ROWS, '9, "a",CT,x'])).encode(),
+    "a line break in a cell": ("\n".join([*ROWS, '9,"a\nb",CT,x'])).encode(),
     "blank line": ("\n".join([*ROWS[:9], "", *ROWS[9:]])).encode(),
     "blank lines at the end": ("\n".join(ROWS) + "\n\n").encode(),
     "mixed ends": ("\n".join(ROWS[:5]) + "\r\n" + "\n".join(ROWS[5:])).encode(),
     "lone carriage return": ("\n".join(ROWS) + "\r9,x,CT,y\n").encode(),
+    "carriage return at the end": ("\r\n".join([*ROWS, *QUOTED]) + "\r").encode(),
     "control": ("\n".join([*ROWS, "9,a\x01b,CT,\x02"])).encode(),
 }
 
@@ -71,6 +96,31 @@ def test_the_same_bytes_either_way(kind: str, tmp_path: Path, monkeypatch: pytes
     assert fast[1] == slow[1]._replace(reasons=fast[1].reasons)
     assert sorted(fast[1].reasons.items()) == sorted(slow[1].reasons.items())
     assert (slow[2], fast[2]) == (False, kind in PLAIN)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.one_of(WELL, WELL, ANY), st.sampled_from(["\n", "\r\n"]))
+@example(['"a"",b"', '"""",""'], "\n")
+@example(['"a","b",c"'], "\n")
+@example(['"a",b\r'], "\r\n")
+def test_what_is_read_as_lines_is_what_the_csv_module_reads(lines: list[str], end: str) -> None:
+    """Of texts that are made of quotes, delimiters and line ends: the same cells, and the same bytes."""
+    with TemporaryDirectory() as name:
+        source, folder = Path(name) / "in.csv", Path(name)
+        source.write_bytes(end.join(["a,b", *lines, ""]).encode())
+        opened = open_tables([source])
+        found = table_lines.open_lines(opened, folder / "out.csv", folder, 0)
+        work = None if found is None else found.distinct(Columns(0, 1, None))
+        event(f"as lines: {work is not None}")
+        if found is None or work is None:
+            return
+        rows = [tuple(row) for row in opened[0].rows()]
+        counted = Counter(Query(*row) for row in rows)
+        assert dict(zip(work.queries, work.counts, strict=True)) == counted
+        answers = [(f"{query.name}|{query.modality}",) for query in work.queries]
+        assert found.write(folder / "fast.csv", ["new"], work.queries, answers) == len(rows)
+        write_table(folder / "slow.csv", opened, ["new"], [(f"{first}|{second}",) for first, second in rows])
+        assert (folder / "fast.csv").read_bytes() == (folder / "slow.csv").read_bytes()
 
 
 def test_several_files_and_tabs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

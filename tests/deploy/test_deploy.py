@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import shutil
@@ -56,14 +57,16 @@ def test_what_the_files_set_are_settings() -> None:
 def test_the_parts_of_the_compose_file_fit_together() -> None:
     compose: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
     services = compose["services"]
-    assert set(services) == {"db", "yingma"}
+    assert set(services) == {"db", "chroma", "yingma"}
     for service in services.values():
-        assert set(service["secrets"]) <= set(compose["secrets"])
+        assert set(service.get("secrets", ())) <= set(compose["secrets"])
         assert set(service.get("depends_on", {})) <= set(services)
         named = [each.split(":")[0] for each in service["volumes"] if not each.startswith(("$", ".", "/"))]
         assert set(named) <= set(compose["volumes"])
         assert all(each.startswith("127.0.0.1:") for each in service.get("ports", []))  # TLS is the proxy's
-        assert service["healthcheck"]["test"]
+        assert "profiles" in service or service["healthcheck"]["test"]
+    version = importlib.metadata.version("chromadb")
+    assert services["chroma"]["image"].endswith(f":{version}"), "client and server are of one version"
     build = services["yingma"]["build"]
     root = (DEPLOY / build["context"]).resolve()
     assert root == DEPLOY.parent

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.answer import Query
-from agent.pipeline import Pipeline
+from agent.opening import open_pipeline
 from evals.gold import GoldRow, read_gold
 from evals.metrics import clopper_pearson, measure
 from standard import load_catalogue
@@ -22,7 +22,7 @@ USUAL = {row.id for row in ROWS} - {row.id for row in read_gold(HARD)}
 
 @pytest.mark.parametrize("hidden", [False, True], ids=["with modality", "modality hidden"])
 def test_no_accepted_answer_is_wrong(hidden: bool) -> None:
-    answers = Pipeline(load_catalogue("3.8.2")).answer([Query(r.name, "" if hidden else r.modality) for r in ROWS])
+    answers = open_pipeline("3.8.2").answer([Query(r.name, "" if hidden else r.modality) for r in ROWS])
     wrong = [
         (row.id, row.modality, row.name, answer.names)
         for row, answer in zip(ROWS, answers, strict=True)
@@ -102,7 +102,7 @@ def test_intervals(hits: int, trials: int, low: float, high: float) -> None:
 def test_the_labelled_names_of_hospitals(shared: Path, hidden: bool, precision: float) -> None:
     """The bars of the contract on dev.tsv, where the folder beside the repository is there."""
     rows = read_gold([shared / "gold" / "dev.tsv"])
-    answers = Pipeline(load_catalogue("3.8.2")).answer([Query(r.name, "" if hidden else r.modality) for r in rows])
+    answers = open_pipeline("3.8.2").answer([Query(r.name, "" if hidden else r.modality) for r in rows])
     measures = measure("all", zip(rows, answers, strict=True))
     assert measures.precision is not None
     assert measures.precision >= precision

@@ -345,7 +345,7 @@ def test_other_versions_work_all_of_it_out_anew(
     (tmp_path / "o.csv").unlink()
     assert yingma("job", "resume", "v")[0] == 0
     assert json.loads(piece.read_bytes()) == before
-    monkeypatch.setattr("agent.jobs.run.version", lambda name: "9.9")
+    monkeypatch.setattr("agent.versions.version", lambda name: "9.9")
     (tmp_path / "o.csv").unlink()
     assert yingma("job", "resume", "v")[0] == 0
     assert json.loads(piece.read_bytes())[0] != before[0]

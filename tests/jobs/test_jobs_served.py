@@ -18,6 +18,7 @@ from sqlmodel import col
 
 from agent.jobs import cancel_job, find_job, job_ids
 from agent.jobs.process import BACKGROUND
+from agent.settings import load_settings
 from agent.store.schema import Cluster, Job, Name, Sighting
 from tests.jobs.conftest import table
 from tests.jobs.test_jobs import names
@@ -76,7 +77,7 @@ def stop_all(home: Path) -> None:
     for name in job_ids(home):
         folder = find_job(home, name)
         if folder.running():
-            cancel_job(folder)
+            cancel_job(folder, load_settings(home=home))
 
 
 def process_of(name: str) -> int:

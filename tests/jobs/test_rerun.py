@@ -124,7 +124,7 @@ def test_only_what_was_looked_at_can_be_adopted(
     assert yingma("job", "run", source, "-o", out, "--id", "j")[0] == 0
     told(yingma, "job", "rerun", "j", "--edition", "3.8")
     before = out.read_bytes()
-    monkeypatch.setattr("agent.jobs.run.version", lambda name: "9.9")
+    monkeypatch.setattr("agent.versions.version", lambda name: "9.9")
     code, _, err = yingma("job", "adopt", "j-r1")
     assert (code, "no longer those that were looked at" in err, out.read_bytes()) == (2, True, before)
     assert find_job(home, "j-r1").status()["state"] == "failed"

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -126,13 +127,25 @@ def told(process: Any) -> dict[str, Any]:
     return found
 
 
-def test_two_processes_share_the_pieces_of_a_job(group: Group, source: Path, wanted: bytes) -> None:
+def test_two_processes_share_the_pieces_of_a_job(
+    group: Group, yingma: Yingma, source: Path, wanted: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job, worker = group.begin(source), group.worker()
     wait_for(worker, lambda: group.handed_in() == PIECES - 2)  # all that the job has not claimed itself
     assert group.leased("job") == [0, 1_000]
     group.go.touch()
     group.ends(job, wanted)
     assert told(worker) == {"id": "j", "pieces": PIECES - 2, "names": (PIECES - 2) * 1_000}
+    monkeypatch.setenv("YINGMA_HOME", str(group.folder / "one"))
+    shown = json.loads(yingma("job", "show", "j", "--json")[1])
+    worked = {
+        each["pid"]: (each["host"], each["pieces"], each["names"], each["in_hand"]) for each in shown["worked_by"]
+    }
+    here = socket.gethostname()[:40]
+    assert worked == {job.pid: (here, 2, 2_000, 0), worker.pid: (here, PIECES - 2, (PIECES - 2) * 1_000, 0)}
+    seen = [each["seen"] for each in shown["worked_by"]]
+    assert shown["started"] <= min(seen) <= max(seen) <= shown["ended"]
+    assert f"process {worker.pid}: {PIECES - 2} pieces" in yingma("job", "show", "j")[1]
 
 
 def test_the_pieces_of_a_worker_that_was_killed_are_given_out_again(
@@ -179,6 +192,41 @@ def test_a_job_that_is_stopped_stops_its_workers(group: Group, yingma: Yingma, s
     assert (code, err.startswith("The job j is not running (cancelled)")) == (2, True)
     assert group.handed_in() >= PIECES - 2  # what the job let go may be claimed before it says that it is stopped
     group.ends(group.job("resume", "j", wait=False), wanted)
+
+
+def test_stopping_a_job_whose_own_process_is_dead_stops_its_workers(
+    group: Group, yingma: Yingma, source: Path, wanted: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YINGMA_HOME", str(group.folder / "one"))
+    job, worker = group.begin(source), group.worker()
+    wait_for(worker, lambda: group.handed_in() == PIECES - 2)
+    killed(job)  # it holds two pieces, for which the worker waits
+    shown = json.loads(yingma("job", "show", "j", "--json")[1])
+    assert (shown["state"], [each["pieces"] for each in shown["worked_by"]]) == ("interrupted", [PIECES - 2])
+    with monkeypatch.context() as patch:
+        patch.setenv("YINGMA_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+        code, _, err = yingma("job", "cancel", "j")
+        assert (code, "cannot be used" in err) == (1, True)
+    assert worker.poll() is None
+    for _ in range(2):  # once more changes nothing
+        assert yingma("job", "cancel", "j")[0] == 0
+        with group.store.reading() as session:
+            assert session.scalars(select(Job)).one().state == "cancelled"
+    assert "The job j was stopped; what was handed in is kept." in finished(worker, 130)
+    assert "is not running (cancelled)" in yingma("job", "work", "j")[2]
+    assert group.handed_in() == PIECES - 2
+    group.ends(group.job("resume", "j", wait=False), wanted)
+
+
+@pytest.mark.slow
+def test_a_worker_of_other_code_is_refused(group: Group, source: Path, wanted: bytes) -> None:
+    """A checkout that was changed under the same version number."""
+    program = "import sys, agent.versions; agent.versions.code_hash = lambda: '0'; from agent.cli import run; "
+    job = group.begin(source)
+    said = json.loads(finished(group.worker(program=("-c", program + "sys.exit(run(sys.argv[1:]))")), 2))["error"]
+    assert said["en"].startswith("This machine is of other versions than the job j (here / the job: code 0 / ")
+    group.go.touch()
+    group.ends(job, wanted)
 
 
 def test_a_worker_of_another_lexicon_is_refused(group: Group, source: Path, wanted: bytes, tmp_path: Path) -> None:

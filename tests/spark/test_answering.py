@@ -25,8 +25,9 @@ from agent.opening import open_catalogue, open_pipeline
 from agent.pipeline import Pipeline
 from agent.pool import answer_piece
 from agent.spark import answering, engine
-from agent.spark.answering import EXAMS, FRAME, KEY, MARK, Make, answer_frames, versions_of
+from agent.spark.answering import EXAMS, FRAME, KEY, MARK, Make, answer_frames
 from agent.store.keys import institution_key
+from agent.versions import versions_of
 from standard.errors import InputError
 from tests.cli.test_cli import HOSTILE
 from tests.jobs.conftest import Told

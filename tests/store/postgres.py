@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "dead
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Server]:
+def running(folder: Path, settings: Sequence[str] = SETTINGS) -> Iterator[Server]:
     """A server of the binaries in a folder."""
-    with postgres.running(folder, SETTINGS) as server:
+    with postgres.running(folder, settings) as server:
         yield server

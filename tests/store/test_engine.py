@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import stat
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -17,7 +18,9 @@ from agent.settings import load_settings
 from agent.store import Store, engine, open_store, open_url
 from agent.store.migrate import head
 from agent.store.schema import Institution
+from evals.bench.postgres import OWNER
 from standard.errors import InputError, StoreError
+from tests.store.postgres import SETTINGS, binaries, running
 
 
 def test_sqlite_lies_in_the_home_folder_and_syncs_each_commit(home: Path) -> None:
@@ -36,6 +39,32 @@ def test_the_url_of_the_settings_wins(home: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("YINGMA_DATABASE_URL", given)
         url = engine.database_url(load_settings())
         assert url.render_as_string(hide_password=False) == "postgresql+psycopg://u:p@h/d"
+
+
+def test_both_sides_of_a_connection_look_whether_the_other_is_there() -> None:
+    """Over TCP; else a machine that vanished would hold its locks for two hours."""
+    folder = binaries()
+    if folder is None:
+        pytest.skip("PostgreSQL (initdb, pg_ctl) is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with running(folder, (*SETTINGS, "listen_addresses=127.0.0.1", f"port={port}")):
+        address = f"postgresql+psycopg://{OWNER}@127.0.0.1:{port}/postgres"
+        store = open_url(make_url(f"{address}?keepalives_idle=7"))
+        with store.reading() as session:
+            names = ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")
+            theirs = [session.scalar(text(f"SHOW tcp_{name}")) for name in names]
+            mine = session.connection().connection.dbapi_connection
+            assert mine is not None
+            ours = mine.info.get_parameters()
+        store.close()
+    assert theirs == ["30", "10", "3", "60000"]
+    assert [ours[name] for name in ("keepalives_idle", "keepalives_interval", "tcp_user_timeout")] == [
+        "7",
+        "10",
+        "60000",
+    ]
 
 
 def test_another_database_is_refused_without_telling_the_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def hand_in(store: Store, job: int, start: int, by: str) -> bool:
 
 def finished(store: Store, job: int) -> list[tuple[int, str]]:
     with store.reading() as session:
-        return list(stored.finished(session, job))
+        return [(each.start, each.answers) for each in stored.finished(session, job)]
 
 
 def test_each_piece_is_given_out_once_and_its_names_are_what_they_were(store: Store) -> None:
@@ -71,6 +71,22 @@ def test_a_sign_of_life_keeps_a_piece_and_letting_go_gives_it_away(store: Store)
     assert claim(store, job, "b") is None
     store.write(lambda session: stored.let_go(session, job, "a"))
     assert claim(store, job, "b") == 0
+
+
+def test_who_works_at_a_job_and_when_each_was_heard_of(store: Store) -> None:
+    job = opened(store)
+    assert [claim(store, job, by) for by in ("job", "a", "a")] == [0, 2, 4]
+    with store.reading() as session:
+        before = stored.clock(session)
+    assert hand_in(store, job, 2, "a")
+    with store.reading() as session:
+        rows = {(each.by, each.handed_in): each for each in stored.at_work(session, job)}
+        after = stored.clock(session)
+        piece = stored.finished(session, job)[0]
+    counts = {key: (each.pieces, each.names) for key, each in rows.items()}
+    assert counts == {("job", False): (1, 2), ("a", False): (1, 2), ("a", True): (1, 2)}
+    assert before <= rows["a", True].at <= after < rows["a", False].at
+    assert (piece.by, piece.at) == ("a", rows["a", True].at)
 
 
 def test_a_job_that_goes_on_keeps_what_was_handed_in_and_what_others_hold(store: Store) -> None:
