@@ -1,4 +1,4 @@
-"""The commands of developers: test, check, fix, docs."""
+"""The commands of developers: test, check, fix, docs, compile."""
 
 from __future__ import annotations
 
@@ -70,3 +70,17 @@ def register(app: typer.Typer) -> None:
         from agent.command_develop import run_docs, run_screens
 
         raise typer.Exit(run_screens() if screens else run_docs())
+
+    @app.command(
+        "compile",
+        help=say(
+            "重新编译阅读器：源代码改动后它以解释方式运行，结果相同，但较慢；首次运行时已自动编译。",
+            "Compile the reader again: after its sources changed it is interpreted, with the same answers but slower. "
+            "The first call compiles by itself.",
+        ),
+    )
+    def compile_reader() -> None:
+        """Compile the reader."""
+        from agent.command_compile import run_compile
+
+        run_compile()

@@ -19,20 +19,20 @@ def run_tests(slow: bool, arguments: Sequence[str]) -> int:
     """pytest on the tests, those that take longer than a minute left out unless asked for. Its exit code."""
     from agent.testing import run
 
-    _need_checkout()
+    need_checkout()
     return run(ROOT, _calm(), slow, arguments)
 
 
 def run_fixes() -> int:
     """ruff's own mending, and its format."""
-    _need_checkout()
+    need_checkout()
     results = [_command("ruff", "check", "--fix", "--quiet", "."), _command("ruff", "format", "--quiet", ".")]
     return max(results)
 
 
 def run_docs() -> int:
     """Write the generated pages."""
-    _need_checkout()
+    need_checkout()
     for path, text in pages().items():
         target = ROOT / path
         if not target.exists() or target.read_text(encoding="utf-8") != text:
@@ -43,7 +43,7 @@ def run_docs() -> int:
 
 def run_screens() -> int:
     """Take the pictures of the pages for the docs. Its exit code."""
-    _need_checkout()
+    need_checkout()
     return _command("tests.screens")
 
 
@@ -57,7 +57,7 @@ class Check(NamedTuple):
 
 def run_checks() -> int:
     """Every check, also after one that fails; 1 where any did."""
-    _need_checkout()
+    need_checkout()
     checks = [
         Check("格式", "format", lambda: _command("ruff", "format", "--check", "--quiet", ".") == 0),
         Check("代码", "lint", lambda: _command("ruff", "check", "--quiet", ".") == 0),
@@ -159,7 +159,7 @@ def _calm() -> dict[str, str]:
     return {"OMP_NUM_THREADS": "1", **os.environ}
 
 
-def _need_checkout() -> None:
+def need_checkout() -> None:
     """InputError outside a checkout, where there is nothing to test."""
     if not (ROOT / "pyproject.toml").exists():
         raise InputError(

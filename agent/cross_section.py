@@ -18,7 +18,9 @@ MEDIUM = "造影"  # of a vessel or of a joint
 class CrossSection:
     """CT and MR: part x scan (+ post-processing), vessels by region, the plain scan by convention."""
 
-    PLAIN, CONTRAST, BOTH = "平扫", "增强", "平扫+增强"
+    PLAIN = "平扫"
+    CONTRAST = "增强"
+    BOTH = "平扫+增强"
 
     def __init__(self, family: str, shared: Shared) -> None:
         self.family = family

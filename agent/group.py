@@ -5,22 +5,26 @@ How words come together is in `groups`; what a group orders, in the resolver of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
 
 BOUNDARY = "comma"
 SEPARATORS = frozenset({"comma", "list", "slash", "plus", "under", "and", "dash", "or"})
 
 
-class Node(NamedTuple):
+class Node:
     """A word in its place: index among the words of the name, depth of brackets, slots for this family."""
 
-    at: int
-    kind: str  # slots | unexplained | a separator
-    slots: tuple[tuple[str, str], ...]
-    review: bool
-    depth: int
-    tag: bool  # in a bracket before anything else
+    __slots__ = ("at", "depth", "kind", "review", "slots", "tag")
+
+    def __init__(
+        self, at: int, kind: str, slots: tuple[tuple[str, str], ...], review: bool, depth: int, tag: bool
+    ) -> None:
+        self.at = at
+        self.kind = kind  # slots | unexplained | a separator
+        self.slots = slots
+        self.review = review
+        self.depth = depth
+        self.tag = tag  # in a bracket before anything else
 
 
 @dataclass(slots=True)
@@ -34,30 +38,30 @@ class PartRef:
     separator: str
 
 
-@dataclass(slots=True)
 class Group:
     """What belongs together. Scans and so on are (element, index of the word)."""
 
-    parts: list[PartRef] = field(default_factory=list)
-    scans: list[tuple[str, int]] = field(default_factory=list)
-    posts: list[tuple[str, int]] = field(default_factory=list)
-    positions: list[tuple[str, int]] = field(default_factory=list)
-    ways: list[tuple[str, int]] = field(default_factory=list)
-    subitems: list[tuple[str, int]] = field(default_factory=list)
-    vessels: list[tuple[str, int]] = field(default_factory=list)
-    modalities: list[tuple[str, int]] = field(default_factory=list)
-    sides: list[tuple[str, int]] = field(default_factory=list)  # said, no part to take it
-    problems: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
-    review: list[int] = field(default_factory=list)
-    apart: list[tuple[str, str]] = field(default_factory=list)  # a scan, and one behind a separator that says it better
-    scan_words: list[int] = field(default_factory=list)  # all of them, also those that another says better
-    headed: list[int] = field(default_factory=list)  # sub-items straight behind a heading and its dash: 妇科-节育器
-    post_added: bool = False  # a post-processing, added to a modality that names no scan: 胸部CT+肺结节分析
-    scan_first: bool = False
-    bare: str = ""  # before the first scan, and apart from it: `modality` (头颅MRI+MRA) or `part` (头颅+MRA)
-    joined: str = ""  # the separator before it
-    closed: bool = False  # something was said after its parts: the next part opens another group
-    bracketed: bool = False  # it was said in a bracket: a part behind a separator opens another group
+    def __init__(self, joined: str = "") -> None:
+        self.parts: list[PartRef] = []
+        self.scans: list[tuple[str, int]] = []
+        self.posts: list[tuple[str, int]] = []
+        self.positions: list[tuple[str, int]] = []
+        self.ways: list[tuple[str, int]] = []
+        self.subitems: list[tuple[str, int]] = []
+        self.vessels: list[tuple[str, int]] = []
+        self.modalities: list[tuple[str, int]] = []
+        self.sides: list[tuple[str, int]] = []  # said, no part to take it
+        self.problems: list[tuple[str, tuple[int, ...]]] = []
+        self.review: list[int] = []
+        self.apart: list[tuple[str, str]] = []  # a scan, and one behind a separator that says it better
+        self.scan_words: list[int] = []  # all of them, also those that another says better
+        self.headed: list[int] = []  # sub-items straight behind a heading and its dash: 妇科-节育器
+        self.post_added = False  # a post-processing, added to a modality that names no scan: 胸部CT+肺结节分析
+        self.scan_first = False
+        self.bare = ""  # before the first scan, and apart from it: `modality` (头颅MRI+MRA) or `part` (头颅+MRA)
+        self.joined = joined  # the separator before it
+        self.closed = False  # something was said after its parts: the next part opens another group
+        self.bracketed = False  # it was said in a bracket: a part behind a separator opens another group
 
     def said(self) -> bool:
         """A scan, position or the like was said."""

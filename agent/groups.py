@@ -96,7 +96,7 @@ class Grouper:
                 continue
             slots = dict(node.slots)
             # 冠状动脉CTA+冠状动脉钙化积分: the second says more than its part
-            only_part = "part" in slots and not SAID & slots.keys()
+            only_part = "part" in slots and SAID.isdisjoint(slots)
             if only_part and group.closed and self._repeats(group, slots["part"], pending, nodes, position):
                 pending = None
                 continue

@@ -6,14 +6,15 @@ characters with the fewest forms is taken, the longer form first where two ways 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 import ahocorasick_rs
 
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
+from agent.patterns import Patterns
 from standard.lexicon import Lexicon, split
 
 UNEXPLAINED = -1
@@ -101,10 +102,9 @@ class Lexer:
             self.words.append(_word(surface, tuple(meanings.get(surface, ())), kind, noise.get(surface, "")))
         self._finder = ahocorasick_rs.AhoCorasick([word.surface for word in self.words])
         self._guard = [_guard(word.surface) for word in self.words]
-        self._patterns = [re.compile(pattern.pattern) for pattern in lexicon.patterns]
-        self._any_pattern = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in lexicon.patterns))
         self.first_pattern = len(self.words)
-        self._guard += [0] * len(self._patterns)
+        self._patterns = Patterns([pattern.pattern for pattern in lexicon.patterns], self.first_pattern)
+        self._guard += [0] * len(lexicon.patterns)
         self._separators = frozenset(surface for surface in separator if len(surface) == 1)
         self._price = [EACH - size / LONG for size in range(LONG + 1)]  # the longer form where two cuts tie
         for pattern in lexicon.patterns:
@@ -119,16 +119,11 @@ class Lexer:
     def tokens(self, text: str) -> list[Token]:
         """The best cut of a canonical text, in order, with a token UNEXPLAINED for each run that nothing explains."""
         matches = self._finder.find_matches_as_indexes(text, overlapping=True)  # in the order of their ends
-        if not (DIGITS.isdisjoint(text) and NUMERALS.isdisjoint(text)) and self._any_pattern.search(text):
-            found = [
-                (number, *match.span())
-                for number, pattern in enumerate(self._patterns, self.first_pattern)
-                for match in pattern.finditer(text)
-                if match.end() > match.start()
-            ]
-            found = [(form, self._behind(text, form, start, end), end) for form, start, end in found]
+        if not (DIGITS.isdisjoint(text) and NUMERALS.isdisjoint(text)):
+            found = self._patterns.found(text)
             if found:
-                matches = sorted([*matches, *found], key=_end)
+                matches += [(form, self._behind(text, form, start, end), end) for form, start, end in found]
+                matches.sort(key=END)
         return self._cheapest(text, matches)
 
     def _behind(self, text: str, form: int, start: int, end: int) -> int:
@@ -142,7 +137,8 @@ class Lexer:
         length = len(text)
         guards, price = self._guard, self._price
         cost = [0.0] * (length + 1)
-        back = [(0, UNEXPLAINED)] * (length + 1)
+        begins = list(range(-1, length))  # of each end: where its last token begins, here an unexplained character
+        forms = [UNEXPLAINED] * (length + 1)
         reached = 0
         for form, start, end in matches:
             guard = guards[form]
@@ -154,25 +150,28 @@ class Lexer:
                 continue
             while reached < end:
                 cost[reached + 1] = cost[reached] + GAP
-                back[reached + 1] = (reached, UNEXPLAINED)
                 reached += 1
             size = end - start
             total = cost[start] + price[size if size < LONG else LONG] - start / 4096
             if total < cost[end]:
                 cost[end] = total
-                back[end] = (start, form)
+                begins[end] = start
+                forms[end] = form
         out: list[Token] = []
         end = length
         if reached < length:
             out.append(Token(reached, length, UNEXPLAINED))
             end = reached
         while end:
-            start, form = back[end]
-            if form == UNEXPLAINED and out and out[-1][2] == UNEXPLAINED and out[-1][0] == end:
-                out[-1] = Token(start, out[-1][1], UNEXPLAINED)
-            else:
-                out.append(Token(start, end, form))
-            end = start
+            last = end
+            form = forms[end]
+            end = begins[end]
+            if form == UNEXPLAINED:  # the whole run
+                while end and forms[end] == UNEXPLAINED:
+                    end = begins[end]
+                if out and out[-1].form == UNEXPLAINED:
+                    last = out.pop().end
+            out.append(_new(Token, (end, last, form)))  # Token(…) takes twice as long
         out.reverse()
         return out
 
@@ -180,11 +179,11 @@ class Lexer:
 LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 DIGITS = frozenset("0123456789")
 NUMERALS = frozenset("一二三四五六七八九十两第个科")  # one of these is in whatever a pattern can match
+END = itemgetter(2)  # of a match
 GAP, EACH, LONG = 1000.0, 16.0, 12  # cost of an unexplained character, of a token; from LONG on all are equal
 
 
-def _end(match: tuple[int, int, int]) -> int:
-    return match[2]
+_new = tuple.__new__
 
 
 def _word(surface: str, meanings: tuple[Meaning, ...], kind: str, noise: str) -> Word:

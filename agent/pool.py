@@ -39,6 +39,7 @@ Answer = tuple[str, ...]  # route, codes, names, score, reason, edition, detail
 AHEAD = 2  # pieces for each worker, in its hands where a piece is told by its place
 UNFIT = 20  # so many names that all fail in a piece, or that kill, are no matter of the names
 DEATHS = 30  # workers that may die for no name's sake
+YOUNG = 100_000  # objects after which a worker looks for cycles: reading makes none, and looking costs a tenth of it
 BEAT = 0.5  # seconds between two beats, at most
 END = (-1, -1)  # behind the last piece
 
@@ -276,6 +277,7 @@ def _work(pipe: Connection, opening: tuple[Opening, Memory | None, Parts] | None
     global _pipeline
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

@@ -6,8 +6,6 @@ parts alone waits for the line that says what is done to them; one that says wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agent.group import BOUNDARY, ROUTINE
 from agent.lexer import Word
 
@@ -25,14 +23,16 @@ PLAIN = frozenset({"平扫", ROUTINE})
 BETWEEN = SOFT - {"dash"}  # separators between exams; a dash stands as well between the words of one
 
 
-@dataclass(slots=True)
 class Placed:
     """A word of the name with its place among brackets; `word` is None where nothing explains the characters."""
 
-    index: int
-    word: Word | None
-    depth: int
-    tag: bool
+    __slots__ = ("depth", "index", "tag", "word")
+
+    def __init__(self, index: int, word: Word | None, depth: int, tag: bool) -> None:
+        self.index = index
+        self.word = word
+        self.depth = depth
+        self.tag = tag
 
 
 BOUNDARY_WORD = Word("|", (), BOUNDARY, "")

@@ -39,13 +39,14 @@ def pytest_report_header() -> list[str]:
             lines.append(f"{package} not installed")
     from standard import edition_ids, load_edition
     from standard.catalogue import EDITIONS
+    from standard.compiled import in_use
     from standard.lexicon import load_lexicon
 
     editions = [load_edition(name) for name in edition_ids(EDITIONS / "none")]
     return [
         ", ".join(lines),
         "editions: " + ", ".join(f"{edition.id} ({len(edition.items)} items)" for edition in editions),
-        f"lexicon: {load_lexicon().version}",
+        f"lexicon: {load_lexicon().version}, reader: {'compiled' if in_use() else 'interpreted'}",
     ]
 
 

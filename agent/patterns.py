@@ -1,0 +1,108 @@
+"""Where the lexicon's patterns stand in a text. A pattern is tried only where the characters that it cannot do without
+are in the text: most names hold a digit, and few of them the 元 or 诊室 of a pattern.
+
+What a pattern cannot do without is read off its parsed form: sets of characters of each of which every match holds one.
+What the form does not say plainly is not asked for, and then the pattern is tried; so nothing is lost. (The parser is
+that of `re` itself, which promises nothing of it: tests compare with all matches of all patterns.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from re import _constants as op  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+MOST = 40  # characters of a set: a larger one, as all Latin letters, says little of a text
+DIGIT = re.compile(r"\d")
+DIGITS = frozenset("0123456789")
+Needs = list[frozenset[str]]  # each a set of which every match holds one
+
+
+class Patterns:
+    """Compiled patterns; `found` is a pure function of the text. The form of pattern i is `first` + i."""
+
+    def __init__(self, patterns: Sequence[str], first: int) -> None:
+        self._patterns = [(form, re.compile(pattern)) for form, pattern in enumerate(patterns, first)]
+        self._all = (1 << len(patterns)) - 1
+        needs = [needs_of(pattern) for pattern in patterns]
+        self._without_digit = _mask(not any(need <= DIGITS for need in each) for each in needs)
+        # Of each pattern the two smallest sets. A bit is a pattern: of those that a character lets pass as one of the
+        # first set, of the second; of those that have no first set, no second.
+        kept = [sorted((need for need in each if not need <= DIGITS), key=len) for each in needs]
+        first_sets = [each[0] if each else frozenset() for each in kept]
+        second_sets = [each[1] if len(each) > 1 else frozenset() for each in kept]
+        self._no_first, self._no_second = (_mask(not each for each in sets) for sets in (first_sets, second_sets))
+        self._passed = {
+            char: (_mask(char in each for each in first_sets), _mask(char in each for each in second_sets))
+            for char in frozenset[str]().union(*first_sets, *second_sets)
+        }
+
+    def found(self, text: str) -> list[tuple[int, int, int]]:
+        """All that a pattern matches, and not with nothing: form, start, end; in the order of the patterns."""
+        first, second = self._no_first, self._no_second
+        passed = self._passed
+        for char in text:
+            both = passed.get(char)
+            if both is not None:
+                first |= both[0]
+                second |= both[1]
+        left = first & second & (self._all if DIGIT.search(text) else self._without_digit)
+        out: list[tuple[int, int, int]] = []
+        at = 0
+        while left:
+            if left & 1:
+                form, pattern = self._patterns[at]
+                for match in pattern.finditer(text):
+                    start, end = match.span()
+                    if end > start:
+                        out.append((form, start, end))
+            left >>= 1
+            at += 1
+        return out
+
+
+def needs_of(pattern: str) -> Needs:
+    """Sets of characters of each of which every match of a pattern holds one."""
+    parsed = _parser.parse(pattern)
+    return [] if parsed.state.flags & re.IGNORECASE else _needs(parsed)
+
+
+def _needs(parsed: Any) -> Needs:
+    found: Needs = []
+    for code, value in parsed:
+        if code is op.LITERAL:
+            found.append(frozenset(chr(value)))
+        elif code is op.IN:
+            chars = _chars(value)
+            if chars:
+                found.append(chars)
+        elif code in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT) and value[0] > 0:
+            found += _needs(value[2])
+        elif code is op.SUBPATTERN and not value[1] and not value[2]:  # no flags of its own
+            found += _needs(value[3])
+        elif code is op.BRANCH:
+            ways = [_needs(way) for way in value[1]]
+            if all(ways):  # one of the least sets of all
+                found.append(frozenset().union(*(min(way, key=len) for way in ways)))
+    return found
+
+
+def _chars(items: Iterable[tuple[Any, Any]]) -> frozenset[str]:
+    """The characters of a class; none where it is a large or negated one, or holds more than can be told."""
+    found: set[str] = set()
+    for code, value in items:
+        if code is op.LITERAL:
+            found.add(chr(value))
+        elif code is op.RANGE and value[1] - value[0] < MOST:
+            found.update(map(chr, range(value[0], value[1] + 1)))
+        elif code is op.CATEGORY and value is op.CATEGORY_DIGIT and len(list(items)) == 1:
+            return DIGITS
+        else:
+            return frozenset()
+    return frozenset(found)
+
+
+def _mask(which: Iterable[bool]) -> int:
+    return sum(1 << at for at, each in enumerate(which) if each)

@@ -1,0 +1,118 @@
+"""Patterns are tried only where they can match, and nothing that they match is lost."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.lexer import EACH, GAP, LONG, UNEXPLAINED, Lexer
+from agent.patterns import Patterns, needs_of
+from evals.gold import read_gold
+from standard.lexicon import load_lexicon
+from standard.text import canonical
+
+DATA = Path(__file__).resolve().parent.parent.parent / "evals" / "data"
+LEXICON = load_lexicon()
+PATTERNS = [pattern.pattern for pattern in LEXICON.patterns]
+FOUND = Patterns(PATTERNS, 0)
+LEXER = Lexer(LEXICON)
+SEPARATORS = {word.surface for word in LEXER.words if word.kind not in ("slots", "noise")}
+TEXTS = [canonical(row.name).text for row in read_gold(sorted(DATA.glob("*.tsv")))]
+# What patterns are made of, digits that are not of ASCII, and pieces that match them.
+LETTERS = sorted({char for pattern in PATTERNS for need in needs_of(pattern) for char in need} | set("胸部CT٣३ "))
+PIECES = [
+    "16排",
+    "3.0T",
+    "T1-2",
+    "腰椎3、4",
+    "第一颈椎",
+    "(1)",
+    "2024-01-02",
+    "100元",
+    "孕12+3周",
+    "[妇科]",
+    "99TC",
+    "1、",
+]
+
+
+def every(text: str) -> list[tuple[int, int, int]]:
+    """All matches of all patterns, none left out."""
+    return [
+        (form, *match.span())
+        for form, pattern in enumerate(PATTERNS)
+        for match in re.finditer(pattern, text)
+        if match.end() > match.start()
+    ]
+
+
+@given(st.lists(st.sampled_from(LETTERS) | st.sampled_from(PIECES), max_size=12).map("".join))
+def test_nothing_is_lost(text: str) -> None:
+    assert FOUND.found(text) == every(text)
+
+
+def test_nothing_is_lost_of_labelled_names() -> None:
+    matches = 0
+    for text in TEXTS:
+        assert FOUND.found(text) == every(text)
+        matches += len(every(text))
+    assert matches > 500
+
+
+@pytest.mark.parametrize(
+    ("pattern", "needs"),
+    [
+        (r"\d+(排|层)(螺旋)?", ["0123456789", "层排"]),
+        (r"(?<![A-Z])[TS]\d", ["ST", "0123456789"]),
+        (r"a(bc|d)e?", ["a", "bd"]),
+        (r"(a|b?)c*", []),
+        (r"(ab){2,3}", ["a", "b"]),
+        (r"[^a][一-龥].", []),
+        (r"(?i)a", []),
+        (r"(?i:a)b", ["b"]),
+        (r"[\da]", []),
+    ],
+)
+def test_what_a_pattern_cannot_do_without(pattern: str, needs: list[str]) -> None:
+    assert ["".join(sorted(need)) for need in needs_of(pattern)] == needs
+
+
+def cut(text: str) -> list[tuple[int, int, int]]:
+    """The best cut as it is defined, step by step: the cheapest of all ways to an end, the first where two are."""
+    forms = sorted(
+        (word.surface, form) for form, word in enumerate(LEXER.words[: LEXER.first_pattern]) if word.surface in text
+    )
+    ways = [
+        (form, match.start(), match.start() + len(surface))
+        for surface, form in forms
+        for match in re.finditer(f"(?={re.escape(surface)})", text)
+        if not (re.match("[A-Z]", surface) and re.search("[A-Z]$", text[: match.start()]))
+        and not (re.search("[A-Z]$", surface) and re.match("[A-Z]", text[match.start() + len(surface) :]))
+        and not (re.match("[0-9]", surface) and re.search("[0-9]$", text[: match.start()]))
+    ]
+    if re.search("[0-9一二三四五六七八九十两第个科]", text):
+        for form, start, end in every(text):
+            word = LEXER.words[LEXER.first_pattern + form]
+            behind = text[start] in SEPARATORS and end > start + 1 and word.kind == "slots"  # 、颈椎
+            ways.append((LEXER.first_pattern + form, start + behind, end))
+    best: list[tuple[float, list[tuple[int, int, int]]]] = [(0.0, [])]
+    for end in range(1, len(text) + 1):
+        cost, tokens = best[end - 1]
+        run = tokens[-1][0] if tokens and tokens[-1][2] == UNEXPLAINED else end - 1
+        found = (cost + GAP, [*(tokens[:-1] if run < end - 1 else tokens), (run, end, UNEXPLAINED)])
+        for form, start, until in sorted(ways, key=lambda way: way[1]):
+            if until == end:
+                total = best[start][0] + EACH - min(end - start, LONG) / LONG - start / 4096
+                if total < found[0]:
+                    found = (total, [*best[start][1], (start, end, form)])
+        best.append(found)
+    return best[-1][1]
+
+
+@pytest.mark.parametrize("text", [*TEXTS[::17], *PIECES, "", "~", "甲乙丙丁", "X胸部CTX", "٣张 ٣"])
+def test_the_cut_is_the_cheapest(text: str) -> None:
+    assert LEXER.tokens(text) == cut(text)
