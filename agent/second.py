@@ -1,6 +1,6 @@
 """The classifier without a model: asked only about names that it can settle, and opened at the first of them.
 
-Most names never need it, and to open it costs a third of a second; so a run without a model pays for it where it says
+Most names never need it, and to open it costs a quarter of a second; so a run without a model pays for it where it says
 something. It may be away for an edition that it was not trained for: then those names go to a person, as the reader
 left them.
 """

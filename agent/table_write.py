@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import csv
 import errno
+import io
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +23,8 @@ from agent.tables import Table
 from standard.errors import InputError
 
 Cells = Iterable[Sequence[str]]
+BATCH = 1000  # rows put into lines at once
+MARK = "\uf8f0"  # of private use: in hardly any file
 
 
 def write(path: Path, tables: Sequence[Table], new_header: Sequence[str], new_cells: Cells) -> int:
@@ -142,12 +146,24 @@ def write_text(
     """csv, or with another delimiter tsv."""
     encoding = "utf-8-sig" if any(table.byte_order_mark for table in tables) else "utf-8"
     count = 0
+    rows = joined(tables, new_cells)
     with open(part, "w", encoding=encoding, newline="") as file:
-        writer = csv.writer(UnixLines(file), delimiter=delimiter, lineterminator="\r\n")
-        writer.writerow([*tables[0].header, *new_header])
-        for count, row in enumerate(joined(tables, new_cells), 1):  # noqa: B007
-            writer.writerow(row)
+        file.write(_lines([[*tables[0].header, *new_header]], delimiter))
+        while some := list(islice(rows, BATCH)):
+            file.write(_lines(some, delimiter))
+            count += len(some)
     return count
+
+
+def _lines(rows: Sequence[Sequence[str]], delimiter: str) -> str:
+    """Rows as UnixLines has them, many at once: with a mark behind each line while no cell holds that character."""
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n" + MARK).writerows(rows)
+    if text.getvalue().count(MARK) == len(rows):
+        return text.getvalue().replace("\r\n" + MARK, "\n")
+    text = io.StringIO(newline="")
+    csv.writer(UnixLines(text), delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    return text.getvalue()
 
 
 def write_sheet(part: Path, tables: Sequence[Table], new_header: Sequence[str], new_cells: Cells) -> int:
