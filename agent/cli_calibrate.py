@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
             typer.Option(
                 "--model",
                 metavar="none|local|URL",
-                help=say("除词典外还用哪个模型来拟合。", "The model to fit with, beside the reader alone."),
+                help=say("除词典外还用哪个模型来拟合。", "The model to fit with, beside none."),
             ),
         ] = "local",
         edition: EditionOption = None,

@@ -125,7 +125,7 @@ def _has_own_model() -> bool:
 
 
 def _tell_added(console: Console, outcomes: list[tuple[Path, Outcome]]) -> None:
-    """Some names that model and classifier changed, beside what the reader alone says of them."""
+    """Some names that the model changed, beside what is said of them without it."""
     from rich.table import Table
     from rich.text import Text
 
@@ -140,11 +140,11 @@ def _tell_added(console: Console, outcomes: list[tuple[Path, Outcome]]) -> None:
     chosen = {_name(row): (old, row) for old, row in sorted(pairs, key=lambda pair: pair[1]["yingma_route"])}
     count = sum(old["yingma_route"] != row["yingma_route"] for old, row in pairs)
     title = say(
-        f"自带的模型与分类器加了什么（改变去向的行：{count}）",
-        f"What Yingma's own model and classifier added (rows that change their route: {count})",
+        f"自带的模型加了什么（改变去向的行：{count}）",
+        f"What Yingma's own model added (rows that change their route: {count})",
     )
     table = Table(title=title, title_justify="left", show_lines=True)
-    for heading in say("名称|只用词典|加上模型与分类器", "name|reader alone|with model and classifier").split("|"):
+    for heading in say("名称|不用模型|加上模型", "name|without a model|with the model").split("|"):
         table.add_column(heading, overflow="fold")
     words = {"accepted": say("采用", "accepted"), "review": say("待审", "review")}
     for name, rows in list(chosen.items())[:ADDED]:

@@ -1,4 +1,5 @@
-"""What models say of a name beside the reader: the classifier reads every name, the model those that it leaves open.
+"""What models say of a name beside the reader: beside a model the classifier reads every name, the model those that it
+leaves open; without one the classifier is asked about those that it can settle.
 
     reader ─┐
             ├─▶ router ─▶ settled, or: what does the model say? ─▶ router
@@ -57,19 +58,26 @@ class AloneRule(BaseModel):
 
 class UnexplainedRule(BaseModel):
     """What is no noise, though nothing explains it: regular expressions on the canonical text, and words of which
-    slots it may be part of, straight behind them. What it may touch and still stand apart: words of slots, separators.
-    """
+    slots it may be part of, straight behind them. What stands not apart: whole words that match `orders`. What it may
+    touch and still stand apart: words of slots, separators. `elsewhere`: characters in names of parts that say none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     matters: tuple[str, ...]
+    orders: tuple[str, ...]
+    elsewhere: frozenset[str]
     behind: frozenset[str]
     beside: frozenset[str]
     separators: frozenset[str]
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """The expressions, compiled. re.error for one that is none."""
+        """The expressions of `matters`, compiled. re.error for one that is none."""
         return re.compile("|".join(self.matters) or r"(?!)")
+
+    @cached_property
+    def whole(self) -> re.Pattern[str]:
+        """Those of `orders`."""
+        return re.compile("|".join(self.orders) or r"(?!)")
 
 
 class VoiceRules(BaseModel):

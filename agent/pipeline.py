@@ -3,7 +3,8 @@
     reader ─▶ classifier ─▶ router ─▶ settled? ─ yes ─────────────────────▶ suggestion
                                          └─ no ─▶ (candidates ─▶) model ─▶ router ─▶ suggestion
 
-Reader and classifier read every name; the model is asked where what it says can still change the route. Its answer is
+Beside a model, reader and classifier read every name, and the model is asked where what it says can still change the
+route; without one the classifier is asked only about names that it can settle (second.py). The model's answer is
 shown to the person who looks and stands in for codes that the reader did not find. It never makes a name pass a hard
 rule. Yingma's own model needs no candidates; another one is given those that retrieval finds.
 """

@@ -35,9 +35,9 @@ APART = ["unexplained"]  # all that the reader found, where the classifier may s
 class Routed:
     """Route, reason id, score in 0..1, and the rows it is the sum of (log-odds).
 
-    `filled`: the codes that the voices agree on where the reader was not complete; None elsewhere. `asks`: who was not
-    asked, and can change the route by what it says. `before`: the reader's reason, where this one is about the model
-    that gave no answer."""
+    `filled`: the codes that are accepted where the reader was not complete, which the voices agree on; None elsewhere.
+    `asks`: who was not asked, and can change the route by what it says. `before`: the reader's reason, where this one
+    is about the model that gave no answer."""
 
     route: Route
     reason: str
@@ -88,7 +88,7 @@ class Router:
         agreed = self._agreed(opinions)
         alone = self._alone(found, exams, unexplained, opinions)
         if alone == "settled":
-            filled, reason = tuple(codes), "stands_apart"
+            filled, reason = tuple(dict.fromkeys(exam.code for exam in exams)), "stands_apart"
         elif found:
             filled = self._filled(found, codes, agreed)
             grave = min(found, key=self._gravity.__getitem__)

@@ -30,7 +30,9 @@ class SecondVoice:
 
     @cached_property
     def version(self) -> str:
-        """The hash of its file: what an answer depends on, told without opening it. OSError where there is none."""
+        """The hash of its file: what an answer depends on, told without opening it; "" where there is no file."""
+        if not self._file.is_file():
+            return ""
         with self._file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
@@ -38,14 +40,16 @@ class SecondVoice:
     def _classifier(self) -> Classifier | None:
         from agent.classifier import Classifier, UntrainedError
 
+        if not self._file.is_file():  # an installation without it; names are answered as by the reader alone
+            return None
         try:
             return Classifier.open(self._catalogue, self._file.parent, self._lexicon)
         except UntrainedError:
             return None
 
     def opinions(self, queries: Sequence[Query]) -> Sequence[Opinion | None]:
-        """What it says of each query; None of each where it knows nothing of the edition. ModelError for a file that
-        cannot be read."""
+        """What it says of each query; None of each where there is none that knows the edition. ModelError for a file
+        that cannot be read."""
         if self._classifier is None:
             return [None] * len(queries)
         return opinions_of(self._classifier, queries)

@@ -27,7 +27,7 @@ PROCESSES = 2
 OK, NONE = 0, 5  # exit codes of pytest: all passed; no test was there
 STOP = (2, 3, 4)  # interrupted, an error of pytest's own, wrong arguments
 ALONE = ("-q", "-qq", "-v", "-vv", "-x", "--exitfirst", "--no-header", "-ra", "-rA", "--strict-markers")
-WITH_VALUE = ("-k", "-m", "-W", "--maxfail", "--durations", "--durations-min", "--tb", "--color", "--timeout")
+WITH_VALUE = ("-k", "-m", "-W", "--durations", "--durations-min", "--tb", "--color", "--timeout")
 # As pytest orders the counts of its last line; xdist does not say how many were deselected.
 ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warnings", "error")
 

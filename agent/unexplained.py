@@ -15,13 +15,16 @@ from agent.reading import Unexplained
 from standard.text import Canonical
 
 NOTHING = Unexplained()
+SHORT = 3  # characters of a word that may be a part nobody wrote down, where all of them stand in names of parts
 
 
 class UnexplainedRuns:
     """Compiled for the words of a lexer; `of` is a pure function of its arguments."""
 
     def __init__(self, words: Sequence[Word], rule: UnexplainedRule) -> None:
-        self._matters = rule.pattern
+        self._matters, self._orders = rule.pattern, rule.whole
+        said = {char for word in words if "part" in word.slots for char in word.surface if not char.isascii()}
+        self._of_parts = said - rule.elsewhere
         self._behind = [not word.slots.isdisjoint(rule.behind) for word in words]
         self._bounds = [_bounds(word, rule) for word in words]
         self._noise = [word.kind == "noise" for word in words]
@@ -37,13 +40,15 @@ class UnexplainedRuns:
             run = text.text[start:end]
             count += end - start
             matters = matters or self._matters.search(run) is not None
-            if run.isdigit():  # a room, a ward, a quantity
-                continue
             before = -1 if at == 0 or text.blank_before(name, start) else tokens[at - 1][2]
             after = -1 if at + 1 == len(tokens) or text.blank_before(name, end) else tokens[at + 1][2]
             matters = matters or (before >= 0 and self._behind[before])
+            if run.isdigit():  # a room, a ward, a quantity
+                continue
+            matters = matters or (len(run) <= SHORT and self._of_parts.issuperset(run))
             apart = apart and all(form < 0 or self._bounds[form] for form in (before, after))
-            apart = apart and not self._matters.search(self._word(name, text, tokens, at))
+            word = self._word(name, text, tokens, at)
+            apart = apart and not self._matters.search(word) and not self._orders.search(word)
         return Unexplained(count, matters, apart and not matters)
 
     def _word(self, name: str, text: Canonical, tokens: Sequence[Token], at: int) -> str:

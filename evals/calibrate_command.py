@@ -77,7 +77,7 @@ def run_calibrate(
 
 
 def observe_modes(labelled: Labelled, edition: str | None, model: str) -> tuple[list[Observation], dict[str, str]]:
-    """What the reader alone offers, and where a model is asked for, what it does with the voices; the versions."""
+    """What is offered without a model, and where one is asked for, what it does with the voices; the versions."""
     observations: list[Observation] = []
     versions: dict[str, str] = {}
     for mode in dict.fromkeys(("none", model)):

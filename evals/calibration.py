@@ -1,7 +1,7 @@
 """Fits the weights of the evidence to labelled names, and measures them on sources that the fit has not seen.
 
     labelled names ─▶ rows of evidence, amounts only ─▶ grouped by source ─▶ fit ─▶ weights
-    (each mode: the reader alone, with the voices)            └─▶ fits without a source ─▶ scores out of fold
+    (each mode: without a model, with one)                     └─▶ fits without a source ─▶ scores out of fold
 
 The model is a logistic regression on the rows themselves, so a weight is what the screen shows and the sum of the rows
 is the log-odds of the score. Each weight is held to the sign that the expert gave it (doubt never raises a score) and

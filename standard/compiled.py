@@ -60,7 +60,7 @@ def hash_of(source: Path) -> str:
 def fitting(folder: Path, root: Path) -> Build | None:
     """The build in `folder` that was made by this Python from the sources under `root`; None where there is none."""
     try:
-        builds = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+        builds = sorted((each for each in folder.iterdir() if not each.name.startswith(".")), reverse=True)
     except OSError:
         return None
     return next((found for build in builds if (found := _opened(build, root)) is not None), None)

@@ -16,10 +16,13 @@ from agent.chat.model_turn import ChatModel
 from agent.chat.talk import Talk
 from agent.chat.tools import Answer, Tools
 from agent.pipeline import Pipeline
+from agent.second import SecondVoice
 from agent.settings import Settings
+from standard.lexicon import load_lexicon
 
 if TYPE_CHECKING:
     from agent.api.context import Context
+
 
 URLS = ("http://", "https://")
 
@@ -33,7 +36,8 @@ def open_talk(context: Context) -> Talk:
     """The conversations of a server."""
     settings = context.settings
     if settings.model.startswith(URLS):
-        reader = Pipeline(context.catalogue, device_codes=settings.device_codes)
+        second = SecondVoice(context.catalogue, load_lexicon())
+        reader = Pipeline(context.catalogue, device_codes=settings.device_codes, second=second)
         tools = Tools(reader, context.store, _one_at_a_time(reader), context.fresh)
     else:
         tools = Tools(context.pipeline, context.store, context.fresh)

@@ -73,7 +73,8 @@ def _put_back(pid: int) -> None:
 def cancel_job(folder: Folder, settings: Settings, wait: float = GRACE) -> dict[str, Any]:
     """Stop a job; it keeps what is done. Gives its status. Stopping one that is stopped or done changes nothing.
 
-    StoreError where workers in other processes cannot be told: it is stopped here, and stopping it again tells them.
+    StoreError where workers in other processes cannot be told, InputError where the database that they share is not
+    set: it is stopped here, and stopping it again tells them.
     """
     folder.write("stop", True)
     status = folder.status()

@@ -17,10 +17,10 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from agent.jobs.claims import Claims
-from agent.jobs.folder import Folder, limits_of
+from agent.jobs.folder import Folder, JobSpec, limits_of
 from agent.jobs.pieces import Pieces
 from agent.jobs.plan import Plan
-from agent.jobs.run import Run
+from agent.jobs.run import Run, Watch
 from agent.jobs.workers import KEY, OWNER, kept_workers, new_name, worker_of
 from agent.pipeline import Pipeline
 from agent.pool import Done
@@ -33,6 +33,10 @@ from standard.errors import InputError
 
 class SharedRun(Run):
     """One run of a job that others work at, too."""
+
+    def __init__(self, folder: Folder, spec: JobSpec, settings: Settings, watch: Watch) -> None:
+        super().__init__(folder, spec, settings, watch)
+        self.status[KEY] = kept_workers(folder.status())  # of the runs before
 
     def go(self) -> None:
         """From where it is to its end. InputError where such a job cannot be."""
@@ -94,11 +98,6 @@ class SharedRun(Run):
         """A process has worked out a piece."""
         self.workers[by] = self.workers.get(by, worker_of(by)).did(names, at)
         self.status[KEY] = self.workers
-
-    def begins(self) -> None:
-        """It is its turn."""
-        super().begins()
-        self.status[KEY] = kept_workers(self.folder.status())
 
 
 def stop_workers(folder: Folder, settings: Settings) -> None:

@@ -163,11 +163,13 @@ def finished(session: Session, job_id: int, count: int = MANY) -> Sequence[Hande
     columns = (col(JobPiece.start), col(JobPiece.answers), col(JobPiece.lease_by), col(JobPiece.lease_until))
     found = select(*columns).where(col(JobPiece.job_id) == job_id, col(JobPiece.answers).is_not(None))
     rows = session.execute(found.order_by(col(JobPiece.start)).limit(count))
-    return [
-        HandedIn(start, answers, by, at)
-        for start, answers, by, at in rows
-        if answers is not None and by is not None and at is not None  # as `hand_in` leaves them
-    ]
+    out = []
+    for start, answers, by, at in rows:
+        assert answers is not None  # as `hand_in` leaves them
+        assert by is not None
+        assert at is not None
+        out.append(HandedIn(start, answers, by, at))
+    return out
 
 
 def at_work(session: Session, job_id: int) -> Sequence[AtWork]:

@@ -92,7 +92,8 @@ def test_no_hard_rule_is_settled_by_the_classifier() -> None:
         ("口腔CBCT", True),
         ("胸部CT平扫", False),
         ("冠脉嵴血管CTA", True),  # behind a part it may be of the part
-        ("胸部12CT平扫", False),  # but for a number
+        ("胸部12CT平扫", True),  # a finger? a vertebra?
+        ("12胸部CT平扫", False),
     ],
 )
 def test_what_may_change_the_meaning(name: str, matters: bool) -> None:
@@ -115,6 +116,9 @@ def test_what_may_change_the_meaning(name: str, matters: bool) -> None:
         ("胸部CT平扫、嵴村", False),
         ("胸部CT平扫,嵴村", False),
         ("胸部CT(平扫嵴)", False),
+        ("胸部CT平扫 腘", False),  # all its characters are of parts
+        ("胸部CT平扫(C)", False),  # contrast?
+        ("胸部CT平扫(白领嵴C)", True),
     ],
 )
 def test_what_stands_apart(name: str, apart: bool) -> None:

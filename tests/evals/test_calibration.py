@@ -211,7 +211,7 @@ def test_reliability_by_hand() -> None:
 
 
 def test_what_ships_stops_little_and_is_calibrated() -> None:
-    """The reader alone on the sets that were fitted: under one in a hundred is stopped, scores are shares."""
+    """Without a model, on the sets that were fitted: under one in a hundred is stopped, scores are shares."""
     rows = for_a_fit([]).rows
     answers = Pipeline(load_catalogue("3.8.2")).answer([Query(row.name, row.modality) for row in rows])
     told = score_report(list(zip(rows, answers, strict=True)))
