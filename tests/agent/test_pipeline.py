@@ -94,7 +94,7 @@ def test_what_the_model_is_given() -> None:
 )
 def test_agreement_is_evidence_and_lets_nothing_pass(outcome: ModelOutcome, signal: str) -> None:
     subject, _ = pipeline(outcome)
-    answer = subject.answer([Query("胸部CT平扫甲乙", "CT")])[0]
+    answer = subject.answer([Query("胸部CT平扫嵴坳", "CT")])[0]
     assert (answer.route, answer.reason, answer.codes) == ("review", "unexplained", (PLAIN,))
     assert signal in {row.signal for row in answer.evidence}
 

@@ -102,7 +102,7 @@ def test_no_test_is_no_success(project: Path, capfd: pytest.CaptureFixture[str])
 def test_arguments_that_two_runs_would_take_otherwise_make_it_one(
     project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert all(map(fits_two_runs, ([], ["-q"], ["-x", "-k", "a b"], ["--maxfail=2"], ["-m", "not slow"])))
+    assert all(map(fits_two_runs, ([], ["-q"], ["-x", "-k", "a b"], ["--durations=2"], ["-m", "not slow"])))
     one = (["tests/cli"], ["-n", "2"], ["--pdb"], ["-s"], ["--junitxml=x"], ["--lf"], ["--collect-only"], ["-k"])
     assert not any(map(fits_two_runs, one))
     code, lines = call(project, capfd, "test_b.py")

@@ -115,7 +115,7 @@ def clone(tmp_path: Path) -> Path:
         (tmp_path / "bin" / tool).symlink_to(found)
     files = ("uv.lock", "pyproject.toml", "yingma")
     key = "".join(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in files)
-    (tmp_path / ".venv" / ".ready-run").write_text(f"{key} {tmp_path} compiler=")
+    (tmp_path / ".venv" / ".ready-run").write_text(f"{key} {tmp_path} compiler= c=")
     write_tool(tmp_path / ".venv/bin/uv", 'echo "uv $*" >>"$LOG"; case "$*" in *"$FAIL"*) echo no; exit 1 ;; esac')
     write_tool(
         tmp_path / ".venv/bin/python",
