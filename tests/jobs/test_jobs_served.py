@@ -228,7 +228,7 @@ def test_the_page(browser: Any, served_sqlite: Server, tmp_path: Path, request: 
     source = table(
         tmp_path / "页.csv",
         ("序号", "申请项目", "类型", "医院"),
-        *((str(at), *row) for at, row in enumerate([*((each, "", "院") for each in HOSTILE), *real, *names(24_000)])),
+        *((str(at), *row) for at, row in enumerate([*((each, "", "院") for each in HOSTILE), *real, *names(100_000)])),
     )
     before = waiting(served_sqlite)
     context = logged_in(browser, served_sqlite, "clerk")
@@ -264,11 +264,11 @@ def test_the_page(browser: Any, served_sqlite: Server, tmp_path: Path, request: 
     assert download.value.suggested_filename == "页.yingma.csv"
     with open(download.value.path(), encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == len(HOSTILE) + len(real) + 24_000
+    assert len(rows) == len(HOSTILE) + len(real) + 100_000
     assert rows[0]["申请项目"] == "'" + HOSTILE[0]
     review = [(each["申请项目"], each["类型"], each["医院"]) for each in rows if each["yingma_route"] == "review"]
     assert waiting(served_sqlite) - before == len(review)
-    page.reload()  # the history is the server's
+    page.reload(wait_until="networkidle")  # the history is the server's; a tab that is clicked before its page is there stays empty
     page.get_by_role("tab", name="批量").click()
     page.wait_for_selector(".bulk .jobs tbody tr:first-child.done")
     assert (problems, context.strayed) == ([], [])
