@@ -268,7 +268,9 @@ def test_the_page(browser: Any, served_sqlite: Server, tmp_path: Path, request: 
     assert rows[0]["申请项目"] == "'" + HOSTILE[0]
     review = [(each["申请项目"], each["类型"], each["医院"]) for each in rows if each["yingma_route"] == "review"]
     assert waiting(served_sqlite) - before == len(review)
-    page.reload(wait_until="networkidle")  # the history is the server's; a tab that is clicked before its page is there stays empty
+    page.reload(
+        wait_until="networkidle"
+    )  # the history is the server's; a tab clicked before its page is there is empty
     page.get_by_role("tab", name="批量").click()
     page.wait_for_selector(".bulk .jobs tbody tr:first-child.done")
     assert (problems, context.strayed) == ([], [])
