@@ -31,10 +31,8 @@ class Beside:
         self._words = lexer.words
         self._first_pattern = lexer.first_pattern
         self._noise = noise
-        self.complaints = frozenset(at for at, word in enumerate(lexer.words) if word.noise == COMPLAINT)
-        self._details = frozenset(at for at, word in enumerate(lexer.words) if word.noise == DETAIL)
+        self.complaints, self._details, self._children_of = map(self._forms_of, (COMPLAINT, DETAIL, CHILD))
         regions = {row.surface: frozenset(row.regions.split(";")) for row in lexicon.details}
-        self._children_of = frozenset(at for at, word in enumerate(lexer.words) if word.noise == CHILD)
         self._children = {(family, row.part) for row in lexicon.children for family in split(row.modality)}
         self._childish = {(family, row.child) for row in lexicon.children for family in split(row.modality)}
         self._together: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
@@ -42,6 +40,10 @@ class Beside:
             for family in split(row.modality):
                 self._together[family].append(frozenset(row.together.split(";")))
         self.details = {at: regions[word.surface] for at, word in enumerate(lexer.words) if word.surface in regions}
+
+    def _forms_of(self, noise: str) -> frozenset[int]:
+        """The words of one kind of noise."""
+        return frozenset(at for at, word in enumerate(self._words) if word.noise == noise)
 
     def _is_noise(self, token: Token) -> bool:
         return token.form != UNEXPLAINED and self._noise[token.form]

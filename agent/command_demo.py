@@ -117,10 +117,10 @@ def _tell_samples(console: Console, outputs: list[Path]) -> None:
 
 def _has_own_model() -> bool:
     """llama.cpp is installed, and the model's files are here."""
-    from agent.classifier import FILE as CLASSIFIER
     from agent.model.embedded import FILE, FOLDER
+    from agent.opinions import CLASSIFIER
 
-    files = (FOLDER / FILE, FOLDER / CLASSIFIER)
+    files = (FOLDER / FILE, CLASSIFIER)
     return importlib.util.find_spec("llama_cpp") is not None and all(file.is_file() for file in files)
 
 

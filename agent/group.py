@@ -91,4 +91,5 @@ LISTS = {
 ADDING = frozenset({"plus", "and", "list", "under"})  # separators that add one exam to another
 STANCES = frozenset({"立位", "卧位", "负重位"})  # said in a bracket, they add to the position before it
 ROUTINE = "常规"  # the routine scan of ultrasound, which 彩超 says too
+BEDSIDE = "床旁"  # the same at the bed
 SAID = frozenset({"scan", "post", "position", "subitem"})

@@ -119,11 +119,10 @@ class Lexer:
     def tokens(self, text: str) -> list[Token]:
         """The best cut of a canonical text, in order, with a token UNEXPLAINED for each run that nothing explains."""
         matches = self._finder.find_matches_as_indexes(text, overlapping=True)  # in the order of their ends
-        if not (DIGITS.isdisjoint(text) and NUMERALS.isdisjoint(text)):
-            found = self._patterns.found(text)
-            if found:
-                matches += [(form, self._behind(text, form, start, end), end) for form, start, end in found]
-                matches.sort(key=END)
+        found = self._patterns.found(text)
+        if found:
+            matches += [(form, self._behind(text, form, start, end), end) for form, start, end in found]
+            matches.sort(key=END)
         return self._cheapest(text, matches)
 
     def _behind(self, text: str, form: int, start: int, end: int) -> int:
@@ -178,7 +177,6 @@ class Lexer:
 
 LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 DIGITS = frozenset("0123456789")
-NUMERALS = frozenset("一二三四五六七八九十两第个科")  # one of these is in whatever a pattern can match
 END = itemgetter(2)  # of a match
 GAP, EACH, LONG = 1000.0, 16.0, 12  # cost of an unexplained character, of a token; from LONG on all are equal
 

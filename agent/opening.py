@@ -85,7 +85,7 @@ def open_pipeline(
     second: SecondVoice | None = None
     if model == "none":
         opened, classifier = None, None
-        second = SecondVoice(catalogue, load_lexicon())
+        second = SecondVoice(catalogue)
     else:
         opened, classifier, wants_candidates = _open_voices(model, catalogue)
         retrieve = retrieve or wants_candidates

@@ -72,12 +72,16 @@ class UnexplainedRule(BaseModel):
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The expressions of `matters`, compiled. re.error for one that is none."""
-        return re.compile("|".join(self.matters) or r"(?!)")
+        return _any_of(self.matters)
 
     @cached_property
     def whole(self) -> re.Pattern[str]:
         """Those of `orders`."""
-        return re.compile("|".join(self.orders) or r"(?!)")
+        return _any_of(self.orders)
+
+
+def _any_of(expressions: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(expressions) or r"(?!)")
 
 
 class VoiceRules(BaseModel):

@@ -25,7 +25,7 @@ from agent.families import (
     said_modality,
 )
 from agent.gloss import Gloss
-from agent.group import ROUTINE, Group, Node
+from agent.group import BEDSIDE, ROUTINE, Group, Node
 from agent.groups import Grouper
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
@@ -62,7 +62,6 @@ from standard.text import Canonical, canonical
 LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
 KEPT = 200_000  # outcomes kept
 THORACIC = frozenset({"胸椎", "颈胸段", "胸腰段", "全脊柱"})
-BEDSIDE = "床旁"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -86,7 +86,7 @@ class Router:
         asks: Asks = ""
         reason = "complete"
         agreed = self._agreed(opinions)
-        alone = self._alone(found, exams, unexplained, opinions)
+        alone = self._alone(found, exams, codes, unexplained, opinions)
         if alone == "settled":
             filled, reason = tuple(dict.fromkeys(exam.code for exam in exams)), "stands_apart"
         elif found:
@@ -123,15 +123,14 @@ class Router:
         return model.codes if sure(model, rule.model_margin) and sure(classifier, rule.classifier_margin) else ()
 
     def _alone(
-        self, found: list[str], exams: tuple[Exam, ...], unexplained: Unexplained, opinions: Opinions
+        self, found: list[str], exams: tuple[Exam, ...], codes: set[str], unexplained: Unexplained, opinions: Opinions
     ) -> Literal["", "open", "settled"]:
         """Whether the classifier settles, without a model, a name that was read but for what stands apart; "open" where
         it was not asked yet."""
         rule = self._rules.alone
         if found != APART or not unexplained.apart or opinions.model is not None or not 0 < len(exams) <= rule.exams:
             return ""
-        codes = {exam.code for exam in exams}
-        if "" in codes:
+        if not all(exam.code for exam in exams):
             return ""
         if opinions.classifier is None:
             return "open"

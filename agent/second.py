@@ -7,7 +7,6 @@ left them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,25 +15,22 @@ from typing import TYPE_CHECKING
 from agent.answer import Query
 from agent.opinions import CLASSIFIER, Opinion
 from standard import Catalogue
-from standard.lexicon import Lexicon
+from standard.compiled import hash_of
 
 if TYPE_CHECKING:
     from agent.classifier import Classifier
 
 
 class SecondVoice:
-    """Of a catalogue and a lexicon, in one process."""
+    """Of a catalogue, in one process."""
 
-    def __init__(self, catalogue: Catalogue, lexicon: Lexicon, file: Path = CLASSIFIER) -> None:
-        self._catalogue, self._lexicon, self._file = catalogue, lexicon, file
+    def __init__(self, catalogue: Catalogue, file: Path = CLASSIFIER) -> None:
+        self._catalogue, self._file = catalogue, file
 
     @cached_property
     def version(self) -> str:
         """The hash of its file: what an answer depends on, told without opening it; "" where there is no file."""
-        if not self._file.is_file():
-            return ""
-        with self._file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+        return hash_of(self._file)[:16]
 
     @cached_property
     def _classifier(self) -> Classifier | None:
@@ -43,7 +39,7 @@ class SecondVoice:
         if not self._file.is_file():  # an installation without it; names are answered as by the reader alone
             return None
         try:
-            return Classifier.open(self._catalogue, self._file.parent, self._lexicon)
+            return Classifier.open(self._catalogue, self._file.parent)
         except UntrainedError:
             return None
 

@@ -38,13 +38,13 @@ def thinned(lexicon: Lexicon) -> Iterator[Lexicon]:
     """One lexicon a draw; a draw leaves out the same words on every machine, whatever other words there are."""
     drawn = plan()
     for draw in drawn.draws:
-
-        def stays(form: Form, draw: str = draw) -> bool:
-            own_name = form.surface == form.element
-            return form.slot not in drawn.slots or own_name or _chance(draw, form.surface) >= drawn.share
-
-        kept = tuple(filter(stays, lexicon.forms))
+        kept = tuple(form for form in lexicon.forms if _stays(form, draw, drawn))
         yield replace(lexicon, forms=kept, version=f"{lexicon.version}-{draw}")
+
+
+def _stays(form: Form, draw: str, drawn: Plan) -> bool:
+    own_name = form.surface == form.element
+    return own_name or form.slot not in drawn.slots or _chance(draw, form.surface) >= drawn.share
 
 
 def _chance(draw: str, surface: str) -> float:

@@ -5,7 +5,7 @@
 
 Weights are 8-bit integers, and what they are multiplied with is rounded to integers too, so small that every sum of
 products is exact in 32-bit floats: an answer is the same to the last bit in every batch, in every order, with any
-number of threads. training/classifier.py makes the file, agent/model/classifier.py answers with it.
+number of threads. training/classifier.py makes the file, agent/classifier.py answers with it.
 """
 
 from __future__ import annotations

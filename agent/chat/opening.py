@@ -18,7 +18,6 @@ from agent.chat.tools import Answer, Tools
 from agent.pipeline import Pipeline
 from agent.second import SecondVoice
 from agent.settings import Settings
-from standard.lexicon import load_lexicon
 
 if TYPE_CHECKING:
     from agent.api.context import Context
@@ -36,7 +35,7 @@ def open_talk(context: Context) -> Talk:
     """The conversations of a server."""
     settings = context.settings
     if settings.model.startswith(URLS):
-        second = SecondVoice(context.catalogue, load_lexicon())
+        second = SecondVoice(context.catalogue)
         reader = Pipeline(context.catalogue, device_codes=settings.device_codes, second=second)
         tools = Tools(reader, context.store, _one_at_a_time(reader), context.fresh)
     else:

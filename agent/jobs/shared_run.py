@@ -36,7 +36,7 @@ class SharedRun(Run):
 
     def __init__(self, folder: Folder, spec: JobSpec, settings: Settings, watch: Watch) -> None:
         super().__init__(folder, spec, settings, watch)
-        self.status[KEY] = kept_workers(folder.status())  # of the runs before
+        self.workers = self.status[KEY] = kept_workers(folder.status())  # of the runs before
 
     def go(self) -> None:
         """From where it is to its end. InputError where such a job cannot be."""
@@ -67,7 +67,6 @@ class SharedRun(Run):
             lambda session: stored.open_pieces(session, row, pieces.key, versions, memory, missing, plan.queries, OWNER)
         )
         claims = Claims(store, row, pieces.key, OWNER, self.settings.lease_seconds)
-        self.workers = kept_workers(self.folder.status())
         me = new_name()
         seen: set[int] = set()  # this process may have been given up for dead, and a piece worked out twice
         with claims.held(), closing(self.pool(pipeline, plan.queries, workers)) as pool:
@@ -97,7 +96,6 @@ class SharedRun(Run):
     def _did(self, by: str, names: int, at: datetime) -> None:
         """A process has worked out a piece."""
         self.workers[by] = self.workers.get(by, worker_of(by)).did(names, at)
-        self.status[KEY] = self.workers
 
 
 def stop_workers(folder: Folder, settings: Settings) -> None:

@@ -14,7 +14,6 @@ from agent.pipeline import Pipeline
 from agent.second import SecondVoice
 from standard import load_catalogue
 from standard.errors import ModelError
-from standard.lexicon import load_lexicon
 
 SETTLED = Query("【嵴村团】胸部CT平扫", "CT")
 OTHERS = [
@@ -76,7 +75,7 @@ def test_a_damaged_file_is_said_and_never_a_guess(tmp_path: Path) -> None:
     damaged = tmp_path / "classifier.npz"
     damaged.write_bytes(b"not a classifier")
     catalogue = load_catalogue()
-    second = SecondVoice(catalogue, load_lexicon(), damaged)
+    second = SecondVoice(catalogue, damaged)
     pipeline = Pipeline(catalogue, second=second)
     with pytest.raises(ModelError, match="damaged"):
         pipeline.answer_compact([SETTLED])
@@ -90,5 +89,5 @@ def test_an_edition_that_it_does_not_know_is_read_without_it(monkeypatch: pytest
 
     monkeypatch.setattr(Classifier, "open", untrained)
     catalogue = load_catalogue()
-    answer = Pipeline(catalogue, second=SecondVoice(catalogue, load_lexicon())).answer([SETTLED])[0]
+    answer = Pipeline(catalogue, second=SecondVoice(catalogue)).answer([SETTLED])[0]
     assert (answer.route, answer.reason) == ("review", "unexplained")
