@@ -20,12 +20,12 @@ from agent.api.person import person_in
 from ui.files import Files
 from ui.head import Head
 from ui.pages import PAGES
+from ui.static_files import STATIC, static_files
 from ui.words import Words, words
 
 if TYPE_CHECKING:
     import gradio
 
-STATIC = Path(__file__).parent / "static"
 CALM = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_OFFLINE": "1",
@@ -66,7 +66,7 @@ def make_app(context: Context) -> FastAPI:
         path="/ui",
         auth_dependency=user,
         theme=theme(),
-        head=head(),
+        head="\n".join(f'<link rel="stylesheet" href="{url}">' for url in static_files(".css")),
         i18n=texts.i18n(),
         footer_links=[],
         run_history=False,
@@ -77,14 +77,6 @@ def make_app(context: Context) -> FastAPI:
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
     return mounted
-
-
-def head() -> str:
-    """The scripts and styles of the frame and of every page: static/frame.* and static/page_*."""
-    files = [*STATIC.glob("frame.*"), *sorted(STATIC.glob("page_*"))]
-    styles = [f'<link rel="stylesheet" href="/static/{each.name}">' for each in files if each.suffix == ".css"]
-    scripts = [f'<script src="/static/{each.name}"></script>' for each in files if each.suffix == ".js"]
-    return "\n".join([*styles, *scripts])
 
 
 def build(context: Context, texts: Words) -> gradio.Blocks:

@@ -1,7 +1,8 @@
-"""Puts a script directly after <head> of the pages: who it is, and the language that he chose.
+"""Puts scripts directly after <head> of the pages: who it is and the language that he chose, then our own scripts.
 
-Gradio takes its language from navigator.language when its own scripts start, so this has to come before them. Scripts
-of pages read `window.YINGMA`: {lang: "zh"|"en", person: {id, name, role}, local, pages: the tabs that he
+Gradio takes its language from navigator.language when its own scripts start, so this has to come before them. Our
+scripts too: given to Gradio (`head=`), they would be fetched while it builds the tabs, and a tab that is built first
+stays empty. They read `window.YINGMA`: {lang: "zh"|"en", person: {id, name, role}, local, pages: the tabs that he
 may see, t: texts of the bar}.
 """
 
@@ -17,6 +18,7 @@ from agent.api.context import Context
 from agent.api.language import TAGS, language_of
 from agent.api.person import person_in
 from ui.pages import PAGES
+from ui.static_files import static_files
 from ui.words import words
 
 MARK = b"<head>"
@@ -28,6 +30,7 @@ class Head:
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self.app = app
         self.context = context
+        self.scripts = "".join(f'<script src="{url}"></script>' for url in static_files(".js"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -56,7 +59,7 @@ class Head:
         await self.app(scope, receive, keep)
 
     def script(self, scope: Scope) -> str:
-        """The script of a request."""
+        """The scripts of a request."""
         lang = language_of(Headers(scope=scope), self.context.lang)
         person = person_in(scope)
         texts = words()
@@ -74,4 +77,5 @@ class Head:
             f'for(const[k,v]of[["language","{tag}"],["languages",["{tag}"]]])'
             "Object.defineProperty(navigator,k,{get:()=>v,configurable:true});"
             f'document.documentElement.lang="{tag}";document.documentElement.dataset.role="{person.role}"</script>'
+            f"{self.scripts}"
         )

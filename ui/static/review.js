@@ -1,7 +1,7 @@
 // The review page: what is on the screen, and the steps from card to card. Everything from the server is put in as text,
 // never as markup. Parts: review_send (outbox, queue, leases), review_draw, review_edit (slots, type-ahead), review_keys
 // (shortcuts as a table), review_panels (dialogs), review_bulk.
-window.Review = window.Review || { parts: 0 };
+window.Review = {};
 (() => {
   const R = window.Review;
   const FULL = 20; // decisions that may be undelivered
@@ -158,6 +158,4 @@ window.Review = window.Review || { parts: 0 };
     R.show(null);
     R.send.refill();
   };
-
-  R.parts += 1;
 })();

@@ -1,8 +1,7 @@
 // Bulk actions: what is in scope, a selection or all of it, shown first, then done; and those of before, taken back alone.
-window.Review = window.Review || { parts: 0 };
 (() => {
   const R = window.Review;
-  const el = (...given) => R.el(...given); // the scripts come in any order
+  const { el } = R;
 
   // What may be in scope: the filter that is chosen, else what is assigned; always what is open.
   function scopes() {
@@ -167,6 +166,4 @@ window.Review = window.Review || { parts: 0 };
     }
     await Promise.all([more(), before()]);
   };
-
-  R.parts += 1;
 })();

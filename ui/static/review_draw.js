@@ -1,8 +1,8 @@
 // Drawing: the frame once, a card anew each time. No colour is the only sign: slots carry a letter and a line of their
 // own, what is not in the edition says so in words.
-window.Review = window.Review || { parts: 0 };
 (() => {
   const R = window.Review;
+  const { el } = R;
   const MARKS = {
     modality: "M", part: "P", side: "L", scan: "S", post: "H", position: "V",
     way: "W", subitem: "I", vessel: "B", noise: "·", unexplained: "?",
@@ -45,7 +45,7 @@ window.Review = window.Review || { parts: 0 };
     frame.trouble.replaceChildren();
     if (R.send.expired())
       frame.trouble.append(
-        R.text("expired", { n }), " ", R.el("a", { href: "/login?next=/ui/", class: "login", onclick: R.send.leave }, R.text("login")),
+        R.text("expired", { n }), " ", el("a", { href: "/login?next=/ui/", class: "login", onclick: R.send.leave }, R.text("login")),
       );
     else if (frame.isAway && n) frame.trouble.append(R.text("away", { n }));
   };
@@ -76,7 +76,6 @@ window.Review = window.Review || { parts: 0 };
 
   R.frame = () => {
     const { root } = R.state;
-    const el = R.el;
     const choose = (name, label, rows) => {
       const made = el("select", { "data-filter": name, "aria-label": R.text(label) });
       for (const [value, text] of rows) made.append(el("option", { value }, text));
@@ -161,7 +160,7 @@ window.Review = window.Review || { parts: 0 };
     if (R.edit) R.edit.close(false);
     if (!model) {
       frame.card.removeAttribute("data-cid");
-      frame.card.replaceChildren(R.el("p", { class: "empty" }, loaded ? nothing() : R.text("loading")));
+      frame.card.replaceChildren(el("p", { class: "empty" }, loaded ? nothing() : R.text("loading")));
     } else {
       frame.card.replaceChildren(left_column(model), right_column(model));
       frame.card.dataset.cid = model.card.id;
@@ -174,7 +173,6 @@ window.Review = window.Review || { parts: 0 };
   // -- left: what came in ----------------------------------------------------------------------------------------------
 
   function left_column({ card, pages }) {
-    const el = R.el;
     const rows = [...card.names, ...pages.flat()];
     const missing = card.count.names - rows.length;
     const context = [card.institution, card.modality].filter(Boolean).map(shown).join(" · ");
@@ -203,7 +201,6 @@ window.Review = window.Review || { parts: 0 };
   }
 
   function name_row(name) {
-    const el = R.el;
     const chars = Array.from(name.raw);
     const pieces = [];
     let at = 0;
@@ -224,16 +221,15 @@ window.Review = window.Review || { parts: 0 };
 
   function legend(rows) {
     const slots = Object.keys(MARKS).filter((slot) => rows.some((row) => row.spans.some((span) => span[2] === slot)));
-    return R.el(
+    return el(
       "p", { class: "legend" },
-      slots.map((slot) => [R.el("span", { class: `s s-${slot}`, "data-mark": MARKS[slot] }, R.text(`slot.${slot}`)), " "]),
+      slots.map((slot) => [el("span", { class: `s s-${slot}`, "data-mark": MARKS[slot] }, R.text(`slot.${slot}`)), " "]),
     );
   }
 
   const signed = (number) => (number < 0 ? "−" : "+") + Math.abs(number).toFixed(1);
 
   function evidence(card) {
-    const el = R.el;
     return el(
       "div", { class: "evidence" },
       el("h3", {}, R.text("evidence"), el("span", { class: "score" }, ` ${R.text("score")} ${card.score.toFixed(3)}`)),
@@ -254,7 +250,6 @@ window.Review = window.Review || { parts: 0 };
   }
 
   function decided(card) {
-    const el = R.el;
     if (card.blind) return el("p", { class: "blind" }, R.text("blind"));
     if (!card.decisions.length) return null;
     return el(
@@ -279,7 +274,6 @@ window.Review = window.Review || { parts: 0 };
   // -- right: what it will be ------------------------------------------------------------------------------------------
 
   function right_column(model) {
-    const el = R.el;
     frame.parts = {
       exams: el("div", { class: "exams", role: "tablist" }),
       detail: el("div", {}),
@@ -305,7 +299,6 @@ window.Review = window.Review || { parts: 0 };
   };
 
   function exam_row(model, each, at) {
-    const el = R.el;
     return el(
       "button",
       {
@@ -322,7 +315,6 @@ window.Review = window.Review || { parts: 0 };
 
   // The code drawn field by field, and what is near it where the edition does not have it.
   R.examDetail = (exam) => {
-    const el = R.el;
     const lang = window.YINGMA.lang;
     const labels = Object.fromEntries(exam.fields.map((each) => [each.slot, lang === "zh" ? each.label_zh : each.label_en]));
     return el(
@@ -354,11 +346,10 @@ window.Review = window.Review || { parts: 0 };
     const text = row === "label" ? label : row === "name" ? each.name : each.slot === "side" ? each.name : each.characters;
     const given = { class: `f f-${each.slot}${each.editable ? " editable" : ""}`, "data-slot": each.slot };
     if (each.editable) given.onclick = () => R.edit.slot(each.slot);
-    return R.el("td", given, row === "name" && each.slot === "side" ? "" : text || " ");
+    return el("td", given, row === "name" && each.slot === "side" ? "" : text || " ");
   }
 
   function candidates(exam) {
-    const el = R.el;
     return exam.candidates.map((each, at) =>
       el(
         "li",
@@ -381,14 +372,14 @@ window.Review = window.Review || { parts: 0 };
     );
   }
 
-  const key = (name) => R.el("kbd", {}, R.keyOf(name));
+  const key = (name) => el("kbd", {}, R.keyOf(name));
 
   function actions(card) {
     const may = { accept: "settle", reject: "reject", not_in_standard: "not_in_standard", flag: "flag", ask: "ask" };
-    return R.el(
+    return el(
       "div", { class: "actions" },
       ["accept", "reject", "not_in_standard", "flag", "ask", "skip", "undo", "edit", "find", "add", "split", "remove", "history", "bulk"].filter(R.has).map((name) =>
-        R.el(
+        el(
           "button",
           { type: "button", "data-act": name, disabled: may[name] !== undefined && !card.may[may[name]], onclick: () => R.run(name) },
           key(name), " ", R.text(`key.${name}`),
@@ -396,6 +387,4 @@ window.Review = window.Review || { parts: 0 };
       ),
     );
   }
-
-  R.parts += 1;
 })();

@@ -1,8 +1,8 @@
 // Editing: one slot of an exam by a combobox over the edition's elements, a whole item by another, exams added, removed
 // and split. The server derives the code anew; while it does, a decision waits for it.
-window.Review = window.Review || { parts: 0 };
 (() => {
   const R = window.Review;
+  const { el } = R;
   const LISTED = 12; // options that are drawn
   let open = null; // {slot | null, input, list, rows, at, asked}
 
@@ -144,7 +144,6 @@ window.Review = window.Review || { parts: 0 };
 
   function combobox(name, label, hint) {
     close(false);
-    const el = R.el;
     const list = el("ul", { role: "listbox", id: "review-options", "aria-label": label });
     const input = el("input", {
       type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "review-options", autocomplete: "off",
@@ -183,7 +182,6 @@ window.Review = window.Review || { parts: 0 };
   const current = (exam, name) => exam.fields.find((each) => each.slot === name)?.code;
 
   function options() {
-    const el = R.el;
     const { rows, list, input } = open;
     const from = Math.max(0, Math.min(open.at - LISTED + 3, rows.length - LISTED));
     list.replaceChildren(
@@ -240,7 +238,6 @@ window.Review = window.Review || { parts: 0 };
   // A centre's own addition is no element: it is typed.
   function plainInput(name, label) {
     close(false);
-    const el = R.el;
     const exam = R.exam();
     const input = el("input", { type: "text", "aria-label": label, value: current(exam, name) || "", maxlength: "4", spellcheck: "false" });
     open = { slot: name, input, list: null, rows: [], at: 0, asked: 0 };
@@ -270,5 +267,4 @@ window.Review = window.Review || { parts: 0 };
   }
 
   R.edit = { add, close, edit, find, item, nearest, remove, side, slot, split };
-  R.parts += 1;
 })();

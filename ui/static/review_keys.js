@@ -1,5 +1,4 @@
 // The shortcuts as a table: it drives the handler, the buttons and the page of help.
-window.Review = window.Review || { parts: 0 };
 (() => {
   const R = window.Review;
   const TABLE = [
@@ -88,6 +87,4 @@ window.Review = window.Review || { parts: 0 };
     };
     focus(60);
   });
-
-  R.parts += 1;
 })();

@@ -1,9 +1,8 @@
 // Dialogs over the card: shortcuts, history with undo, quality and assignment, and the line for a comment. Bulk actions:
 // review_bulk.
-window.Review = window.Review || { parts: 0 };
 (() => {
   const R = window.Review;
-  const el = (...given) => R.el(...given); // the scripts come in any order
+  const { el } = R;
 
   function dialog(title, ...children) {
     const made = el("dialog", { class: "panel", "aria-label": title }, el("h2", {}, title), ...children);
@@ -172,5 +171,4 @@ window.Review = window.Review || { parts: 0 };
   }
 
   R.panel = (name) => ({ help, history, bulk: R.bulk, lead })[name]();
-  R.parts += 1;
 })();

@@ -1,6 +1,5 @@
 // The outbox: decisions are kept in this tab, under the name of who made them, and sent one after another until each is
 // answered. Also what comes next: cards are fetched before they are needed, and leased while this tab shows them.
-window.Review = window.Review || { parts: 0 };
 (() => {
   const R = window.Review;
   const AHEAD = 9; // cards that wait behind the one on the screen: a second of work when the server is held up
@@ -235,5 +234,4 @@ window.Review = window.Review || { parts: 0 };
       R.waiting();
     },
   };
-  R.parts += 1;
 })();
