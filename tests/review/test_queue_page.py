@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from agent.store import Entry, now, open_job, put
+from agent.answer import Query
+from agent.store import Entry, now, open_job, put, recall
 from tests.review.screen import answer_questions, prepare, screen
 from tests.review.test_keyboard import clusters, decisions
 from tests.serving import Server
@@ -123,3 +124,30 @@ def test_a_clerk_may_only_put_in_question(browser: Any, calm_sqlite: Server) -> 
         on.delivered()
     assert clusters(calm_sqlite, place)[ANKLE].status == "flagged"
     answer_questions(calm_sqlite)
+
+
+def test_what_was_decided_is_made_to_hold_everywhere(browser: Any, calm_sqlite: Server) -> None:
+    place, other, name = "全集团医院", "集团另一医院", "左腕关节CT平扫甫集团"
+    answer_questions(calm_sqlite)
+    prepare(calm_sqlite, "全集团", place, [name])
+    with screen(browser, calm_sqlite, "全集团") as on:
+        with on.next():
+            on.press("1", "Enter")
+        on.delivered()
+        assert on.page.locator("[data-act=widen]").count() == 0
+    with screen(browser, calm_sqlite, "lead") as on:
+        on.press("h")
+        dialog = on.page.get_by_role("dialog")
+        dialog.get_by_label("所有人").check()
+        dialog.locator("tr").filter(has_text="全集团").first.click()
+        on.until("Review.state.model && Review.state.model.card.status === 'settled'")
+        on.page.locator("[data-act=widen]").wait_for()
+        with on.next():
+            on.press("w")
+        on.delivered()
+    made = decisions(calm_sqlite, clusters(calm_sqlite, place))[name]
+    assert [each.action for each in made] == ["settle", "widen"]
+    with calm_sqlite.store.reading() as session:
+        (found,) = recall(session, [Query(name, "", other)])
+    assert found is not None
+    assert (list(found.codes), found.by) == (made[0].codes, "全集团")

@@ -375,10 +375,11 @@
   const key = (name) => el("kbd", {}, R.keyOf(name));
 
   function actions(card) {
-    const may = { accept: "settle", reject: "reject", not_in_standard: "not_in_standard", flag: "flag", ask: "ask" };
+    const may = { accept: "settle", reject: "reject", not_in_standard: "not_in_standard", flag: "flag", ask: "ask", widen: "widen" };
+    const shown = (name) => R.has(name) && (name !== "widen" || card.may.widen); // only what is decided can be widened
     return el(
       "div", { class: "actions" },
-      ["accept", "reject", "not_in_standard", "flag", "ask", "skip", "undo", "edit", "find", "add", "split", "remove", "history", "bulk"].filter(R.has).map((name) =>
+      ["accept", "reject", "not_in_standard", "flag", "ask", "widen", "skip", "undo", "edit", "find", "add", "split", "remove", "history", "bulk"].filter(shown).map((name) =>
         el(
           "button",
           { type: "button", "data-act": name, disabled: may[name] !== undefined && !card.may[may[name]], onclick: () => R.run(name) },

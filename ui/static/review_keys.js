@@ -19,6 +19,7 @@
     { id: "not_in_standard", keys: ["z"], run: () => R.decide("not_in_standard") },
     { id: "flag", keys: ["f"], run: () => R.state.model && R.comment((why) => R.decide("flag", why)) },
     { id: "ask", keys: ["o"], run: () => R.decide("ask") },
+    { id: "widen", keys: ["w"], run: () => R.decide("widen"), role: ["adjudicator", "lead", "admin"] },
     { id: "skip", keys: ["s"], run: () => R.skip() },
     { id: "again", keys: ["r"], run: () => R.again() },
     { id: "undo", keys: ["u"], run: () => R.send.undo() },
