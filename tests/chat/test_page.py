@@ -39,9 +39,10 @@ def options(page: Any) -> list[str]:
     return [str(each) for each in page.locator("#chat-said .option").all_inner_texts()]
 
 
-def test_three_names(as_role: Callable[..., Any], served_sqlite: Server) -> None:
-    page = as_role("reviewer")
-    open_chat(page, served_sqlite)
+def test_three_names(browser: Any, served: Server) -> None:
+    context = logged_in(browser, served, "reviewer")
+    page = context.new_page()
+    open_chat(page, served)
     say(page, "踝关节三维重建术", "「踝关节」是左、右还是双侧？")
     page.locator("#chat-said .option", has_text="右侧").click()
     page.get_by_text("20072502111100").filter(visible=True).first.wait_for()
@@ -57,6 +58,8 @@ def test_three_names(as_role: Callable[..., Any], served_sqlite: Server) -> None
     assert places == sorted(places)
     page.locator("#chat-said .option", has_text="保存决定").click()
     page.locator("#chat-said").get_by_text(re.compile("已保存|复看")).first.wait_for()
+    context.close()
+    assert context.strayed == []
 
 
 def test_keyboard_alone(as_role: Callable[..., Any], served_sqlite: Server) -> None:

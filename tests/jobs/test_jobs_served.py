@@ -194,9 +194,11 @@ def test_a_workbook_with_several_sheets_asks_which(served_sqlite: Server, tmp_pa
         assert row[:2] == (SURE, "accepted")
 
 
-def test_the_job_outlives_the_server(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_the_job_outlives_the_server(tmp_path: Path, database: str, request: pytest.FixtureRequest) -> None:
     rows = [("名称", "类型", "院"), *names(6_000)]
-    with serving(tmp_path / "home", upload_limit_mb="3") as server:
+    url = None if database == "sqlite" else request.getfixturevalue("postgresql_server").create()
+    with serving(tmp_path / "home", url, upload_limit_mb="3") as server:
         try:
             with server.client("clerk") as clerk:
                 large = clerk.post("/api/uploads", params={"name": "a.csv"}, content=b"name\n" + b"x" * 3_100_000)
@@ -218,7 +220,7 @@ def test_the_job_outlives_the_server(tmp_path: Path) -> None:
             stop_all(server.home)
 
 
-def test_the_page(browser: Any, served_sqlite: Server, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Upload, first rows, columns, start; progress; stop, go on; download; the queue is fed; nothing strays."""
     dev = Path(__file__).resolve().parents[2].parent / "shared" / "gold" / "dev.tsv"
     real: list[tuple[str, str, str]] = []
@@ -230,14 +232,14 @@ def test_the_page(browser: Any, served_sqlite: Server, tmp_path: Path, request: 
         ("序号", "申请项目", "类型", "医院"),
         *((str(at), *row) for at, row in enumerate([*((each, "", "院") for each in HOSTILE), *real, *names(100_000)])),
     )
-    before = waiting(served_sqlite)
-    context = logged_in(browser, served_sqlite, "clerk")
-    request.addfinalizer(lambda: stop_all(served_sqlite.home))
+    before = waiting(served)
+    context = logged_in(browser, served, "clerk")
+    request.addfinalizer(lambda: stop_all(served.home))
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("dialog", lambda dialog: problems.append(dialog.message))
-    page.goto(f"{served_sqlite.url}/ui/")
+    page.goto(f"{served.url}/ui/")
     page.get_by_role("tab", name="批量").click()
     page.set_input_files(".bulk input[type=file]", str(source))
     page.wait_for_selector("#bulk-name")
@@ -267,10 +269,8 @@ def test_the_page(browser: Any, served_sqlite: Server, tmp_path: Path, request: 
     assert len(rows) == len(HOSTILE) + len(real) + 100_000
     assert rows[0]["申请项目"] == "'" + HOSTILE[0]
     review = [(each["申请项目"], each["类型"], each["医院"]) for each in rows if each["yingma_route"] == "review"]
-    assert waiting(served_sqlite) - before == len(review)
-    page.reload(
-        wait_until="networkidle"
-    )  # the history is the server's; a tab clicked before its page is there is empty
+    assert waiting(served) - before == len(review)
+    page.reload()  # the history is the server's
     page.get_by_role("tab", name="批量").click()
     page.wait_for_selector(".bulk .jobs tbody tr:first-child.done")
     assert (problems, context.strayed) == ([], [])

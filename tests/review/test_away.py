@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from agent.store.schema import Cluster
+from tests.jobs.test_jobs_served import process_of, started, stop_all, until
 from tests.review.conftest import CALM
 from tests.review.screen import Screen, prepare, screen
 from tests.review.test_keyboard import clusters, decisions
@@ -65,6 +68,41 @@ def test_killed_during_a_decision_it_is_kept_and_delivered_once(browser: Any, mo
             on.press("1", "Enter")
         on.delivered()
     each_once(mortal, "断电医院", me, 5)
+
+
+def test_killed_while_a_job_feeds_the_queue_that_two_people_work_on(browser: Any, mortal: Server) -> None:
+    one, two = names(mortal, "喂入医院", "庚", 12), mortal.add_user("辛", "reviewer")
+    rows = [("名称", "类型", "院"), *((f"左膝关节CT平扫甫{at}", "CT", "流水医院") for at in range(2_000))]
+    try:
+        with mortal.client("clerk") as clerk:
+            job = started(clerk, rows, feed="review")
+        with screen(browser, mortal, "庚") as first, screen(browser, mortal, "辛") as second:
+            both = (first, second)
+            for on in both:
+                on.only("喂入医院")
+                assert on.ready()
+            process = process_of(job)
+            os.kill(process, signal.SIGSTOP)  # so that it is still at work however slow this machine is
+            mortal.kill()
+            for on in both:
+                with on.next():
+                    on.press("1", "Enter")
+            os.kill(process, signal.SIGCONT)
+            mortal.start()
+            for on in both:
+                on.delivered()
+                with on.next():
+                    on.press("1", "Enter")
+                on.delivered()
+        with mortal.client("clerk") as clerk:
+            assert until(clerk, job, "done")["counts"]["names"] == 2_000
+        made = decisions(mortal, clusters(mortal, "喂入医院"))
+        assert sorted(each.user_id for rows in made.values() for each in rows) == sorted([one, two] * 2)
+        assert max(len(rows) for rows in made.values()) == 1
+        fed = {each.id: each.exams for each in clusters(mortal, "流水医院").values()}
+        assert sum(fed.values()) == 2_000
+    finally:
+        stop_all(mortal.home)
 
 
 def test_the_session_ends_and_what_was_decided_goes_to_ones_own_account_only(browser: Any, mortal: Server) -> None:
