@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
@@ -20,7 +20,7 @@ from agent.api.person import person_in
 from ui.files import Files
 from ui.head import Head
 from ui.pages import PAGES
-from ui.static_files import STATIC, static_files
+from ui.static_files import STATIC, bundle
 from ui.words import Words, words
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ CALM = {
 FONTS = ["Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif"]
 MONO = ["Noto Sans Mono CJK SC", "Menlo", "Consolas", "monospace"]
 LARGEST_UPLOAD = "500mb"
+KEPT = {"cache-control": "private, max-age=31536000, immutable"}  # the address changes with the content
 
 
 def make_app(context: Context) -> FastAPI:
@@ -48,6 +49,16 @@ def make_app(context: Context) -> FastAPI:
     texts = words()
     blocks = build(context, texts)
     app = create_app(context, [Files, Head])
+    scripts, styles = bundle("js"), bundle("css")
+
+    @app.get("/static/all.js", include_in_schema=False)
+    def all_scripts() -> Response:
+        return Response(scripts.text, headers=KEPT, media_type="text/javascript")
+
+    @app.get("/static/all.css", include_in_schema=False)
+    def all_styles() -> Response:
+        return Response(styles.text, headers=KEPT, media_type="text/css")
+
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
     @app.get("/favicon.ico", include_in_schema=False)
@@ -66,7 +77,7 @@ def make_app(context: Context) -> FastAPI:
         path="/ui",
         auth_dependency=user,
         theme=theme(),
-        head="\n".join(f'<link rel="stylesheet" href="{url}">' for url in static_files(".css")),
+        head=f'<link rel="stylesheet" href="{styles.url}">',
         i18n=texts.i18n(),
         footer_links=[],
         run_history=False,

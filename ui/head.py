@@ -18,7 +18,7 @@ from agent.api.context import Context
 from agent.api.language import TAGS, language_of
 from agent.api.person import person_in
 from ui.pages import PAGES
-from ui.static_files import static_files
+from ui.static_files import bundle
 from ui.words import words
 
 MARK = b"<head>"
@@ -30,7 +30,7 @@ class Head:
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self.app = app
         self.context = context
-        self.scripts = "".join(f'<script src="{url}"></script>' for url in static_files(".js"))
+        self.scripts = f'<script src="{bundle("js").url}"></script>'
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""

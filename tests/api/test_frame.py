@@ -22,14 +22,14 @@ def test_the_tabs_are_there_in_the_language_chosen(as_role: Callable[..., Any], 
 def test_our_scripts_run_before_those_that_build_the_tabs(as_role: Callable[..., Any], served_sqlite: Server) -> None:
     page = as_role("lead")
     held: list[Any] = []
-    page.route("**/static/*.js*", lambda route: held.append(route))
+    page.route("**/static/all.js*", lambda route: held.append(route))
     page.goto(f"{served_sqlite.url}/ui/", wait_until="commit")
     page.wait_for_function("document.scripts.length >= 2")
     assert page.evaluate("[document.readyState, document.querySelectorAll('script[type=module]').length]") == [
         "loading",
         0,
     ]
-    page.route("**/static/*.js*", lambda route: route.continue_())  # the last one given is asked first
+    page.route("**/static/all.js*", lambda route: route.continue_())  # the last one given is asked first
     for route in held:
         route.continue_()
     page.get_by_role("tab", name="标准").click()

@@ -101,10 +101,11 @@ window.Yingma = (() => {
   }
 
   // The tab that ?tab= names (Gradio keeps ?page= for itself), else the first that this person may see.
+  const { pages } = window.YINGMA;
+  const wanted = new URLSearchParams(location.search).get("tab");
+  const first = pages.includes(wanted) ? wanted : pages[0];
   function turn() {
-    const { pages } = window.YINGMA;
-    const wanted = new URLSearchParams(location.search).get("tab");
-    const button = document.getElementById(`tab-${pages.includes(wanted) ? wanted : pages[0]}-button`);
+    const button = document.getElementById(`tab-${first}-button`);
     if (button && button.getAttribute("aria-selected") !== "true") button.click();
     return button;
   }
@@ -117,5 +118,5 @@ window.Yingma = (() => {
   });
   watcher.observe(document.documentElement, { childList: true, subtree: true });
 
-  return { h, name, seen, get, post, may, number, say, whenSeen, Failure };
+  return { h, name, seen, get, post, may, number, say, whenSeen, first, Failure };
 })();

@@ -19,6 +19,7 @@
   let expired = false;
   let fetching = false;
   let dropping = Promise.resolve(); // until it is done: a card asked for before would be given to this tab, and then freed
+  let early = null; // the first cards, asked for while Gradio still builds the page
   let leaving = false; // to the log-in, in this tab, which keeps the outbox
 
   const rest = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
@@ -101,20 +102,21 @@
     R.send.refill();
   }
 
+  function next() {
+    const s = state();
+    const skip = [...new Set([...shown(), ...box.map((each) => each.id), ...s.skipped])];
+    const n = s.model ? Math.max(1, AHEAD + 1 - shown().length) : FIRST;
+    return R.post("next", { tab: s.tab, n, skip, filter: s.filter, order: s.order }).catch(() => null);
+  }
+
   async function refill() {
     const s = state();
     if (fetching || shown().length > REFILL) return;
     fetching = true;
     await dropping;
-    const skip = [...new Set([...shown(), ...box.map((each) => each.id), ...s.skipped])];
     const asked = s.filter;
-    const n = s.model ? Math.max(1, AHEAD + 1 - shown().length) : FIRST;
-    let answer = null;
-    try {
-      answer = await R.post("next", { tab: s.tab, n, skip, filter: asked, order: s.order });
-    } catch {
-      answer = null;
-    }
+    const answer = await (early ?? next());
+    early = null;
     fetching = false;
     if (!answer || answer.status >= 500) {
       R.away(true);
@@ -207,7 +209,6 @@
   }
 
   function begin() {
-    load();
     addEventListener("beforeunload", (event) => box.length && !leaving && event.preventDefault());
     addEventListener("pagehide", () => drop(shown()));
     setTimeout(renew, RENEW);
@@ -215,6 +216,9 @@
     if (box.length) pump();
     refill();
   }
+
+  load();
+  if (window.Yingma.first === "review") early = next();
 
   R.send = {
     begin,
