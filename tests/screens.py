@@ -48,7 +48,6 @@ def main(folder: Path = FOLDER, width: int = 1280, height: int = 800) -> int:
             page = context.new_page()
             for name, take in PAGES.items():
                 page.goto(f"{server.url}/ui/")
-                page.wait_for_load_state("networkidle")
                 page.get_by_role("tab", name=TEXTS.text(f"page.{name}", lang)).click()
                 take(page)
                 page.screenshot(path=folder / f"{name}.{lang}.png")
@@ -108,8 +107,13 @@ def decide(browser: Any, server: Server) -> None:
 
 
 def review(page: Any) -> None:
-    """A card of the queue."""
-    page.locator(".review .card[data-turn]").wait_for()
+    """A card of the queue that has several candidates."""
+    card = page.locator(".review .card[data-turn]")
+    card.wait_for()
+    while not page.evaluate("Review.state.model.exams.some((each) => each.candidates.length > 2)"):
+        before = card.get_attribute("data-turn")
+        page.keyboard.press("s")
+        page.wait_for_function("(b) => document.querySelector('.review .card').dataset.turn !== b", arg=before)
 
 
 def chat(page: Any) -> None:
