@@ -6,7 +6,8 @@
 For each length: a home of its own, so many clusters put in as a job does (names with their real readings), a server
 process, Chromium. Measured in the page: capture-phase keydown -> the frame after the card changed is painted
 (MutationObserver, then requestAnimationFrame and a task). All keys are counted. The page: from the start of the
-navigation, from the log-in page, to its first card painted, with an empty cache of the browser and once more with a full one.
+navigation, from the log-in page, to its first card painted, with an empty cache of the browser and once more with a
+full one.
 
 `--load`: a bulk job that the server's code starts, in the phase in which it codes names, or puts them into the queue
 (which grows by them meanwhile). `--homes` keeps what was filled for the next time. `--database`: a server where
