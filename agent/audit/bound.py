@@ -20,9 +20,9 @@ def lower_bound(right: int, trials: int, confidence: float = 0.95, population: i
         return 0.0
     if population is not None:
         return _of_population(trials - right, trials, confidence, population)
-    from scipy.stats import beta
+    from scipy.special import betaincinv  # scipy.stats takes seconds to import
 
-    return 0.0 if right == 0 else float(beta.ppf(1 - confidence, right, trials - right + 1))
+    return 0.0 if right == 0 else float(betaincinv(right, trials - right + 1, 1 - confidence))
 
 
 @cache
@@ -49,14 +49,14 @@ def sample_size(
 
     ValueError where the expected share is not below what the precision allows: no sample proves it then.
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
     if expected > 1 - precision - 1e-9:
         raise ValueError("more is expected to be wrong than the precision allows")
     wrong = 0
     while True:  # ends: the sample grows, and with it the number of wrong answers that it allows
         size = needed(precision, confidence, wrong, population)
-        if size == population or binom.cdf(wrong, size, expected) >= power:
+        if size == population or bdtr(wrong, size, expected) >= power:
             return size, wrong
         wrong += 1
 
