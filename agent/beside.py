@@ -12,12 +12,20 @@ from itertools import pairwise
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.reading import Exam
 from agent.resolve import Issue
-from agent.segments import PART_OR_SIDE, SERVICE, SOFT
+from agent.segments import MODALITY, PART_OR_SIDE, SERVICE, SOFT
 from standard.lexicon import Lexicon, split
 
 CHILD = "child"  # noise that says a child: 小儿, 新生儿
 COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
 DETAIL = "anatomy"  # noise that says a place within a part: 中下段, T7-T9
+SUMS = frozenset({"plus", "and", "comma"})  # separators of exams
+USUAL = frozenset(
+    {"平扫", "增强", "平扫+增强", "平扫|增强", "常规", "常规扫描", "成像", "床旁"}
+)  # scans that a part may have apart
+ORDERED = frozenset({"part", "scan", "subitem", "modality"})
+POSITION = frozenset({"position"})
+FILM = frozenset({"part", "position"})  # a word that is a whole film: 骨龄, 胸片
+DONE_BY = frozenset({"scan", "position"})
 APART = (SOFT - {"dash"}) | {"comma", "open", "close"}  # what may stand between two parts
 TWICE = re.compile(r"([一-龥])\1")
 LEVELS = re.compile(r"T(\d+)\D+(\d+)")
@@ -55,6 +63,9 @@ class Beside:
         touched = self._touching(tokens, exams) if len(exams) > 1 else ""
         if touched:
             return "combo_unclear", (), touched
+        lone = self._before_sum(tokens, exams)
+        if lone:
+            return "combo_unclear", (), lone
         grown = next((exam.part for exam in exams if (exam.family, exam.part) in self._children), "")
         if grown and self._young(tokens, exams):
             return "uncertain_part", (), grown
@@ -73,9 +84,13 @@ class Beside:
         """A part that touches the one before it, and is an exam more only because a longer word is in no table: the
         head of 肱骨头. "" where there is none, or where the two are said together (rules/touching.tsv)."""
         for before, after in pairwise(tokens):
-            if not (self._names(before) and self._names(after)):
+            if UNEXPLAINED in (before.form, after.form):
                 continue
             one, other = self._words[before.form], self._words[after.form]
+            if one.slots == POSITION and other.slots >= FILM:
+                return other.surface  # 左手正位骨龄
+            if not (_names_part(one) and _names_part(other)):
+                continue
             if not _parts(one).isdisjoint(_parts(other)):  # Brain 颅脑
                 continue
             for family in {exam.family if exam.family in self._together else "XR" for exam in exams}:
@@ -85,8 +100,31 @@ class Beside:
                     return other.surface
         return ""
 
-    def _names(self, token: Token) -> bool:
-        return token.form != UNEXPLAINED and _names_part(self._words[token.form])
+    def _before_sum(self, tokens: list[Token], exams: tuple[Exam, ...]) -> str:
+        """A scan, other than the plain one, that a sum says apart from the part that it is of: MRCP+上腹, MRI+MRA
+        BRAIN, 四维彩超+胎儿心脏. The part's plain exam may be ordered too. "" where there is none."""
+        pieces: list[set[str]] = [set()]
+        scans: list[str] = [""]
+        for token in tokens:
+            word = None if token.form == UNEXPLAINED else self._words[token.form]
+            if word is None or word.kind in ("open", "close"):
+                continue
+            if word.kind in SUMS:
+                pieces.append(set())
+                scans.append("")
+                continue
+            pieces[-1] |= word.slots
+            scans[-1] = scans[-1] or next(
+                (name for slot, name in word.pairs if slot == "scan" and name not in USUAL), ""
+            )
+        if len(exams) >= sum(not piece.isdisjoint(ORDERED) for piece in pieces):
+            return ""
+        for at, (before, after) in enumerate(pairwise(pieces)):
+            if scans[at] and "part" not in before and "part" in after and after.isdisjoint(DONE_BY):
+                return scans[at]
+            if before == MODALITY and scans[at + 1] and "part" in after:
+                return scans[at + 1]
+        return ""
 
     def _young(self, tokens: list[Token], exams: tuple[Exam, ...]) -> bool:
         """Whether a child is said apart, or is in another exam of the name: 小儿髋关节+心脏."""

@@ -318,7 +318,7 @@ class Grouper:
                 continue
             wholes = [p for p in group.parts if self.containment.adjoining(family, p.element, each.element)]
             if wholes:
-                finer = self.containment.adjoining(family, wholes[0].element, each.element) == "finer"
+                finer = self.containment.adjoining(family, wholes[0].element, each.element) != "whole"
                 if finer and family == "US":
                     group.parts[group.parts.index(wholes[0])] = each
                     group.review = [index for index in group.review if index != wholes[0].index]
@@ -430,6 +430,9 @@ class Grouper:
                 if relation is not None and (
                     not part.separator or listed == "one" or self._slash(family, before, part)
                 ):
+                    between = any(before.index < at < part.index for _, at in group.modalities)
+                    if not part.separator and self.containment.doubtful(family, before.element, part.element, between):
+                        group.problems.append(("combo_unclear", (before.index, part.index)))
                     relation.separator = relation.separator or part.separator  # 肝胆胰脾+肝弹性 is a sum all the same
                     kept[-1] = relation
                     continue
@@ -481,8 +484,7 @@ class Grouper:
         for whole, member in ((before, part), (part, before)):
             meant = self.containment.adjoining(family, whole.element, member.element)
             if meant:
-                chosen = member if meant == "finer" else whole
-                other = whole if meant == "finer" else member
+                chosen, other = (whole, member) if meant == "whole" else (member, whole)
                 if chosen.side and other.side and chosen.side != other.side:
                     group.problems.append(("conflict_side", (before.index, part.index)))
                 chosen.side = chosen.side or other.side

@@ -272,6 +272,8 @@ class Projection:
         others = [each for each in group.parts if each.element != BREAST]
         if others:
             issues.append(("combo_unclear", tuple(each.index for each in others), ""))
+        if group.apart:  # 钼靶+断层: the plain mammogram too?
+            issues.append(("combo_unclear", tuple(group.scan_words), group.apart[0][0]))
         if not side:
             issues.append(("missing_side", (part.index,), BREAST))
             part.side = "双"

@@ -40,7 +40,7 @@ class Containment:
                 self._general[generic.general] = frozenset(generic.specific.split(";"))
 
     def adjoining(self, family: str, whole: str, member: str) -> str:
-        """`finer` or `whole` where `whole` holds `member`, else empty."""
+        """`finer`, `whole` or `unclear` where `whole` holds `member`, else empty."""
         return self._members.get(family, {}).get(whole, {}).get(member, "")
 
     def near(self, family: str, one: str, other: str) -> bool:
@@ -53,6 +53,14 @@ class Containment:
     def listed(self, family: str, one: str, other: str) -> str:
         """`both`, `one` or `unclear` for two parts in a list of which one holds the other, else empty."""
         return self._listed.get((family, one, other)) or self._listed.get((family, other, one), "")
+
+    def doubtful(self, family: str, before: str, after: str, between: bool) -> bool:
+        """Whether a part and a finer one of it may be two exams though nothing separates them: 骨盆双髋; the finer one
+        first, 眼脑; the modality between them (`between`), 胸部CT肋骨重建."""
+        first, second = self.adjoining(family, before, after), self.adjoining(family, after, before)
+        if first == "unclear":
+            return True
+        return family != "US" and "finer" in (first, second) and (between or not first)
 
     def heads(self, family: str, heading: str, member: str, path: bool = True) -> bool:
         """`heading` only says where `member` is; `path`: with a separator between them."""

@@ -114,14 +114,14 @@ class GroupRow(Row):
 
 
 class ContainmentRow(Row):
-    """`whole` holds `members`. `adjoining`: of both words side by side, the finer or the whole is meant.
+    """`whole` holds `members`. `adjoining`: of both words side by side, the finer or the whole is meant, or it is unclear.
 
     `listed`: with a separator between them they are both, one (the whole), or unclear."""
 
     modality: str
     whole: str
     members: str
-    adjoining: Literal["finer", "whole"]
+    adjoining: Literal["finer", "whole", "unclear"]
     listed: Literal["both", "one", "unclear"]
     source: Source
 
