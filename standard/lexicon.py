@@ -114,7 +114,8 @@ class GroupRow(Row):
 
 
 class ContainmentRow(Row):
-    """`whole` holds `members`. `adjoining`: of both words side by side, the finer or the whole is meant, or it is unclear.
+    """`whole` holds `members`. `adjoining`: of both words side by side, the finer or the whole is meant, or that is
+    unclear.
 
     `listed`: with a separator between them they are both, one (the whole), or unclear."""
 

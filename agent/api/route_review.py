@@ -366,6 +366,7 @@ def _answer(outcome: Outcome, lang: Lang) -> dict[str, Any]:
         "id": outcome.cluster_id,
         "sentence": outcome.sentence(lang),
         "stale": outcome.refusal == "stale",
+        "requeued": len(outcome.requeued),
         "told": None
         if told is None or told.hidden
         else {"by": told.by, "action": told.action, "codes": list(told.codes)},

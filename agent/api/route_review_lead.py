@@ -19,8 +19,10 @@ from agent.review.assignment import assign, assignments, end
 from agent.review.export import as_concept_map, as_csv, as_xlsx, rows
 from agent.store import now, users
 from agent.store.schema import Institution
+from agent.store.undoing import influence
 
 router = APIRouter(prefix="/api/review")
+LISTED = 50
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -39,6 +41,30 @@ class EndBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     id: int
+
+
+@router.get("/influence")
+def influenced(decision: int, context: CurrentContext) -> dict[str, Any]:
+    """What a decision influenced, to look at before it is retracted: the clusters that it settles, those of other
+    institutions too (the first LISTED, by exams), and the jobs whose output holds its answer (the newest LISTED)."""
+    with context.store.reading() as session:
+        found = influence(session, decision)
+        clusters = sorted(found.clusters, key=lambda each: (-each.exams, each.id))
+        shown = {each.institution_id for each in clusters[:LISTED]}
+        statement = select(col(Institution.id), col(Institution.name)).where(col(Institution.id).in_(shown))
+        places = dict(session.execute(statement).all())
+    return {
+        "clusters": [
+            {**each._asdict(), "institution": places.get(each.institution_id, "")} for each in clusters[:LISTED]
+        ],
+        "jobs": [each._asdict() for each in found.jobs[: -LISTED - 1 : -1]],
+        "all": {
+            "clusters": len(clusters),
+            "names": sum(each.names for each in clusters),
+            "exams": sum(each.exams for each in clusters),
+            "jobs": len(found.jobs),
+        },
+    }
 
 
 @router.get("/assignments")

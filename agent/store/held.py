@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from agent.store.columns import Moment
-from agent.store.keys import institution_key
 from agent.store.ledger import in_pieces
 from agent.store.schema import Cluster, Institution, Name, Suggestion
 from agent.store.schema_acts import Decision, User
@@ -104,12 +103,12 @@ def _stands(base: Select[Any]) -> Select[Any]:
 
 def _found(session: Session, rows: list[Any], institutions: Collection[str]) -> Found:
     """The rows of these institutions and of the whole group, by key, in the order of their decisions."""
-    nowhere, own = institution_key(""), set(institutions)
-    kept = [row for row in rows if row.group_wide or row.institution == nowhere or row.institution in own]
+    own = set(institutions)
+    kept = [row for row in rows if row.group_wide or row.institution in own]
     seen = _seen(session, {row.cluster_id for row in kept if row.status in FINAL})
     found: defaultdict[str, set[Held]] = defaultdict(set)
     for row in kept:
-        wide = bool(row.group_wide) or row.institution == nowhere
+        wide = bool(row.group_wide)
         if row.status in SECOND:
             found[row.key].add(Held(row.institution, wide, 0, QUESTION))
         elif row.status == "open":

@@ -3,7 +3,8 @@
     name, modality, institution ──▶ decided in this institution? ──▶ group-wide, and all who decided agree? ──▶ nothing
 
 Only what stands counts: a decision that was undone, or is in question (flagged, second look, adjudication), answers
-nothing. A name that nobody has seen is found by its reading, which it shares with names that differ in noise only.
+nothing. Names without an institution are a context of their own: only `widen`, which not everybody may, lets a decision
+answer elsewhere. A name that nobody has seen is found by its reading, which it shares with names that differ in noise.
 """
 
 from __future__ import annotations
@@ -78,7 +79,6 @@ def _columns(key: Any) -> Select[Any]:
 
 def _recalled(session: Session, base: Select[Any], key: Any, places: Sequence[Place]) -> list[Remembered | None]:
     """One query for many places; then the institution's own decision, else what the whole group has."""
-    nowhere = institution_key("")
     statement = (
         base.join(Institution, col(Institution.id) == col(Cluster.institution_id))
         .join(Decision, col(Decision.id) == col(Cluster.decision_id))
@@ -87,7 +87,7 @@ def _recalled(session: Session, base: Select[Any], key: Any, places: Sequence[Pl
     )
     found: dict[str, list[Row[Any]]] = defaultdict(list)
     for piece in in_pieces(dict.fromkeys(places)):
-        institutions = sorted({place.institution for place in piece} | {nowhere})
+        institutions = sorted({place.institution for place in piece})
         rows = session.execute(
             statement.where(
                 key.in_(sorted({place.key for place in piece})),
@@ -97,13 +97,13 @@ def _recalled(session: Session, base: Select[Any], key: Any, places: Sequence[Pl
         for row in rows:
             if row not in found[row.key]:
                 found[row.key].append(row)
-    return [_chosen(found.get(place.key, ()), place.institution, nowhere) for place in places]
+    return [_chosen(found.get(place.key, ()), place.institution) for place in places]
 
 
-def _chosen(rows: Iterable[Row[Any]], institution: str, nowhere: str) -> Remembered | None:
+def _chosen(rows: Iterable[Row[Any]], institution: str) -> Remembered | None:
     rows = list(rows)
     own = [row for row in rows if row.institution == institution]
-    group = [row for row in rows if row.group_wide or row.institution == nowhere]
+    group = [row for row in rows if row.group_wide]
     for level in (own, group):
         answers = {(row.action, tuple(sorted(row.codes))) for row in level}
         if len(answers) > 1:
@@ -117,6 +117,6 @@ def _chosen(rows: Iterable[Row[Any]], institution: str, nowhere: str) -> Remembe
                 tuple(first.codes),
                 first.by or "",
                 first.at,
-                bool(first.group_wide) or first.institution == nowhere,
+                bool(first.group_wide),
             )
     return None

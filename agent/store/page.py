@@ -48,8 +48,9 @@ code is `agent/store/`; the steps from schema to schema are `agent/store/migrati
   and he is told what was decided; not while the cluster waits for a second look, which is blind.
 - An order carries a **key** made by the client. The same order sent again is answered, and written once.
 - **Memory** is what stands: settled, rejected, not in the standard. It answers the same name in the same modality and
-  institution; in other institutions what was decided without an institution, or was made group-wide (`widen`). What
-  another institution's decision settles has *borrowed* it, and goes to the queue when that decision falls.
+  institution, where names without an institution are a context of their own; elsewhere only what was made group-wide
+  (`widen`). What another institution's decision settles has *borrowed* it, and goes to the queue when that decision
+  falls.
 - A sure reading that nobody saw before, and that says otherwise than memory, puts the cluster in question (`contest`).
 - **Counters** of clusters, names and exams change in the transaction that changes a cluster; progress counts nothing.
 """

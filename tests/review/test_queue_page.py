@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.answer import Query
 from agent.store import Entry, now, open_job, put, recall
+from tests.review.filling import fill
 from tests.review.screen import answer_questions, prepare, screen
 from tests.review.test_keyboard import clusters, decisions
 from tests.serving import Server
@@ -151,3 +152,21 @@ def test_what_was_decided_is_made_to_hold_everywhere(browser: Any, calm_sqlite: 
         (found,) = recall(session, [Query(name, "", other)])
     assert found is not None
     assert (list(found.codes), found.by) == (made[0].codes, "全集团")
+    fill(calm_sqlite.store, [(name, "", other, 7)], job=other)
+    assert clusters(calm_sqlite, other)[name].status == "settled"
+    with screen(browser, calm_sqlite, "lead") as on:
+        on.press("h")
+        dialog = on.page.get_by_role("dialog")
+        dialog.get_by_label("所有人").check()
+        rows = dialog.locator("tbody tr").filter(has_text=name)
+        rows.nth(1).wait_for()
+        dialog.locator(".scroll").focus()
+        on.press("ArrowDown", "u")  # the decision before the widening
+        on.page.get_by_text("已影响 2 组 2 名 8 次检查、1 个任务的结果").wait_for()
+        influence = on.page.locator(".influence")
+        assert influence.locator("tr", has_text=other).count() == 2  # its cluster, and the job of the same name
+        on.type("不对")
+        on.press("Enter")
+        on.page.get_by_text("受它影响的 1 组回到队列").wait_for()
+    assert clusters(calm_sqlite, other)[name].status == "open"
+    assert clusters(calm_sqlite, place)[name].status == "open"

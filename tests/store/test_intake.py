@@ -163,6 +163,7 @@ def test_a_new_institution_takes_what_the_group_decided(world: World) -> None:
     world.put(ANKLE)
     li = world.person("reviewer")
     done = world.decide(li, world.cluster(), codes=[CHEST])
+    world.decide(world.person("lead"), world.cluster(), "widen")
     assert world.put(ANKLE_NOISY, at="甲医院").remembered == 1  # by its reading: nobody saw this spelling
     assert world.put(ANKLE, at="乙医院").remembered == 1
     here = world.cluster(institution="乙医院")

@@ -52,9 +52,12 @@ def test_institution_first_else_the_group(world: World) -> None:
     lead = world.person("lead")
     world.put(ANKLE, at="")
     world.put(ANKLE, at="甲医院")
-    world.decide(lead, world.cluster(institution=""), codes=[CHEST])  # said of no institution: of all
+    world.decide(lead, world.cluster(institution=""), codes=[CHEST])
     world.decide(lead, world.cluster(institution="甲医院"), codes=[HEAD])
-    found = said(world, Query(ANKLE, "", "甲医院"), Query(ANKLE, "", "乙医院"), Query(ANKLE))
+    names = Query(ANKLE, "", "甲医院"), Query(ANKLE, "", "乙医院"), Query(ANKLE)
+    assert codes(said(world, *names)) == [(HEAD,), None, (CHEST,)]  # no institution is not all of them
+    world.decide(lead, world.cluster(institution=""), "widen")
+    found = said(world, *names)
     assert codes(found) == [(HEAD,), (CHEST,), (CHEST,)]
     assert [each.group_wide for each in found if each] == [False, True, True]
 

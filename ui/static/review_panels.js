@@ -19,10 +19,10 @@
   const composing = (event) => event.isComposing || event.keyCode === 229;
   const closing = (made) => el("button", { type: "button", onclick: () => made().close() }, R.text("close"));
 
-  // One line for a comment; goes on with it.
-  R.comment = (then) => {
+  // One line for a comment, below what there is to know; goes on with it.
+  R.comment = (then, known = null) => {
     const input = el("input", { type: "text", maxlength: "2000", "aria-label": R.text("comment"), placeholder: R.text("comment_needed") });
-    const made = dialog(R.text("comment"), input, el("p", {}, el("button", { type: "button", onclick: send }, R.text("send")), " ",
+    const made = dialog(R.text("comment"), known, input, el("p", {}, el("button", { type: "button", onclick: send }, R.text("send")), " ",
       el("button", { type: "button", onclick: () => made.close() }, R.text("cancel"))));
     function send() {
       const why = input.value.trim();
@@ -66,6 +66,16 @@
 
   R.ui = { chooser, closing, dialog, short };
 
+  // What a decision influenced: other clusters that it settles, and jobs whose output holds it.
+  function influenced({ clusters, jobs, all }) {
+    const size = (each) => el("td", { class: "n" }, R.text("count", each));
+    return el("div", { class: "influence" }, el("p", {}, el("b", {}, R.text("influence", all))),
+      el("div", { class: "scroll small" }, el("table", {}, el("tbody", {},
+        clusters.map((each) => el("tr", {}, el("td", { class: "short" }, `#${each.id}`), el("td", {}, R.shown(each.institution || "–")), size(each))),
+        jobs.map((each) => el("tr", {}, el("td", {}), el("td", {}, R.text("influence_job", each)), size(each)))))),
+      clusters.length < all.clusters || jobs.length < all.jobs ? el("p", { class: "note" }, R.text("influence_more", all)) : null);
+  }
+
   const status = (text) => el("td", { class: "short", title: text }, text.split(/[：:]/)[0]);
 
   async function history() {
@@ -104,7 +114,7 @@
       } else if (key === "u" && row.may_undo) {
         const done = (why) => R.send.takeBack({ decision: row.id, why }, () => made.close());
         if (row.own) done("");
-        else R.comment(done);
+        else R.get(`influence?decision=${row.id}`).then((found) => R.comment(done, found.status === 200 ? influenced(found.body) : R.sentence(found)));
       } else return false;
       return true;
     }

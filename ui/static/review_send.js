@@ -200,11 +200,11 @@
       return R.waiting();
     }
     if (answer.status !== 200) return R.say(R.sentence(answer), true);
-    const { r, row, id, sentence, prog } = answer.body;
+    const { r, row, id, sentence, prog, requeued } = answer.body;
     R.progress(prog);
     done?.();
     if (r !== "ok" && r !== "again") return R.say(sentence, true);
-    R.say(R.text("undone_now", { id }));
+    R.say(R.text(requeued ? "requeued" : "undone_now", { id, n: requeued }));
     if (row) R.back(R.model(row));
   }
 
