@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import os
+import subprocess
+import sys
 from itertools import islice, product
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -17,7 +22,7 @@ from agent.store.schema_acts import Decision, Trail
 from standard.lexicon import load_lexicon
 from tests.review.filling import HOSTILE
 from tests.review.screen import Screen, prepare, screen
-from tests.serving import Server
+from tests.serving import ROOT, Server
 from tests.store.world import ANKLE, answer, distinct
 
 LEFT, RIGHT = "CT左膝关节(平扫)", "CT右膝关节(平扫)"
@@ -98,7 +103,19 @@ def work_on(on: Screen, undone: list[str]) -> None:
             on.press("Enter")
 
 
-def test_thirty_clusters_by_keyboard_alone(browser: Any, calm: Server) -> None:
+def normalized(server: Server, folder: Path, names: list[str], place: str) -> dict[str, dict[str, str]]:
+    """What `yingma normalize` says of names of an institution, with the server's store: rows of its output by name."""
+    with (folder / "in.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("name", "institution"), *((name, place) for name in names)])
+    command = [sys.executable, "-m", "agent", "normalize", str(folder / "in.csv"), "-o", str(folder / "out.csv")]
+    columns = ["--name-column", "name", "--institution-column", "institution"]
+    environment = {**os.environ, **server.settings, "PYTHONPATH": str(ROOT), "YINGMA_HOME": str(server.home)}
+    subprocess.run([*command, *columns], env=environment, cwd=ROOT, check=True, capture_output=True)
+    with (folder / "out.csv").open(encoding="utf-8-sig", newline="") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def test_thirty_clusters_by_keyboard_alone(browser: Any, calm: Server, tmp_path: Path) -> None:
     place = "键盘医院"
     names = [EDIT, SPLIT, FLAG, NO_EXAM, NOT_THERE, UNDO, *distinct(24)]
     me = prepare(calm, "键盘", place, [(name, 40 - at) for at, name in enumerate(names)])
@@ -146,6 +163,17 @@ def test_thirty_clusters_by_keyboard_alone(browser: Any, calm: Server) -> None:
         ("20072501111100",),
     ]
     assert {each.by for each in remembered if each is not None} == {"键盘"}
+    coded = normalized(calm, tmp_path, names, place)
+    said_so = {name: row["yingma_reason"].partition(":")[0] for name, row in coded.items() if name != FLAG}
+    assert said_so == dict.fromkeys(said_so, "memory") | {
+        NO_EXAM: "memory_no_exam",
+        NOT_THERE: "memory_not_in_standard",
+    }
+    assert len(said_so) == 29
+    assert all("键盘" in row["yingma_reason"] for name, row in coded.items() if name != FLAG)
+    assert coded[FLAG]["yingma_route"] == "review"
+    assert coded[EDIT]["yingma_codes"] == "20072202110000"
+    assert {coded[name]["yingma_codes"] for name in distinct(24)} == {"20072501111100"}
 
 
 def test_hostile_names_are_shown_as_text(browser: Any, calm_sqlite: Server) -> None:

@@ -8,6 +8,7 @@ window.Bulk = (root, texts, limit) => {
   let looked = null; // what the server said of the uploaded file
   let sending = null; // the upload under way
   let timer = 0;
+  const opened = new Set(); // jobs whose columns and versions are shown
 
   const problem = h("span", { className: "problem", role: "alert" });
   const file = h("input", { type: "file", hidden: true, accept: ".csv,.tsv,.xlsx,.parquet", onchange: () => file.files[0] && send(file.files[0]) });
@@ -211,10 +212,14 @@ window.Bulk = (root, texts, limit) => {
   function line(job) {
     const counts = job.counts ?? {};
     const cell = (value) => h("td", { className: "n", textContent: value === undefined ? "" : number(value) });
-    const made = Object.entries(job.versions ?? {}).map(([key, value]) => `${key} ${value}`);
-    const columns = job.columns.map((each, index) => (each ? `${t[`column_${KINDS[index]}`]} ${each}` : "")).filter(Boolean);
+    const used = job.columns.map((each, index) => each && [t[`column_${KINDS[index]}`], each]).filter(Boolean);
+    const made = Object.entries(job.versions ?? {}).map(([key, value]) => [t[`version_${key}`] ?? key, value]);
+    const when = [time(job.created), may("lead") ? job.user : "", made[0]?.join(" ") ?? ""].filter(Boolean).join(" · ");
+    const rows = [...used, ...made].map(([what, value]) => h("tr", {}, h("td", { className: "dim", textContent: what }), h("td", {}, name(value, 80))));
+    const details = h("details", { open: opened.has(job.id), ontoggle: () => opened[details.open ? "add" : "delete"](job.id) },
+      h("summary", { className: "dim", textContent: when }), h("table", { className: "versions" }, h("tbody", {}, rows)));
     return h("tr", { id: `job-${job.id}`, className: job.state },
-      h("td", {}, name(job.title, 80), h("div", { className: "dim", title: [...columns, ...made].map(window.Yingma.seen).join("\n"), textContent: [time(job.created), may("lead") ? job.user : "", made[0] ?? ""].filter(Boolean).join(" · ") })),
+      h("td", {}, name(job.title, 80), details),
       progress(job),
       cell(counts.rows), cell(counts.names), cell(counts.accepted), cell(counts.review), cell(counts.memory),
       h("td", { className: counts.failed ? "n problem" : "n", textContent: counts.failed === undefined ? "" : number(counts.failed) }),
