@@ -200,6 +200,16 @@ def test_hostile_names_are_shown_as_text(browser: Any, calm_sqlite: Server) -> N
         assert on.page.title() == title
         assert len(seen) == len(HOSTILE)
         on.delivered()
+    with screen(browser, calm_sqlite, "lead") as on:
+        on.press("q")
+        with on.page.expect_download() as download:
+            on.page.get_by_role("dialog").get_by_role("link", name="CSV", exact=True).click()
+        with Path(download.value.path()).open(encoding="utf-8-sig", newline="") as file:
+            exported = [row for row in csv.reader(file) if "敌意医院<b>&" in row]
+    assert len(exported) == len(HOSTILE)
+    cells = [cell for row in exported for cell in row]
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+    assert any(cell.startswith("'=") for cell in cells)
 
 
 def test_a_cluster_with_thousands_of_names_is_paged(browser: Any, calm_sqlite: Server) -> None:
