@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from itertools import pairwise
 
+from agent import doubts
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.reading import Exam
 from agent.resolve import Issue
@@ -43,6 +44,8 @@ class Beside:
         regions = {row.surface: frozenset(row.regions.split(";")) for row in lexicon.details}
         self._children = {(family, row.part) for row in lexicon.children for family in split(row.modality)}
         self._childish = {(family, row.child) for row in lexicon.children for family in split(row.modality)}
+        self._regions = {row.heading for row in lexicon.headings if row.members == "*"}
+        self._own = {row.heading for row in lexicon.headings if row.own == "yes" and "US" in split(row.modality)}
         self._together: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
         for row in lexicon.touching:
             for family in split(row.modality):
@@ -66,6 +69,20 @@ class Beside:
         lone = self._before_sum(tokens, exams)
         if lone:
             return "combo_unclear", (), lone
+        words = [None if token.form == UNEXPLAINED else self._words[token.form] for token in tokens]
+        for reason, word in (
+            ("conflict_part", "" if self.histories(tokens) else doubts.history(words, exams)),
+            ("combo_unclear", doubts.condition(words)),
+            ("conflict_side", doubts.side(words, exams)),
+            ("conflict_side", doubts.listed(words, exams)),
+            ("combo_unclear", doubts.spread(words, exams)),
+            ("combo_unclear", doubts.headed(words, exams)),
+            ("combo_unclear", doubts.region(words, exams, self._own)),
+            ("combo_unclear", doubts.bedside(exams)),
+            ("combo_unclear", doubts.dropped(words, exams, self._regions)),
+        ):
+            if word:
+                return reason, (), word
         grown = next((exam.part for exam in exams if (exam.family, exam.part) in self._children), "")
         if grown and self._young(tokens, exams):
             return "uncertain_part", (), grown

@@ -58,7 +58,7 @@ class Containment:
         """Whether a part and a finer one of it may be two exams though nothing separates them: 骨盆双髋; the finer one
         first, 眼脑; the modality between them (`between`), 胸部CT肋骨重建."""
         first, second = self.adjoining(family, before, after), self.adjoining(family, after, before)
-        if first == "unclear":
+        if "unclear" in (first, second):
             return True
         return family != "US" and "finer" in (first, second) and (between or not first)
 

@@ -1,0 +1,222 @@
+"""What makes the exams of a name doubtful though every word was read: words that may belong to another exam.
+
+Each function looks at the words of a name in their order (None where nothing is known) and at the exams that were read;
+it gives the word that the doubt is about, or "".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from agent.lexer import Word
+from agent.reading import Exam
+from agent.segments import MODALITY, PART_OR_SIDE
+
+Words = Sequence[Word | None]
+
+COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
+CONDITION = "condition"  # noise before what is not ordered, or not yet: 必要时, 对比
+PLACE = "anatomy"  # noise that says a place
+SUMS = frozenset({"plus", "and", "comma", "list"})
+ORDERS = frozenset({"scan", "post", "position", "subitem", "way", "vessel"})
+PLAIN = frozenset({"平扫", "常规"})
+SIDE = frozenset({"side"})
+SIDES = ("左", "右", "双")
+MOBILE = "42"  # what the codes of films at the bed begin with
+
+
+def names_part(word: Word | None) -> bool:
+    """Whether a word says a part, with or without its side, and nothing else."""
+    return word is not None and "part" in word.slots and word.slots <= PART_OR_SIDE
+
+
+def parts_of(word: Word) -> set[str]:
+    """The parts that a word may say."""
+    return {element for slot, element in word.pairs if slot == "part"}
+
+
+def _kind(word: Word | None) -> str:
+    return "" if word is None else word.kind
+
+
+def history(words: Words, exams: Sequence[Exam]) -> str:
+    """A part with a complaint behind it, that became an exam beside that of another part: 直肠癌术后胸部CT平扫."""
+    read = {exam.part for exam in exams}
+    if len(read) < 2:
+        return ""
+    depth = 0
+    for at, word in enumerate(words[:-1]):
+        depth += (_kind(word) == "open") - (_kind(word) == "close")
+        if depth or word is None or not names_part(word) or parts_of(word).isdisjoint(read):
+            continue
+        over = at + 1
+        while over < len(words) and (found := words[over]) is not None and found.noise == PLACE and not found.slots:
+            over += 1
+        behind = words[over] if over < len(words) else None
+        if behind is None or behind.noise != COMPLAINT or behind.slots:
+            continue
+        if any(
+            other is not word and names_part(other) and parts_of(other) != parts_of(word) for other in words if other
+        ):
+            return word.surface
+    return ""
+
+
+def condition(words: Words) -> str:
+    """A part behind a word that orders nothing yet, beside another part: 胸部CT平扫,必要时头颅CT."""
+    part = ""
+    waiting = ""
+    for word in words:
+        if word is None:
+            continue
+        if word.noise == CONDITION and part:
+            waiting = word.surface
+        elif "part" in word.slots:
+            if waiting and word.surface != part:
+                return waiting
+            part = word.surface
+    return ""
+
+
+def side(words: Words, exams: Sequence[Exam]) -> str:
+    """A side that no exam has though others have one (右侧:左膝), or that may be of the part before it as well as of
+    the one behind (膝(左)踝(右))."""
+    said = {element for word in words if word is not None for slot, element in word.pairs if slot == "side"}
+    have = {exam.side for exam in exams} - {""}
+    if not have or len(said) < 2:
+        return ""
+    both = {"左", "右"} <= have or "双" in have
+    for each in SIDES:
+        if each in said and each not in have and not both:
+            return each
+    return _between(words) if {"左", "右"} <= said else ""
+
+
+def _between(words: Words) -> str:
+    """A side straight behind a part that has none, before another part that nothing separates from it."""
+    before: Word | None = None
+    bare = alone = False  # the last part has no side before it; a side stands behind it
+    for word in words:
+        if word is None or word.kind in ("open", "close"):
+            continue
+        if word.slots == SIDE:
+            alone = bare and before is not None and ("part" in before.slots or before.slots == MODALITY)
+        elif "part" in word.slots:
+            if alone and "side" not in word.slots:
+                return word.surface
+            bare, alone = "side" not in word.slots and (before is None or before.slots != SIDE), False
+        elif word.kind in SUMS or not word.slots.isdisjoint(ORDERS):
+            alone = False
+        before = word
+    return ""
+
+
+def spread(words: Words, exams: Sequence[Exam]) -> str:
+    """A scan that became that of an exam which had a modality of its own and no scan: 头颅CT 胸部CT增强."""
+    shared = {(exam.scan, exam.extra) for exam in exams}
+    if len(exams) < 2 or len(shared) > 1 or exams[0].family not in ("CT", "MR"):
+        return ""
+    if exams[0].scan in PLAIN and not exams[0].extra:
+        return ""
+    pieces: list[set[str]] = []
+    for word in words:
+        if word is not None and "part" in word.slots:
+            pieces.append(set())
+        if word is not None and pieces:
+            pieces[-1] |= word.slots
+    for at, piece in enumerate(pieces[:-1]):
+        done = any(not later.isdisjoint(ORDERS) for later in pieces[at + 1 :])
+        if done and "modality" in piece and piece.isdisjoint(ORDERS):
+            return exams[0].scan
+    return ""
+
+
+def listed(words: Words, exams: Sequence[Exam]) -> str:
+    """A part without a side of its own, where another is said of both sides: 左膝、踝+右踝."""
+    sided = {exam.part for exam in exams if exam.side}
+    if len(sided) < 2:
+        return ""
+    found: dict[str, set[str]] = {}
+    bare: list[str] = []
+    before = ""
+    for word in words:
+        if word is None:
+            continue
+        said = next((element for slot, element in word.pairs if slot == "side"), "")
+        if "part" in word.slots:
+            for part in parts_of(word) & sided:
+                if said or before:
+                    found.setdefault(part, set()).add(said or before)
+                else:
+                    bare.append(part)
+        before = said if word.slots == SIDE else ""
+    if len(set().union(*found.values())) < 2:
+        return ""
+    twice = [part for part in bare if part in found] or (bare if any(len(each) > 1 for each in found.values()) else [])
+    return twice[0] if twice else ""
+
+
+def headed(words: Words, exams: Sequence[Exam]) -> str:
+    """A part that has its modality, and so is an order, but became the heading of what follows: 头颅CT-鼻骨三维."""
+    read = {exam.part for exam in exams}
+    for at in range(len(words) - 3):
+        first, second, third, fourth = words[at : at + 4]
+        if first is None or second is None or third is None or fourth is None:
+            continue
+        order = names_part(first) and second.slots == MODALITY and third.kind in ("dash", "under", "slash")
+        if (
+            order
+            and "part" in fourth.slots
+            and parts_of(first).isdisjoint(read)
+            and not parts_of(fourth).isdisjoint(read)
+        ):
+            return first.surface
+    return ""
+
+
+def region(words: Words, exams: Sequence[Exam], own: Collection[str]) -> str:
+    """A region that is an exam of its own in ultrasound (`own`), lost before an organ that nothing separates from it:
+    腹部双肾彩超."""
+    read = {exam.part for exam in exams if exam.family == "US"}
+    for at in range(len(words) - 1):
+        first, second = words[at], words[at + 1]
+        if (
+            first is None or second is None or not names_part(first) or second.surface.isascii()
+        ):  # 心脏 TTE says it twice
+            continue
+        lost = not parts_of(first).isdisjoint(own) and parts_of(first).isdisjoint(read)
+        if lost and not parts_of(second).isdisjoint(read):
+            return first.surface
+    return ""
+
+
+def bedside(exams: Sequence[Exam]) -> str:
+    """Films of which one is at the bed and one is not, in one name: 床旁胸片+骨盆正位."""
+    films = [exam for exam in exams if exam.code]
+    beds = [exam for exam in films if exam.code.startswith(MOBILE)]
+    return beds[0].part if beds and len(beds) < len(films) else ""
+
+
+def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> str:
+    """A member of a sum of which no exam came, only a word that says a place, or heads any part (`regions`):
+    心脏+四肢血管彩超."""
+    read = {exam.part for exam in exams}
+    pieces: list[list[Word]] = [[]]
+    for word in words:
+        if word is None or word.kind in ("open", "close"):
+            return ""
+        if word.kind in ("plus", "and", "list"):
+            pieces.append([])
+        else:
+            pieces[-1].append(word)
+    if len(pieces) < 2:
+        return ""
+    for piece in pieces:
+        named = [parts_of(word) for word in piece if "part" in word.slots]
+        if named and all(not parts.isdisjoint(regions) and parts.isdisjoint(read) for parts in named):
+            return next(word.surface for word in piece if "part" in word.slots)
+        slots = {slot for word in piece for slot in word.slots}
+        places = [word for word in piece if word.noise == PLACE and not word.slots]
+        if places and slots.isdisjoint(ORDERS - {"scan"} | {"part"}):
+            return places[0].surface
+    return ""
