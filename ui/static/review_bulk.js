@@ -3,7 +3,7 @@
   const R = window.Review;
   const { el } = R;
 
-  const QUEUE = ["head_checked", "head_name", "head_count", "head_codes", "head_items", "reason", "score"];
+  const QUEUE = ["head_checked", "head_name", "head_count", "head_codes", "head_items", "head_reason", "score"];
   const OUTCOMES = ["head_codes", "head_items", "head_count"];
   const EARLIER = ["head_when", "head_who", "head_what", "head_count", "head_done", ""];
 

@@ -200,7 +200,7 @@
               choose();
             },
           },
-          el("span", {}, each.name), each.code ? el("code", {}, each.code) : null,
+          el("span", {}, each.name), each.code && each.code !== each.name ? el("code", {}, each.code) : null, // a side is its own code
           each.listed ? null : el("i", {}, `✗ ${R.text("no_item")}`),
         ),
       ),

@@ -65,7 +65,8 @@
     return { keys, show };
   }
 
-  const head = (names) => el("thead", {}, el("tr", {}, names.map((each) => el("th", { scope: "col" }, each && R.text(each)))));
+  const NUMBERS = ["head_count", "score"];
+  const head = (names) => el("thead", {}, el("tr", {}, names.map((each) => el("th", { scope: "col", class: NUMBERS.includes(each) && "n" }, each && R.text(each)))));
 
   R.ui = { chooser, closing, dialog, head, short };
 
