@@ -3,8 +3,9 @@
     code ──▶ Wanted (modality, slots) ──(slot, value)──▶ Wanted ──▶ Edited: code, fields, in the edition or not, nearest
 
 The side of a part is a slot of its own here, though the code holds it in the part: 左膝关节 is 膝关节 on the left. The
-levels above a part follow from it, and what a layout holds constant cannot be edited. Where the edition has no such
-item, the nearest items say which value of this slot, or of one other, would make it exist.
+levels above a part follow from it, and what a layout holds constant cannot be edited. A part that was read without its
+side is wanted as its stem until a side is chosen: the fields that its sides share are there. Where the edition has no
+such item, the nearest items say which value of this slot, or of one other, would make it exist.
 """
 
 from __future__ import annotations
@@ -24,13 +25,17 @@ from standard.lexicon import Lexicon, load_lexicon
 NEAREST = 8
 CLOSE = 2  # slots in which an item may differ to be told; more where none is closer
 SIDE = "side"
+STEM = "stem"  # of Wanted.slots: the name of a part whose side is open; never beside a part
+UNSAID = "？"
 SIDES = ("左", "右", "双", "")  # in the order that they are offered in
 SIDE_LABEL = ("左右", "side")
 FAMILY_DEVICE = {"XR": "DR", "NM": "SPECT"}  # the modality that a family of several stands for first
 
 
 class Wanted(NamedTuple):
-    """What a code should say: full codes of elements by slot; constants and the levels above a part left out."""
+    """What a code should say: full codes of elements by slot; constants and the levels above a part left out.
+
+    Where the edition has the part on sides only and the side is open: "stem", the name of the part without a side."""
 
     modality: str
     slots: Mapping[str, str]
@@ -131,6 +136,8 @@ class Editor:
         codes = self._sides.get((modality, exam.part, exam.side)) or self._sides.get((modality, exam.part, ""))
         if codes:
             slots[part_slot(self._layout(modality))] = codes[0]
+        elif self._on_sides_only(modality, exam.part):
+            slots[STEM] = exam.part
         words = [exam.scan, *exam.extra.replace(";", "+").split("+")]
         for each in editable(self._layout(modality)):
             named = {element.name: element.code for element in edition.elements(each.slot, modality)}
@@ -162,13 +169,17 @@ class Editor:
         """What is wanted as code and fields. `slot`: the one that was changed, which the nearest items keep."""
         wanted = self.checked(wanted)
         edition = self._edition(wanted.modality)
+        if STEM in wanted.slots:
+            stem, sides = wanted.slots[STEM], "、".join(self._other_sides(wanted))
+            zh = f"标准中的{stem}分左右（{sides}）；请选左右，或取候选"
+            en = f"the edition's {stem} is on sides ({sides}); choose one, or take a candidate"
+            return Edited(wanted, "", "", False, self._shown(wanted), (), dropped, (zh, en))
         try:
             code = encode(edition, wanted.modality, dict(wanted.slots), listed=False)
             found = decode(self.catalogue, code)
         except CodeError as error:
-            return Edited(
-                wanted, "", "", False, self._shown(wanted), self._near(wanted, slot), dropped, (error.zh, error.en)
-            )
+            near = self._near(wanted, slot)
+            return Edited(wanted, "", "", False, self._shown(wanted), near, dropped, (error.zh, error.en))
         listed = found.base is not None
         near = () if listed else self._near(wanted, slot)
         problem = ("", "") if listed else ("标准中没有这一组合", "the edition has no such item")
@@ -235,8 +246,13 @@ class Editor:
         """The same with every slot and value known to the edition; InputError names what is not."""
         edition, layout = self._edition(wanted.modality), self._layout(wanted.modality)
         known = {each.slot: each for each in editable(layout)}
-        kept = {}
+        stem = "" if wanted.slots.get(part_slot(layout)) else wanted.slots.get(STEM, "")
+        if stem and not self._on_sides_only(wanted.modality, stem):
+            raise _no_slot(f"{STEM} {stem}", wanted.modality)
+        kept = {STEM: stem} if stem else {}
         for slot, code in wanted.slots.items():
+            if slot == STEM:
+                continue
             if slot not in known:
                 raise _no_slot(slot, wanted.modality)
             if code and code != known[slot].none and known[slot].kind == "element":
@@ -251,20 +267,21 @@ class Editor:
         """The side of the part; "" for none."""
         return self._part(wanted)[2]
 
-    def sided(self, modality: str, stem: str) -> bool:
-        """Whether the edition has a part on sides only."""
-        known = [side for side in SIDES if self._sides.get((modality, stem, side))]
-        return bool(known) and "" not in known
-
     def _part(self, wanted: Wanted) -> tuple[str, str, str]:
-        """Code, stem and side of the part; empty where it is missing."""
+        """Code, stem and side of the part; empty where it is missing, all but the stem where the side is open."""
         code = wanted.slots.get(part_slot(self._layout(wanted.modality)), "")
-        stem, side = self._stems.get((wanted.modality, code), ("", ""))
+        stem, side = self._stems.get((wanted.modality, code), (wanted.slots.get(STEM, ""), ""))
         return code, stem, side
 
     def _other_sides(self, wanted: Wanted) -> list[str]:
-        _, stem, _ = self._part(wanted)
-        return [side for side in SIDES if stem and self._sides.get((wanted.modality, stem, side))]
+        return self._sides_of(wanted.modality, self._part(wanted)[1])
+
+    def _sides_of(self, modality: str, stem: str) -> list[str]:
+        return [side for side in SIDES if stem and self._sides.get((modality, stem, side))]
+
+    def _on_sides_only(self, modality: str, stem: str) -> bool:
+        known = self._sides_of(modality, stem)
+        return bool(known) and "" not in known
 
     def _sided(self, wanted: Wanted, side: str) -> Wanted | None:
         """The same on another side; None where the edition has no such part."""
@@ -307,6 +324,11 @@ class Editor:
         }
         parts = part_slot(self._layout(wanted.modality)), part_slot(self._layout(modality))
         slots = {"device": device.code}
+        stem = wanted.slots.get(STEM, "")
+        if self._on_sides_only(modality, stem):
+            slots[STEM] = stem
+        elif stem:
+            named[parts[0]] = stem
         for each in editable(self._layout(modality)):
             name = named.pop(parts[0] if each.slot == parts[1] else each.slot, None)
             if name is None or each.kind != "element" or each.slot == "device":
@@ -356,6 +378,12 @@ class Editor:
         edits = {each.slot for each in editable(layout)}
         part = part_slot(layout)
         full = dict(wanted.slots)
+        stem = full.pop(STEM, "")
+        if stem:  # the levels above it that all its sides share
+            codes = [self._sides[wanted.modality, stem, side][0] for side in self._other_sides(wanted)]
+            shared = codes[0][: min(_common(codes[0], each) for each in codes)]
+            above = {slot: layout.code_lengths[slot] for each in layout.fields if (slot := each.within) is not None}
+            full |= {slot: shared[:length] for slot, length in above.items() if len(shared) >= length}
         for each in reversed(layout.fields):
             if each.within is not None and each.slot in full:
                 full.setdefault(each.within, full[each.slot][: layout.code_lengths[each.within]])
@@ -367,7 +395,8 @@ class Editor:
             name = element.name if element else each.none_zh if code == each.none else "中心自有项目" if code else ""
             if each.slot == part and any(self._other_sides(wanted)):
                 side = self.side_of(wanted)
-                rows.append(Shown(SIDE, *SIDE_LABEL, side, "", side or "不分", True))
+                name = name or stem
+                rows.append(Shown(SIDE, *SIDE_LABEL, side, "", side or (UNSAID if stem else "不分"), True))
             characters = code[-each.length :] if code else "·" * each.length
             rows.append(Shown(each.slot, each.zh, each.en, code, characters, name, each.slot in edits))
         return tuple(rows)
@@ -375,6 +404,8 @@ class Editor:
     def _listed(self, wanted: Wanted | None) -> bool:
         if wanted is None:
             return False
+        if STEM in wanted.slots:  # on any side
+            return any(self._listed(self._sided(wanted, side)) for side in self._other_sides(wanted))
         return self._key(self._edition(wanted.modality), wanted.modality, wanted.slots) in self._keys
 
     def _key(self, edition: Edition, modality: str, slots: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
@@ -452,7 +483,10 @@ def plain(edited: Edited) -> dict[str, Any]:
 
 
 def _with(wanted: Wanted, slot: str, code: str) -> Wanted:
-    return Wanted(wanted.modality, {**wanted.slots, slot: code})
+    """One slot set. A part that is set has its side: the stem goes."""
+    stem = wanted.slots.get(STEM)
+    kept = {key: value for key, value in wanted.slots.items() if key != STEM}
+    return Wanted(wanted.modality, kept | {slot: code} | ({STEM: stem} if stem and not slot.startswith("part") else {}))
 
 
 def _common(one: str, other: str) -> int:

@@ -4,6 +4,9 @@
 
 The weights are a documented ordering (data/signals.tsv), not a probability that was measured; they only sort what a
 person chooses from, and say why.
+
+Where the name does not say the side, nothing but the person may settle it: items that differ in nothing but the side
+are a family, a family stands together as 左, 右, 双, and no rank of a search puts one of them before another.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import Any, NamedTuple
 
 from agent.reading import Exam
 from agent.reasons import Weight
+from agent.review.editing import SIDES
 from agent.review.typeahead import DATA
 from standard import Catalogue, Item
 from standard.item_slots import split_side
@@ -80,6 +84,14 @@ class Facts(NamedTuple):
     extra: frozenset[str]
 
 
+class Kin(NamedTuple):
+    """What items that differ in nothing but the side have in common."""
+
+    modality: str
+    stem: str
+    others: tuple[tuple[str, str], ...]  # slots and elements but the part
+
+
 @cache
 def signals() -> dict[str, SignalRow]:
     """All signals by id."""
@@ -95,9 +107,16 @@ class Weigher:
         self._weights = {row.id: row.weight for row in signals().values()}
         self._facts: dict[str, Facts] = {}
         self._of_part: dict[str, list[str]] = defaultdict(list)
+        self._kin: dict[str, Kin] = {}
+        self._families: dict[Kin, list[str]] = defaultdict(list)
         for item in catalogue.items.values():
             facts = self._facts[item.code] = self._said(item)
             self._of_part[facts.stem].append(item.code)
+            others = sorted(pair for pair in item.elements.items() if not pair[0].startswith("part"))
+            kin = self._kin[item.code] = Kin(item.modality, facts.stem, tuple(others))
+            self._families[kin].append(item.code)
+        for family in self._families.values():
+            family.sort(key=lambda code: (SIDES.index(self._facts[code].side), code))
 
     def _said(self, item: Item) -> Facts:
         elements = item.elements
@@ -108,7 +127,10 @@ class Weigher:
         return Facts(family, stem, side, elements.get("scan", ""), frozenset(filter(None, extra)))
 
     def candidates(self, exam: Exam, parts: Iterable[str], voices: Voices, most: int = MOST) -> list[Candidate]:
-        """The best items for an exam. `parts`: all parts that the name names; `voices`: what was said of the name."""
+        """The best items for an exam. `parts`: all parts that the name names; `voices`: what was said of the name.
+
+        Without a side in the exam: whole families, the best first, each as 左, 右, 双; fewer than `most` rather than
+        a part of one."""
         pool = dict.fromkeys(code for code in (exam.code,) if code)
         for codes in (voices.model, voices.classifier, voices.ranks):
             pool |= dict.fromkeys(sorted(codes))
@@ -119,13 +141,24 @@ class Weigher:
                 near = [code for code in self._of_part.get(part, ()) if family in ("", self._facts[code].family)]
                 near.sort(key=lambda code: (self._facts[code].scan != exam.scan, code))
                 pool |= dict.fromkeys(near[:SIBLINGS])
-        found = [
-            Candidate(self.catalogue.items[code], self._rows(exam, code, voices, named))
-            for code in pool
-            if code in self._facts
-        ]
+        known = [code for code in pool if code in self._facts]
+        if not exam.side:  # a search that found the left one alone must not hide the right one
+            known = list(dict.fromkeys(each for code in known for each in self._families[self._kin[code]]))
+        found = [Candidate(self.catalogue.items[code], self._rows(exam, code, voices, named)) for code in known]
         found.sort(key=lambda each: (-each.total, each.item.code))
-        return found[:most]
+        return found[:most] if exam.side else self._whole(found, most)
+
+    def _whole(self, found: Iterable[Candidate], most: int) -> list[Candidate]:
+        """Families together, in the order of the best of each; as many as have room, the first in any case."""
+        families: dict[Kin, list[Candidate]] = defaultdict(list)
+        for each in found:
+            families[self._kin[each.item.code]].append(each)
+        kept: list[Candidate] = []
+        for family in families.values():
+            if kept and len(kept) + len(family) > most:
+                break
+            kept += sorted(family, key=lambda each: SIDES.index(self._facts[each.item.code].side))
+        return kept[:most]
 
     def _rows(self, exam: Exam, code: str, voices: Voices, parts: Collection[str]) -> tuple[Evidence, ...]:
         facts, weights = self._facts[code], self._weights

@@ -35,6 +35,7 @@ class Pace(NamedTuple):
     seconds: float = 0.0
     names_an_hour: float | None = None
     exams_an_hour: float | None = None
+    clusters_an_hour: float | None = None
     hours_left: float | None = None
 
 
@@ -63,4 +64,5 @@ def pace(session: Session, user_id: int, waiting: Count, at: datetime) -> Pace:
         return Pace(*counted)
     each = worked / len(gaps)  # seconds a cluster
     hours = each * len(own) / 3600
-    return Pace(*counted, worked, counted[1] / hours, counted[2] / hours, waiting.clusters * each / 3600)
+    an_hour = [number / hours for number in counted]
+    return Pace(*counted, worked, an_hour[1], an_hour[2], an_hour[0], waiting.clusters / an_hour[0])

@@ -139,11 +139,6 @@ class Desk:
             candidates = self.weigher.candidates(told, parts if len(read) == 1 else (), voices, most)
             edited = self._start(exam)
             shown = plain(edited) if edited is not None else _blank()
-            if exam.part and not exam.code and self.editor.sided(shown["modality"], exam.part):
-                shown["problem"] = {
-                    "zh": f"标准中的{exam.part}分左右；请取候选或选左右",
-                    "en": f"the edition's {exam.part} are left or right; take a candidate",
-                }
             found.append(
                 {
                     **shown,

@@ -166,6 +166,43 @@ def test_what_was_read_is_where_editing_begins() -> None:
     assert editor().edited(wanted).near
 
 
+def test_a_part_without_its_side_has_all_that_its_sides_share() -> None:
+    reading = answer("髋关节MRI平扫").reading
+    assert reading is not None
+    wanted = editor().of_reading(reading.exams[0])
+    assert wanted is not None
+    found = editor().edited(wanted)
+    assert (found.code, found.near) == ("", ())  # = must not take a side
+    assert "左、右、双" in found.problem[0]
+    shown = {each.slot: (each.code, each.name) for each in found.shown}
+    assert shown["part2"] == ("0720", "髋关节")
+    assert shown["part3"] == ("", "髋关节")
+    assert shown["scan"] == ("11", "平扫")
+    assert [each.slot for each in found.shown if each.editable and not each.code] == ["side", "part3"]
+    assert [(each.code, each.listed) for each in editor().choices(found.wanted, "side")] == [
+        ("左", True),
+        ("右", True),
+        ("双", True),
+    ]
+    assert editor().change(found.wanted, "side", "双").name == "MR双髋关节(平扫)"
+    assert editor().change(found.wanted, "part3", "072002").name == "MR右髋关节(平扫)"
+
+
+def test_other_slots_are_changed_while_the_side_is_open() -> None:
+    start = Wanted("MR", {"stem": "髋关节", "scan": "11"})
+    scans = [each.name for each in editor().choices(start, "scan") if each.listed]
+    assert "增强" in scans
+    other = editor().change(start, "scan", "21")
+    assert (other.code, editor().change(other.wanted, "side", "右").name) == ("", "MR右髋关节(增强)")
+    ct = editor().change(start, "device", "20")
+    assert editor().change(ct.wanted, "side", "左").name == "CT左髋关节(平扫)"
+    us = next(each for each in ITEMS if each.modality == "US" and each.elements["part"] == "髋关节")
+    unsided = editor().change(start, "device", us.slots["device"]).wanted
+    assert unsided.slots["part"] == us.slots["part"]
+    one = editor().edited(Wanted("MR", {"stem": "髋关节", "part3": "072001", "scan": "11"}))
+    assert (one.name, "stem" in one.wanted.slots) == ("MR左髋关节(平扫)", False)
+
+
 @pytest.mark.parametrize(
     ("wanted", "slot", "value"),
     [
@@ -176,6 +213,8 @@ def test_what_was_read_is_where_editing_begins() -> None:
         (Wanted("CT", {"part3": "072201"}), "part1", "07"),
         (Wanted("CT", {"part3": "072201"}), "scan", "zz"),
         (Wanted("CT", {"part3": "072201"}), "device", "99"),
+        (Wanted("CT", {"stem": "没有"}), "scan", "11"),
+        (Wanted("CT", {"stem": "膝关节"}), "side", ""),
     ],
 )
 def test_what_no_edition_has_is_refused(wanted: Wanted, slot: str, value: str) -> None:

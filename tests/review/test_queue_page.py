@@ -145,6 +145,7 @@ def test_what_was_decided_is_made_to_hold_everywhere(browser: Any, calm_sqlite: 
         on.page.locator("[data-act=widen]").wait_for()
         with on.next():
             on.press("w")
+        on.page.get_by_text("的决定已用于全集团").wait_for()
         on.delivered()
     made = decisions(calm_sqlite, clusters(calm_sqlite, place))[name]
     assert [each.action for each in made] == ["settle", "widen"]

@@ -197,7 +197,9 @@ def test_a_lead_assigns_and_a_reviewer_sees_how_long_his_own_will_take(browser: 
         on.page.reload()
         on.card()
         on.until("document.querySelector('.progress').textContent.includes('给我的 2 组')")
-        assert "分钟" in on.page.locator(".review .pace").inner_text()
+        pace = on.page.locator(".review .pace").inner_text()
+        assert "分钟" in pace
+        assert "组/时" in pace  # as the rest is reckoned
         on.press("b")
         assert on.page.get_by_label("范围").locator("option").all_inner_texts() == [place, "全部待审"]
         on.page.get_by_text(f"没有勾选：对整个范围（{place}）").wait_for()

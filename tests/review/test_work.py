@@ -310,6 +310,7 @@ def test_pace_leaves_out_pauses_bulk_and_what_was_undone(world: World) -> None:
         found = pace(session, li, Count(60, 600, 6000), START + timedelta(days=2))
         assert pace(session, li, Count(), START + timedelta(days=99)).names_an_hour is None
     assert (found.clusters, found.names, found.exams) == (7, 7, 70)
+    assert found.clusters_an_hour == pytest.approx(60 / (found.hours_left or 0))  # of the 60 clusters that wait
     assert found.names_an_hour == pytest.approx(120)
     assert found.exams_an_hour == pytest.approx(1200)
     assert found.hours_left == pytest.approx(0.5)

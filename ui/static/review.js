@@ -47,12 +47,16 @@ window.Review = {};
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
     });
-    return { status: answer.status, body: await answer.json().catch(() => ({})) };
+    return told(answer);
   };
   R.get = async (path) => {
-    const answer = await fetch(`/api/review/${path}`, { headers: { accept: "application/json" } });
-    return { status: answer.status, body: await answer.json().catch(() => ({})) };
+    return told(await fetch(`/api/review/${path}`, { headers: { accept: "application/json" } }));
   };
+  // Whatever was asked tells whether the session still holds.
+  async function told(answer) {
+    if (answer.status === 401 || answer.ok) R.send.session(answer.ok);
+    return { status: answer.status, body: await answer.json().catch(() => ({})) };
+  }
   R.sentence = (answer) => answer.body?.error?.[window.YINGMA.lang] ?? String(answer.status);
   R.unique = () => `${S.tab}-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
 
@@ -83,6 +87,7 @@ window.Review = {};
   };
 
   R.show = (model) => {
+    R.unsay(model);
     S.model = model;
     R.draw();
   };
@@ -98,15 +103,15 @@ window.Review = {};
     const model = S.model;
     if (!model) return;
     if (model.pending) return void model.pending.then(() => S.model === model && R.decide(action, why));
-    if (!model.card.may[action]) return R.say(R.text("may_not"), true);
+    if (!model.card.may[action]) return R.say(R.text("may_not"), true, model);
     const codes = action === "settle" ? model.exams.map((each) => (each.listed ? each.code : "")) : [];
     const missing = codes.indexOf("");
     if (missing >= 0 || (action === "settle" && !codes.length)) {
       model.active = Math.max(0, missing);
       R.refresh();
-      return R.say(R.text("no_code", { n: model.active + 1 }), true);
+      return R.say(R.text("no_code", { n: model.active + 1 }), true, model);
     }
-    if (new Set(codes).size < codes.length) return R.say(R.text("double"), true);
+    if (new Set(codes).size < codes.length) return R.say(R.text("double"), true, model);
     if (R.send.waiting() >= FULL) return R.say(R.text("full"), true);
     const { id, rev, turn, suggestion: seen } = model.card;
     const key = R.unique();
@@ -135,7 +140,7 @@ window.Review = {};
     const body = { tab: S.tab, n: AGAIN, skip: held.map((each) => each.card.id), only: asked };
     const answer = await R.post("next", body).catch(() => null);
     if (!answer || answer.status >= 500) return R.away(true);
-    if (answer.status !== 200) return R.say(R.sentence(answer), true);
+    if (answer.status !== 200) return R.refused(answer);
     const found = answer.body.rows.map(R.model);
     const gone = asked.length - found.length;
     R.send.skipped(S.skipped.filter((each) => !asked.includes(each)));

@@ -3,6 +3,10 @@
   const R = window.Review;
   const { el } = R;
 
+  const QUEUE = ["head_checked", "head_name", "head_count", "head_codes", "head_items", "head_reason", "score"];
+  const OUTCOMES = ["head_codes", "head_items", "head_count"];
+  const EARLIER = ["head_when", "head_who", "head_what", "head_count", "head_done", ""];
+
   // What may be in scope: the filter that is chosen, else what is assigned; always what is open.
   function scopes() {
     const { filter, order, assigned } = R.state;
@@ -55,7 +59,7 @@
     const earlier = el("div", { class: "earlier" });
     const made = R.ui.dialog(
       R.text("bulk"), el("p", {}, el("label", {}, R.text("bulk_scope"), scope), " ", el("span", { class: "note" }, R.text("bulk_hint"))),
-      el("div", { class: "scroll queue", tabindex: "0", autofocus: true }, el("table", {}, body)),
+      el("div", { class: "scroll queue", tabindex: "0", autofocus: true }, el("table", {}, R.ui.head(QUEUE), body)),
       el("p", {}, action, " ", el("button", { type: "button", onclick: preview }, R.text("preview")), " ",
         el("button", { type: "button", onclick: more }, R.text("more_rows")), " ", R.ui.closing(() => made), " ", chosen),
       result, earlier,
@@ -91,7 +95,7 @@
     async function more() {
       const last = rows[rows.length - 1];
       const answer = await R.post("list", { filter, after: last ? last.id : null }).catch(() => null);
-      if (answer?.status !== 200) return void result.replaceChildren(answer ? R.sentence(answer) : R.text("bulk_away"));
+      if (answer?.status !== 200) return void result.replaceChildren(...(answer ? R.refusal(answer) : [R.text("bulk_away")]));
       rows.push(...answer.body.rows);
       if (!last) count();
       return list.show();
@@ -99,12 +103,12 @@
     async function preview() {
       const ids = [...checked];
       const answer = await R.post("preview", { key: R.unique(), action: action.value, filter, ids }).catch(() => null);
-      if (answer?.status !== 200) return void result.replaceChildren(answer ? R.sentence(answer) : R.text("bulk_away"));
+      if (answer?.status !== 200) return void result.replaceChildren(...(answer ? R.refusal(answer) : [R.text("bulk_away")]));
       const found = answer.body;
       const apply = el("button", { type: "button", class: "apply", onclick: () => run(found.batch, apply) }, R.text("bulk_apply"));
       result.replaceChildren(
         el("p", {}, el("b", {}, R.text("bulk_shows", found)), found.without ? ` ${R.text("bulk_without", { n: found.without })}` : ""),
-        found.clusters === 0 ? "" : el("div", { class: "scroll small" }, el("table", {}, el("tbody", {}, found.by_code.map((each) =>
+        found.clusters === 0 ? "" : el("div", { class: "scroll small" }, el("table", {}, R.ui.head(OUTCOMES), el("tbody", {}, found.by_code.map((each) =>
           el("tr", {}, el("td", { class: "short" }, el("code", {}, each.codes.join(" + ") || "–")), el("td", {}, each.items.join(" + ")), el("td", { class: "n" }, R.text("count", each))))))),
         found.codes > found.by_code.length ? el("p", { class: "note" }, R.text("bulk_first", { n: found.by_code.length })) : "",
         el("p", {}, found.clusters ? apply : R.text("bulk_nothing")),
@@ -146,7 +150,7 @@
       if (answer?.status !== 200 || !answer.body.rows.length) return;
       earlier.replaceChildren(
         el("h3", {}, R.text("bulk_earlier")),
-        el("div", { class: "scroll small" }, el("table", {}, el("tbody", {}, answer.body.rows.map(one)))),
+        el("div", { class: "scroll small" }, el("table", {}, R.ui.head(EARLIER), el("tbody", {}, answer.body.rows.map(one)))),
       );
     }
     function one(row) {

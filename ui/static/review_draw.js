@@ -30,23 +30,34 @@
   const shown = (text) => Array.from(text, R.visible).join("");
   R.shown = shown;
 
-  R.say = (text, alert = false) => {
+  // `of`: the card that it is about; it goes with that card.
+  R.say = (text, alert = false, of = null) => {
     if (!frame.status) return;
     frame.status.textContent = alert ? "" : text;
     frame.alert.textContent = alert ? text : "";
+    frame.about = of;
   };
+  // What was done, beside an alert that stands.
+  R.tell = (text) => frame.status && (frame.status.textContent = text);
+  // What was said of a card is gone when another one, or another code, is there.
+  R.unsay = (model = null) => frame.about && frame.about !== model && R.say("");
+
+  const again = () => el("a", { href: "/login?next=/ui/", class: "login", onclick: R.send.leave }, R.text("login"));
+  // An answer that is a refusal, for a place of its own: after a 401 with the way back in.
+  const expired = () => [R.text(R.send.waiting() ? "expired" : "expired_none", { n: R.send.waiting() }), " ", again()];
+  R.refusal = (answer) => (answer.status === 401 ? expired() : [R.sentence(answer)]);
+  // The same, said on the page; for a 401 it stands above already.
+  R.refused = (answer, of = null) => answer.status !== 401 && R.say(R.sentence(answer), true, of);
 
   R.waiting = () => {
+    if (!frame.trouble) return;
     const n = R.send.waiting();
     const later = R.state.skipped.length;
     frame.skipped.replaceChildren(...(later ? [key("again"), ` ${R.text("skipped", { n: later })}`] : []));
     frame.skipped.hidden = !later;
     frame.box.textContent = n ? R.text("undelivered", { n }) : "";
     frame.trouble.replaceChildren();
-    if (R.send.expired())
-      frame.trouble.append(
-        R.text("expired", { n }), " ", el("a", { href: "/login?next=/ui/", class: "login", onclick: R.send.leave }, R.text("login")),
-      );
+    if (R.send.expired()) frame.trouble.append(...expired());
     else if (frame.isAway && n) frame.trouble.append(R.text("away", { n }));
   };
   R.away = (away) => {
@@ -70,7 +81,7 @@
     frame.progress.title = s.assigned.map(R.scope).join("\n");
     if (pace && pace.names_an_hour !== null)
       frame.pace.textContent = R.text("pace", {
-        names: round(pace.names_an_hour), exams: round(pace.exams_an_hour), left: left(pace.hours_left),
+        clusters: round(pace.clusters_an_hour), names: round(pace.names_an_hour), left: left(pace.hours_left),
       });
   };
 
@@ -227,12 +238,14 @@
     );
   }
 
-  const signed = (number) => (number < 0 ? "−" : "+") + Math.abs(number).toFixed(1);
+  // Two figures where one would not add up.
+  const signed = (number) => (number < 0 ? "−" : "+") + Math.abs(number).toFixed(2).replace(/(?<=\.\d)0$/, "");
+  const sum = (rows) => rows.reduce((total, row) => total + row[2], 0);
 
   function evidence(card) {
     return el(
       "div", { class: "evidence" },
-      el("h3", {}, R.text("evidence"), el("span", { class: "score" }, ` ${R.text("score")} ${card.score.toFixed(3)}`)),
+      el("h3", {}, R.text("evidence"), el("span", { class: "score" }, ` ${R.text("score")} ${card.evidence.length ? `${signed(sum(card.evidence))} → ` : ""}${card.score.toFixed(3)}`)),
       el(
         "table", {},
         el(
@@ -359,10 +372,10 @@
         el("span", { class: "score" }, `${signed(each.total)} → ${each.score.toFixed(2)}`),
         el(
           "span", { class: "rows" },
-          each.rows.slice(1).map(([signal, value, weight, text]) =>
+          each.rows.map(([signal, value, weight, text]) =>
             el(
-              "span", { class: weight < 0 ? "against" : "for" },
-              weight < 0 ? "≠ " : "", text,
+              "span", { class: signal === "prior" ? "prior" : weight < 0 ? "against" : "for", title: signal === "prior" && text },
+              signal === "prior" ? text.split(/[：:]/)[0] : weight < 0 ? `≠ ${text}` : text,
               signal.endsWith("_other") ? ` ${shown(value)}` : ["lexical", "dense"].includes(signal) ? ` #${value}` : "",
               ` ${signed(weight)}`,
             ),

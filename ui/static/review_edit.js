@@ -23,7 +23,8 @@
   async function derived(exam, body, only) {
     const answer = await R.post("edit", body);
     if (only && exam.code !== only) return undefined;
-    if (answer.status !== 200) return R.say(R.sentence(answer), true);
+    if (answer.status !== 200) return R.refused(answer, model());
+    R.unsay();
     Object.assign(exam, answer.body);
     exam.pick = exam.candidates.findIndex((each) => each.code === exam.code);
     return undefined;
@@ -35,6 +36,7 @@
   function item(code, name) {
     const exam = R.exam();
     if (!exam) return;
+    R.unsay(); // that it has no code
     Object.assign(exam, { code, name, listed: true, near: [], dropped: [], problem: { zh: "", en: "" } });
     exam.pick = exam.candidates.findIndex((each) => each.code === code);
     const on = model();
@@ -64,14 +66,16 @@
   function side() {
     const exam = R.exam();
     if (!exam) return;
-    if (!exam.fields.some((each) => each.slot === "side")) return R.step(1); // no part yet: the candidates have the sides
+    const none = (text) => R.say(R.text(text), true, model());
     change(async () => {
+      if (!exam.fields.some((each) => each.slot === "side")) return none(exam.fields.length ? "no_sides" : "no_part");
       const answer = await R.post("choices", { ...wanted(exam), slot: "side", words: "" });
-      const rows = (answer.body.rows || []).filter((each) => each.listed);
-      if (!rows.length) return;
+      if (answer.status !== 200) return R.refused(answer, model());
+      const rows = answer.body.rows.filter((each) => each.listed);
       const now = exam.fields.find((each) => each.slot === "side").code;
       const next = rows[(rows.findIndex((each) => each.code === now) + 1) % rows.length];
-      await derived(exam, { ...wanted(exam), slot: "side", value: next.code });
+      if (!next || next.code === now) return none("no_other_side");
+      return derived(exam, { ...wanted(exam), slot: "side", value: next.code });
     });
   }
 
@@ -101,7 +105,7 @@
     change(async () => {
       const body = exam.code && exam.listed ? { code: exam.code } : wanted(exam);
       const answer = exam.modality || exam.code ? await R.post("split", body) : { status: 200, body: { rows: [{}, {}] } };
-      if (answer.status !== 200) return R.say(R.sentence(answer), true);
+      if (answer.status !== 200) return R.refused(answer, model());
       const made = answer.body.rows.map((each) => ({ ...exam, ...each }));
       for (const each of made) each.pick = each.candidates.findIndex((one) => one.code === each.code);
       on.exams.splice(on.exams.indexOf(exam), 1, ...made);
@@ -171,7 +175,7 @@
     ).catch(() => null);
     if (open !== mine || mine.asked !== number) return;
     if (!answer) return R.away(true);
-    if (answer.status !== 200) return R.say(R.sentence(answer), true);
+    if (answer.status !== 200) return R.refused(answer, model());
     mine.rows = answer.body.rows.slice(0, 100);
     const now = mine.slot === null ? -1 : mine.rows.findIndex((each) => each.code === current(exam, mine.slot));
     mine.at = words || now < 0 ? 0 : now;
@@ -196,7 +200,7 @@
               choose();
             },
           },
-          el("span", {}, each.name), each.code ? el("code", {}, each.code) : null,
+          el("span", {}, each.name), each.code && each.code !== each.name ? el("code", {}, each.code) : null, // a side is its own code
           each.listed ? null : el("i", {}, `✗ ${R.text("no_item")}`),
         ),
       ),

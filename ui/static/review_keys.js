@@ -71,7 +71,7 @@
     const answer = await R.post("names", { id: model.card.id, after: rows[rows.length - 1]?.id ?? 0 }).catch(() => null);
     model.fetching = false;
     if (!answer) return R.away(true);
-    if (answer.status !== 200) return R.say(R.sentence(answer), true);
+    if (answer.status !== 200) return R.refused(answer);
     model.pages.push(answer.body.names);
     if (R.state.model !== model) return;
     R.draw();

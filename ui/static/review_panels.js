@@ -49,11 +49,12 @@
   function chooser(body, rows, draw, act) {
     let at = 0;
     const show = () => {
+      at = Math.max(0, Math.min(rows.length - 1, at)); // there may be fewer now
       body.replaceChildren(...rows.map((row, index) => draw(row, index === at)));
       body.children[at]?.scrollIntoView({ block: "nearest" });
     };
     const keys = (event) => {
-      if (composing(event) || ["INPUT", "SELECT"].includes(event.target.tagName)) return;
+      if (composing(event) || event.target.matches("select, input:not([type=checkbox])")) return; // a box is no text
       const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 }[event.key];
       if (step) at = Math.max(0, Math.min(rows.length - 1, at + step));
       else if (!rows[at] || !act(event.key, rows[at], at)) return;
@@ -64,7 +65,10 @@
     return { keys, show };
   }
 
-  R.ui = { chooser, closing, dialog, short };
+  const NUMBERS = ["head_count", "score"];
+  const head = (names) => el("thead", {}, el("tr", {}, names.map((each) => el("th", { scope: "col", class: NUMBERS.includes(each) && "n" }, each && R.text(each)))));
+
+  R.ui = { chooser, closing, dialog, head, short };
 
   // What a decision influenced: other clusters that it settles, and jobs whose output holds it.
   function influenced({ clusters, jobs, all }) {
@@ -78,6 +82,8 @@
 
   const status = (text) => el("td", { class: "short", title: text }, text.split(/[：:]/)[0]);
 
+  const HISTORY = ["when", "who", "what", "codes", "name", "count", "status", "why"].map((each) => `head_${each}`);
+
   async function history() {
     let everybody = false;
     const rows = [];
@@ -89,7 +95,7 @@
       fetchMore();
     } });
     const made = dialog(
-      R.text("history"), note, el("div", { class: "scroll", tabindex: "0", autofocus: true }, el("table", {}, body)),
+      R.text("history"), note, el("div", { class: "scroll", tabindex: "0", autofocus: true }, el("table", {}, head(HISTORY), body)),
       el("p", {}, el("label", {}, all, R.text("everybody")), " ",
         el("button", { type: "button", onclick: fetchMore }, R.text("older")), " ", closing(() => made)),
     );
@@ -121,7 +127,7 @@
     async function fetchMore() {
       const last = rows[rows.length - 1];
       const answer = await R.get(`history?all=${everybody}${last ? `&before=${last.id}` : ""}`);
-      if (answer.status !== 200) return R.say(R.sentence(answer), true);
+      if (answer.status !== 200) return note.replaceChildren(...R.refusal(answer));
       rows.push(...answer.body.rows);
       return list.show();
     }
@@ -131,13 +137,15 @@
   const share = (each, value) =>
     value === null || value === undefined ? R.text("undefined") : `${value.toFixed(2)} (${each.low.toFixed(2)}–${each.high.toFixed(2)})`;
 
-  function table(head, rows) {
-    return el("table", {}, el("thead", {}, el("tr", {}, head.map((each) => el("th", {}, R.text(each))))),
+  function table(names, rows) {
+    return el("table", {}, head(names),
       el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell) => el("td", {}, R.shown(String(cell))))))));
   }
 
   async function lead() {
     const [quality, given, filters] = await Promise.all([R.get("quality"), R.get("assignments"), R.get("filters")]);
+    const failed = [quality, given, filters].find((each) => each.status !== 200);
+    if (failed) return R.refused(failed);
     const kappa = (name, each) => [name, each.n, each.agreed, share(each, each.kappa)];
     const q = quality.body;
     const reasons = new Map(filters.body.reasons.map((each) => [each.id, each.name]));

@@ -44,8 +44,10 @@
   function settle(order, answer) {
     const { r, sentence, prog } = answer.body;
     if (prog) R.progress(prog);
-    if (r === "ok" || r === "again") keys.push(order.key);
-    else if (r === "refused") {
+    if (r === "ok" || r === "again") {
+      keys.push(order.key);
+      if (order.action === "widen") R.tell(R.text("widened", { id: order.id }));
+    } else if (r === "refused") {
       R.say(R.text("refused", { id: order.id, sentence }), true);
       const model = state().decided.get(order.key);
       if (answer.body.stale) reread(order.id);
@@ -76,8 +78,6 @@
       }
       if (answer && answer.status === 401) {
         sending = null;
-        expired = true;
-        R.waiting();
         await rest(5000);
         continue; // logged in again in another tab, it goes on
       }
@@ -87,7 +87,6 @@
         wait = Math.min(wait * 1.5, 5000);
         continue;
       }
-      expired = false;
       wait = 1000;
       R.away(false);
       const order = box.shift();
@@ -122,13 +121,8 @@
       R.away(true);
       return void setTimeout(refill, 1000);
     }
-    if (answer.status === 401) {
-      expired = true;
-      R.waiting();
-      return void setTimeout(refill, 5000);
-    }
+    if (answer.status === 401) return void setTimeout(refill, 5000);
     if (answer.status !== 200) return R.say(R.sentence(answer), true);
-    expired = false;
     R.away(false);
     if (asked !== s.filter) {
       drop(answer.body.rows.map((each) => each.id));
@@ -195,11 +189,7 @@
   async function takeBack(what, done) {
     const answer = await R.post("undo", { tab: state().tab, key: R.unique(), ...what }).catch(() => null);
     if (!answer || answer.status >= 500) return R.away(true);
-    if (answer.status === 401) {
-      expired = true;
-      return R.waiting();
-    }
-    if (answer.status !== 200) return R.say(R.sentence(answer), true);
+    if (answer.status !== 200) return R.refused(answer);
     const { r, row, id, sentence, prog, requeued } = answer.body;
     R.progress(prog);
     done?.();
@@ -229,6 +219,11 @@
     undo,
     waiting: () => box.length,
     expired: () => expired,
+    session(holds) {
+      if (expired === !holds) return;
+      expired = !holds;
+      R.waiting();
+    },
     dropped: () => dropping,
     leave: () => (leaving = true),
     pump,
