@@ -44,10 +44,11 @@ def escape(text: str) -> str:
 
 
 class Renderer:
-    """For one language."""
+    """For one language. `terminal`: who reads it has commands, not pages."""
 
-    def __init__(self, lang: Lang) -> None:
+    def __init__(self, lang: Lang, terminal: bool = False) -> None:
         self.lang = lang
+        self.terminal = terminal
         self.texts = sentences()
 
     def say(self, name: str, **values: object) -> str:
@@ -241,7 +242,8 @@ class Renderer:
         for each in fact.changes:
             was = "（" + self.say("change.was", was=escape(each.was)) + "）" if each.was else ""
             lines.append(f"- {self.say(f'change.{each.what}')} `{each.code}` {escape(each.name)}{was}")
-        yield "\n".join(lines) + "\n\n" + self.say("editions.more") + "\n\n"
+        more = self.say("editions.more_terminal" if self.terminal else "editions.more")
+        yield "\n".join(lines) + f"\n\n{more}\n\n"
 
     def table(self, fact: TableFact) -> Iterable[str]:
         """A pasted column, one line each."""

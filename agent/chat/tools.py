@@ -242,10 +242,11 @@ class Tools:
         return SearchFact(words=given.words, total=len(found), items=items)
 
     def editions(self, given: EditionsIn) -> EditionsFact:
-        """What changed from one edition to another. InputError for one that there is not."""
+        """What changed from one edition to another. InputError for one that there is not, or that has none before."""
         from standard.diff import compare
 
-        found = compare(edition_of(given.old), edition_of(given.new))
+        new = edition_of(given.new) if given.new else load_edition(newest())
+        found = compare(edition_of(given.old) if given.old else load_edition(before(new.id)), new)
         changes = [
             *(ChangeFact(what="added", code=each.code, name=each.name) for each in found.added[:CHANGES]),
             *(ChangeFact(what="removed", code=each.code, name=each.name) for each in found.removed[:CHANGES]),
@@ -307,6 +308,42 @@ def edition_of(given: str) -> Edition:
     raise InputError(
         f"没有版本 {given}；可用：{'、'.join(known)}。", f"There is no edition {given}; there are {', '.join(known)}."
     )
+
+
+def newest() -> str:
+    """The id of the newest edition that has one before it; radiology first. InputError where there is none."""
+    found = sorted((not each.startswith("radiology-"), each) for each in edition_ids() if _earlier(each))
+    if not found:
+        raise InputError(
+            "只有一个版本，没有可比较的；可用 ./yingma editions import 导入。",
+            "There is one edition only, so nothing to compare; import another with ./yingma editions import.",
+        )
+    same = [each for other, each in found if other == found[0][0]]
+    return max(same, key=_version)
+
+
+def before(edition: str) -> str:
+    """The id of the edition before this one. InputError where there is none."""
+    earlier = _earlier(edition)
+    if not earlier:
+        known = "、".join(edition_ids())
+        raise InputError(
+            f"{edition} 之前没有别的版本；可用：{known}。",
+            f"There is no edition before {edition}; there are {', '.join(edition_ids())}.",
+        )
+    return max(earlier, key=_version)
+
+
+def _earlier(edition: str) -> list[str]:
+    """The editions of the same standard with a smaller version."""
+    kind = edition.rpartition("-")[0]
+    return [each for each in edition_ids() if each.rpartition("-")[0] == kind and _version(each) < _version(edition)]
+
+
+def _version(edition: str) -> tuple[int, ...]:
+    """The version at the end of an id, as numbers; empty for an id without one."""
+    parts = edition.rpartition("-")[2].split(".")
+    return tuple(map(int, parts)) if all(part.isascii() and part.isdecimal() for part in parts) else ()
 
 
 def _shared(one: str, other: str) -> int:

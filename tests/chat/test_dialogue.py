@@ -202,14 +202,62 @@ def test_what_an_edition_changed(chat: Chat) -> None:
     assert "没有版本 9" in chat.say("3.8 到 9.9 改了什么")
 
 
+@pytest.mark.parametrize("text", ["V3.8.2版改了什么", "新版改了什么", "what's new?", "3.8.2比3.8多了什么"])
+def test_what_a_new_edition_changed(chat: Chat, text: str) -> None:
+    assert "从 radiology-3.8 到 radiology-3.8.2" in chat.say(text).replace("\\", "")
+    assert "./yingma" in chat.text  # nobody's conversation is one in a terminal
+
+
+def test_an_edition_with_none_before(chat: Chat) -> None:
+    assert "之前没有别的版本" in chat.say("3.8改了什么")
+
+
+def test_two_codes_with_a_blank_between(chat: Chat) -> None:
+    for text in ("比较 20040100110000 20040100210000", "20040100110000 20040100210000"):
+        assert "不同的段：扫描方式" in chat.say(text)
+    assert "不同的段：三级部位" in chat.say("比较 左膝关节CT平扫 右膝关节CT平扫")
+
+
+def test_any_line_of_the_table(chat: Chat) -> None:
+    assert "请先粘贴" in chat.say("第2行")
+    chat.say("膝关节MR\n胸部CT平扫\n颅脑MR平扫")
+    chat.say("第2行")
+    assert chat.codes == ("20040100110000",)
+    chat.say("第一行")
+    assert chat.asked == ["左侧", "右侧", "双侧"]
+    chat.say("左")
+    chat.say("line 3")
+    assert chat.codes == ("30010100110000",)
+    assert "没有第 4 行" in chat.say("第4行")
+    assert "不同的段" in chat.say("比较第2行和第3行")
+
+
+def test_a_name_within_a_sentence(chat: Chat) -> None:
+    for text in ("胸部CT平扫怎么编码？", "what is the code for 胸部CT平扫?", "请问 胸部CT平扫", "解释胸部CT平扫"):
+        chat.say(text)
+        assert chat.state.draft is not None
+        assert chat.state.draft.name == "胸部CT平扫"
+        assert chat.codes == ("20040100110000",)
+
+
+def test_why_of_a_name(chat: Chat) -> None:
+    assert "先验" in chat.say("为什么胸部CT平扫")
+    chat.say("颅脑MR平扫")
+    said = chat.say("为什么是平扫")
+    assert "颅脑MR平扫" in said
+    assert "先验" in said
+
+
 def test_items_are_found_in_words(chat: Chat) -> None:
+    assert "CT胸部" in chat.say("找一下胸部增强的项目")
     said = chat.say("查找 膝关节 平扫")
     assert "CT左膝关节" in said
     assert "没有找到" in chat.say("查找 没有这种东西的")
 
 
 def test_help_why_and_nothing(chat: Chat) -> None:
-    assert "粘贴一列名称" in chat.say("怎么用？")
+    said = chat.say("怎么用？")
+    assert all(word in said for word in ("粘贴一列名称", "放入队列", "保存", "为什么", "第 2 行"))
     assert "没有正在讨论的名称" in chat.say("为什么？")
     chat.say("胸部CT平扫")
     assert "先验" in chat.say("为什么？")

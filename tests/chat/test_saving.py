@@ -43,6 +43,27 @@ def test_who_may_put_a_name_in_the_queue(world: World, role: str) -> None:
     assert all(cluster.exams == 1 for cluster in world.clusters())
 
 
+@pytest.mark.parametrize("text", ["把 踝关节三维重建术 放入队列", "加入队列 踝关节三维重建术", "把第2行加入队列"])
+def test_a_name_is_put_in_the_queue_by_its_name(world: World, text: str) -> None:
+    chat = chat_of(world, "clerk")
+    chat.say(f"{SURE}\n{ANKLE}")
+    said = chat.say(text)
+    assert "已放入审核队列" in said
+    assert [cluster.status for cluster in world.clusters()] == ["open"]
+    assert world.cluster(ANKLE).status == "open"
+    assert chat.asked == ["左侧", "右侧", "双侧"]
+
+
+def test_a_name_to_save_is_shown_first(world: World) -> None:
+    chat = chat_of(world, "reviewer")
+    said = chat.say("保存 胸部CT平扫")
+    assert "还没有保存" in said
+    assert "20040100110000" in said
+    assert count(world.store, Decision) == 0
+    chat.say("保存")
+    assert count(world.store, Decision) == 1
+
+
 def test_what_was_accepted_by_itself_goes_back(world: World) -> None:
     chat = chat_of(world, "clerk")
     chat.say(SURE)
