@@ -66,7 +66,7 @@ class Tools:
         self._answer = answer or pipeline.fresh
         self._kept = kept or self._answer
         self.slots = Slots(pipeline)
-        self.nearest = Nearest(pipeline)
+        self.nearest = Nearest(pipeline, self.slots)
         self.asker = Asker(self.slots, self.nearest)
 
     # -- a name ----------------------------------------------------------------------------------------------------

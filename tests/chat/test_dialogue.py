@@ -132,6 +132,35 @@ def test_an_unknown_word_is_shown(chat: Chat) -> None:
     assert chat.codes == ("20040100110000",)
 
 
+def near(chat: Chat, name: str) -> list[str]:
+    """The candidates of an answer."""
+    chat.say(name)
+    (fact,) = chat.cards
+    return [item.name for item in fact.candidates]
+
+
+def test_similar_items_are_of_the_modality_and_part_that_were_read(chat: Chat) -> None:
+    found = near(chat, "踝关节三维重建术")
+    assert set(found[:3]) == {f"CT{side}踝关节(平扫+三维重建)" for side in "左右双"}
+    assert all(name.startswith("CT") and "踝关节" in name for name in found)
+    for name, modality, part in (
+        ("胸部CT灵犀扫描", "CT", "胸部"),
+        ("肝脏CT灌注", "CT", ""),
+        ("左肩关节MR平扫+增强+血管", "MR", "肩关节"),
+        ("头颅CT平扫/增强", "CT", "颅脑"),
+    ):
+        found = near(chat, name)
+        assert found
+        assert all(each.startswith(modality) and part in each for each in found), found
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "<img src=x onerror=1>", "abc", "胶片费"])
+def test_what_says_no_exam_has_no_similar_items(chat: Chat, name: str) -> None:
+    assert near(chat, name) == []
+    assert "相近项目" not in chat.text
+    assert chat.asked == []
+
+
 def test_none_of_them(chat: Chat) -> None:
     chat.say("胸部CT灵犀扫描")
     said = chat.press("都不是")
