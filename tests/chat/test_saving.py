@@ -132,7 +132,7 @@ def test_a_second_look_is_told(world: World) -> None:
     assert "复看" in chat.press("保存决定")
     assert world.cluster().status == "second_look"
     other = chat_of(world, "clerk")
-    assert "已有决定" not in other.say(ANKLE)  # the second person must not be told
+    assert "已有决定：" not in other.say(ANKLE)  # the second person must not be told
     assert other.codes == ()
     assert other.cards[0].items == ()
 
