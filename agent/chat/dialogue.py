@@ -286,7 +286,7 @@ class _Turn:
     def _name(self, name: str, evidence: bool = False) -> Iterator[Event]:
         given = ResolveIn(name=name[:2000], modality=self.said.modality, institution=self.said.institution)
         suggestion = self.tools.recalled([self.tools.suggest(given)])[0]
-        draft = self.tools.asker.draft(suggestion)
+        draft = self.tools.draft(suggestion)
         fact = self.tools.name_fact(suggestion)
         if not fact.items and not draft.decided and self._is_talk(fact):
             yield self._piece("not_understood")
@@ -307,7 +307,7 @@ class _Turn:
 
     def _ask(self, draft: Draft, fresh: bool = False) -> Iterator[Event]:
         """The one question, or what can be done with a name that has none."""
-        question = self.tools.asker.ask(draft)
+        question = None if draft.decided else self.tools.asker.ask(draft)
         quick = self._quick(draft, question)
         self.state = State(draft=draft, question=question, quick=quick, lines=self.state.lines)
         if question is not None:
@@ -316,6 +316,8 @@ class _Turn:
                 yield self._piece("type_part")
         elif fresh and any(option.id.startswith("change-") for option in quick):
             yield self._piece("plain_default")
+        if self.tools.store is not None and any(option.id in SAVES for option in quick):
+            yield Piece(text=self.render.scope("scope", draft.institution) + "\n\n")
         buttons = (*(question.options if question else ()), *quick)
         if buttons:
             yield self._choices(buttons, question is not None)
@@ -353,7 +355,7 @@ class _Turn:
                 continue
             slotted = tuple(Slotted.of(each._replace(rules=())) for each in found)
             answered = (Answered(reason="plain_scan_default", zh=scan, en=scan),)
-            after = draft.model_copy(update={"exams": slotted, "answered": answered})
+            after = draft.model_copy(update={"exams": slotted, "answered": answered, "decided": False})
             labels = zh.say("button.change", scan=scan), en.say("button.change", scan=scan)
             options.append(
                 Option(
@@ -400,6 +402,8 @@ class _Turn:
                 why,
             )
             yield Piece(text=self.render.saved(fact))
+            if fact.done:
+                yield Piece(text=self.render.scope("saved.scope", draft.institution) + "\n\n")
             yield Card(fact=fact)
 
     def _why(self, asked: str = "") -> Iterator[Event]:

@@ -202,6 +202,7 @@ class LineFact(Fact):
     names: tuple[str, ...]
     reason: Sentence
     score: float
+    remembered: str = ""  # as of a NameFact
 
 
 class TableFact(Fact):

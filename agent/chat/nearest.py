@@ -1,4 +1,4 @@
-"""The nearest items to a name: what retrieval finds and what the edition has of the part, weighed as on the review page.
+"""The nearest items to a name: what retrieval finds and what the edition has of the part, weighed as review does it.
 
 An item of another modality or another part than the one read is none; where neither was read there is none at all.
 """

@@ -34,7 +34,7 @@ from agent.chat.nearest import Nearest
 from agent.chat.question import Asker
 from agent.chat.slots import Slots
 from agent.chat.values import Draft
-from agent.memory import remembered
+from agent.memory import REASONS, remembered
 from agent.pipeline import Pipeline
 from agent.reasons import conventions, reasons
 from agent.store import Store
@@ -86,6 +86,12 @@ class Tools:
         with self.store.reading() as session:
             return remembered(session, self.catalogue, fresh)
 
+    def draft(self, suggestion: Suggestion) -> Draft:
+        """The draft of an answer; what a person decided is not asked again."""
+        draft = self.asker.draft(suggestion)
+        decided = suggestion.route == "accepted" and suggestion.reason in REASONS.values()
+        return draft.model_copy(update={"decided": True}) if decided else draft
+
     def resolve(self, given: ResolveIn) -> NameFact:
         """What is answered to a name."""
         return self.name_fact(self.recalled([self.suggest(given)])[0])
@@ -113,7 +119,7 @@ class Tools:
             problems=tuple(reason(each) for each in problems),
             evidence=tuple(WeightFact(signal=e.signal, value=e.value, weight=e.weight) for e in suggestion.evidence),
             candidates=self.items([code for code in near if code not in suggestion.codes][:NEAREST], fields=False),
-            remembered=next((e.value for e in suggestion.evidence if e.signal.startswith("memory")), ""),
+            remembered=_remembered(suggestion),
             settled=suggestion.route == "accepted",
             edition=suggestion.edition,
         )
@@ -134,6 +140,7 @@ class Tools:
                 names=each.names,
                 reason=reason(each.reason),
                 score=each.score,
+                remembered=_remembered(each),
             )
             for each in self.recalled(self._answer(asked))
         ]
@@ -290,6 +297,11 @@ class Tools:
         """One item, its code drawn where `fields` asks for it."""
         drawn = self._fields(item.code)[0] if fields else ()
         return ItemFact(code=item.code, name=item.name, modality=item.modality, edition=item.edition, fields=drawn)
+
+
+def _remembered(suggestion: Suggestion) -> str:
+    """Who decided a name before, when, and the number of the decision; empty where nobody did."""
+    return next((each.value for each in suggestion.evidence if each.signal.startswith("memory")), "")
 
 
 def reason(name: str) -> Sentence:

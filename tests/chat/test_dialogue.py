@@ -234,7 +234,10 @@ def test_what_an_edition_changed(chat: Chat) -> None:
 @pytest.mark.parametrize("text", ["V3.8.2版改了什么", "新版改了什么", "what's new?", "3.8.2比3.8多了什么"])
 def test_what_a_new_edition_changed(chat: Chat, text: str) -> None:
     assert "从 radiology-3.8 到 radiology-3.8.2" in chat.say(text).replace("\\", "")
-    assert "./yingma" in chat.text  # nobody's conversation is one in a terminal
+    assert "./yingma editions diff" in chat.text  # nobody's conversation is one in a terminal
+    page = Chat(chat.dialogue, chat.who._replace(user_id=1))
+    assert "「标准」页的「版本比较」" in page.say(text)
+    assert "./yingma" not in page.text
 
 
 def test_an_edition_with_none_before(chat: Chat) -> None:

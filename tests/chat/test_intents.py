@@ -119,7 +119,9 @@ def test_a_name_of_a_hospital_is_a_name(shared: Path) -> None:
 
 
 def test_what_a_doctor_writes_behind_a_name_is_no_question() -> None:
-    only_names(["胸部CT看有没有结节", "胸部CT平扫(有没有)", "对比剂费", "对比增强 MRA", "查体 胸部正位", "CT检查的项目费"])
+    only_names(
+        ["胸部CT看有没有结节", "胸部CT平扫(有没有)", "对比剂费", "对比增强 MRA", "查体 胸部正位", "CT检查的项目费"]
+    )
 
 
 @pytest.mark.parametrize("order", ["放入队列", "保存决定", "保存", "送审", "put it in the queue", "save it"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -108,6 +109,35 @@ def test_memory_answers_in_the_same_context_and_says_who(world: World) -> None:
     late.say(ANKLE)
     assert "已先处理" in late.say("保存")
     assert count(world.store, Decision) == 1
+
+
+def test_what_is_decided_is_told_as_people_write_it_and_not_offered_again(world: World) -> None:
+    chat = chat_of(world, "reviewer")
+    chat.say(ANKLE)
+    chat.say("左")
+    chat.press("保存决定")
+    other = chat_of(world, "reviewer", key="other")
+    said = other.say(ANKLE).replace("\\", "")
+    assert re.search(r"已有决定：\S+ \d{4}-\d\d-\d\d \d\d:\d\d UTC #\d+", said)
+    assert "保存决定" not in other.options.values()
+    assert "保存的决定只用于" not in said
+    assert "T0" not in other.say("为什么")
+    said = other.say(f"{ANKLE}\n{SURE}").replace("\\", "")
+    assert re.search(r"采用（已有决定：\S+ \d{4}-\d\d-\d\d \d\d:\d\d UTC #\d+）", said)
+    assert said.count("已有决定") == 1
+
+
+def test_for_which_context_a_decision_holds_is_said_before_and_after(world: World) -> None:
+    chat = chat_of(world, "reviewer")
+    chat.say(ANKLE)
+    assert "保存的决定" not in chat.text
+    assert "只用于不带机构的同名检查" in chat.say("左")
+    assert "用于不带机构的同名检查" in chat.press("保存决定")
+    chat = chat_of(world, "reviewer", key="second")
+    said = chat.say(SURE, institution="县医院")
+    assert "只用于机构「县医院」的同名检查" in said
+    assert "用于机构「县医院」的同名检查" in chat.press("保存决定")
+    assert "保存的决定" not in chat_of(world, "clerk").say(SURE)  # who may not save is told nothing
 
 
 def test_no_exam_and_not_in_the_standard(world: World) -> None:
