@@ -203,7 +203,7 @@ class _Turn:
         elif intent.kind == "why":
             yield from self._why(groups.get("name", ""))
         elif intent.kind == "line":
-            yield from self._line(number_of(groups["line"]))
+            yield from self._line(number_of(groups.get("line") or groups["row"]))
         elif intent.kind == "enqueue":
             if groups.get("name"):
                 yield from self._name(self._meant(groups["name"]))
@@ -241,7 +241,7 @@ class _Turn:
     def _meant(self, text: str) -> str:
         """A name as it is, or the one of a line of the last table: `第 2 行`."""
         intent = intent_of(text)
-        number = number_of(intent.groups["line"]) if intent.kind == "line" else 0
+        number = number_of(intent.groups.get("line") or intent.groups["row"]) if intent.kind == "line" else 0
         return self.state.lines[number - 1] if 1 <= number <= len(self.state.lines) else text
 
     def _name_to_save(self, given: str) -> Iterator[Event]:
