@@ -333,7 +333,8 @@ class _Turn:
             reasons = {each.reason for each in draft.open}
             if "not_an_exam" in reasons and self.who.may(Step("open", "reject")):
                 names.append("reject")
-        if draft.given_up and self.who.may(Step("open", "not_in_standard")):
+        lacking = question is None and any(each.reason in ("uncatalogued", "not_in_edition") for each in draft.open)
+        if (draft.given_up or lacking) and self.who.may(Step("open", "not_in_standard")):
             names.append("not_in_standard")
         if self.who.may(Step("accepted", "reopen")):
             names.append("enqueue")

@@ -1,6 +1,7 @@
 """The nearest items to a name: what retrieval finds and what the edition has of the part, weighed as review does it.
 
-An item of another modality or another part than the one read is none; where neither was read there is none at all.
+An item of another modality or another part than the one read is none, but for a part that is called much the same
+(颈椎 for 颈部). Where neither was read there is none at all.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from standard.modality import ModalityColumn
 
 COUNT = 8
 NUCLEAR = frozenset(modality for modality, family in FAMILY.items() if family == "NM")  # parts are not one word there
+COMMON = frozenset("部骨关节左右双上下前后")  # characters that parts which are no kin share
 POOL = 40  # candidates that are weighed, of which those that fit are given
 
 
@@ -63,13 +65,16 @@ class Nearest:
         wanted = [each for each in dict.fromkeys((exam.part, *parts)) if each and each != UNSPECIFIED]
         exam = exam._replace(part=wanted[0] if wanted else "")
         items = self._pipeline.catalogue.items
-        found = []
+        own, akin = [], []
         for each in self._weigher.candidates(exam, wanted, voices, POOL):
-            same = unsure or not exam.family or _same_modality(exam.family, items[each.item.code].modality)
-            shared = {row.signal for row in each.rows} & {"read", "part_same", "part_named"}
-            if same and (shared or not wanted or exam.family in NUCLEAR):
-                found.append(each.item.code)
-        return found[:COUNT]
+            if not (unsure or not exam.family or _same_modality(exam.family, items[each.item.code].modality)):
+                continue
+            said = {row.signal: row.value for row in each.rows}
+            if not wanted or exam.family in NUCLEAR or said.keys() & {"read", "part_same", "part_named"}:
+                own.append(each.item.code)
+            elif each.item.code in voices.ranks and _akin(said.get("part_other", ""), wanted):
+                akin.append(each.item.code)
+        return [*own, *akin][:COUNT]
 
     def _retrieved(self, name: str, modality: str) -> list[str]:
         """What the pipeline's retriever finds; without one, the items with the most characters in common."""
@@ -102,6 +107,11 @@ class Nearest:
 def _same_modality(family: str, modality: str) -> bool:
     """Whether an item is of what was read: a modality (DR), or a family of several (XR, NM)."""
     return modality == family if family not in FAMILY.values() else FAMILY.get(modality, modality) == family
+
+
+def _akin(part: str, wanted: Sequence[str]) -> bool:
+    """Whether an item's part may be a coarser or finer word for one that was read (足 for 足弓), or it names none."""
+    return part in ("", UNSPECIFIED) or bool((set(part) & set("".join(wanted))) - COMMON)
 
 
 def _words(reading: Reading) -> list[Said]:

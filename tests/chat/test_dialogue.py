@@ -154,6 +154,11 @@ def test_similar_items_are_of_the_modality_and_part_that_were_read(chat: Chat) -
         assert all(each.startswith(modality) and part in each for each in found), found
 
 
+def test_a_part_that_is_called_much_the_same_is_similar(chat: Chat) -> None:
+    chat.say("左足弓负重位", modality="DR")
+    assert "DR左足负重正、侧位" in chat.asked
+
+
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "<img src=x onerror=1>", "abc", "胶片费"])
 def test_what_says_no_exam_has_no_similar_items(chat: Chat, name: str) -> None:
     assert near(chat, name) == []

@@ -155,6 +155,14 @@ def test_no_exam_and_not_in_the_standard(world: World) -> None:
     world.check()
 
 
+def test_not_in_the_standard_where_nothing_similar_is_offered(world: World) -> None:
+    chat = chat_of(world, "reviewer")
+    chat.say("蝶鞍照片", modality="X线")
+    assert chat.asked == []
+    chat.press("存为标准中没有")
+    assert world.cluster("蝶鞍照片").status == "not_in_standard"
+
+
 def test_a_second_look_is_told(world: World) -> None:
     chat = chat_of(world, "reviewer", share=1.0)
     chat.say(ANKLE)
