@@ -103,10 +103,11 @@ def intent_of(text: str) -> Intent:
         folded = line.translate(_WIDE)
         for row, pattern in rules():
             found = pattern.fullmatch(folded)
-            if found is not None and (row.id != "code" or is_code(found["code"])):
-                return Intent(
-                    row.id, {key: _given(line, found, key) for key, value in found.groupdict().items() if value}
-                )
+            if found is None or (row.id == "code" and not is_code(found["code"])):
+                continue
+            groups = {key: _given(line, found, key) for key, value in found.groupdict().items() if value}
+            if all(groups.values()):  # else a command about nothing but blanks
+                return Intent(row.id, groups)
     return Intent("name", {}, (line,))
 
 

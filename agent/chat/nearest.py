@@ -47,7 +47,8 @@ class Nearest:
         exams = list(dict.fromkeys(reading.exams))
         if not exams:  # what single words say, as the family understands them where one is said
             family = next((element for slot, element in words if slot == "modality"), family)
-            words = self._slots.said(name, family_of(family))[0] if family else words
+            own = family if family in FAMILY.values() else family_of(family)
+            words = self._slots.said(name, own)[0] if family else words
             exams = [_of_words(words)]
         exams = [exam for exam in exams if not exam.code] or exams
         told = [exam if exam.family or unsure else exam._replace(family=family) for exam in exams]
@@ -118,7 +119,9 @@ def _words(reading: Reading) -> list[Said]:
     """What single words say: (slot, element)."""
     found: list[Said] = []
     for span in reading.spans:
-        for slot, element in zip(span.slot.split("+"), span.element.split("+"), strict=False):
+        several = "+" in span.slot  # 骨龄: part+side+position; a scan or a part may hold a + itself
+        elements = span.element.split("+") if several else [span.element]
+        for slot, element in zip(span.slot.split("+"), elements, strict=False):
             found += [(slot, each) for each in element.split(";")]
     return found
 

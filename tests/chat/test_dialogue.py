@@ -159,6 +159,15 @@ def test_a_part_that_is_called_much_the_same_is_similar(chat: Chat) -> None:
     assert "DR左足负重正、侧位" in chat.asked
 
 
+@pytest.mark.parametrize(("modality", "begins"), [("X线", "DR"), ("DR", "DR"), ("超声", ""), ("MR", "MR")])
+def test_similar_items_keep_to_the_modality_column(chat: Chat, modality: str, begins: str) -> None:
+    for name in ("膝关节", "膝关节平扫/增强"):
+        chat.say(name, modality=modality)
+        (fact,) = chat.cards
+        catalogue = chat.dialogue.tools.catalogue.items
+        assert {catalogue[item.code].modality for item in fact.candidates} <= {begins or "US"}
+
+
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "<img src=x onerror=1>", "abc", "胶片费"])
 def test_what_says_no_exam_has_no_similar_items(chat: Chat, name: str) -> None:
     assert near(chat, name) == []

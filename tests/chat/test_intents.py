@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.chat.dialogue import Dialogue
 from agent.chat.intents import intent_of, is_code, number_of, rules, splits
 from standard.lexicon import load_lexicon
+from tests.chat.talking import Chat, tools
 from tests.serving import ROOT
 from tests.store.world import pipeline
 
@@ -172,6 +174,20 @@ def test_what_a_doctor_writes_behind_a_name_is_no_question() -> None:
 @pytest.mark.parametrize("order", ["放入队列", "保存决定", "保存", "送审", "put it in the queue", "save it"])
 def test_a_name_with_an_order_behind_it_is_a_name(order: str) -> None:
     only_names([f"胸部CT平扫 {order}", f"胸部CT平扫{order}", f"胸部CT平扫，{order}。"])
+
+
+@pytest.mark.parametrize("text", ["第三一行", "第十十行", "第一二行"])
+def test_what_is_no_number_is_no_line(text: str) -> None:
+    only_names([text])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["查找 「 」 的项目", "查找   的项目", "比较 ", "保存 「」", "解释 ：", "find  items", "有哪些 ", "\u3000的项目"],
+)
+def test_a_command_about_nothing_is_answered(text: str) -> None:
+    assert all(intent_of(text).groups.values())
+    Chat(Dialogue(tools())).say(text)
 
 
 def test_groups() -> None:
