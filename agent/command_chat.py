@@ -20,6 +20,13 @@ def run(edition: str | None, model: str) -> None:
     settings = load_settings(model=model)
     dialogue = Dialogue(Tools(open_pipeline(edition, model)), model=chat_model(settings))
     state = State()
+    if settings.model == "local":
+        note(
+            say(
+                "本地模型只填各段，不参与对话；对话按规则回答。",
+                "A local model fills slots and does not talk; the dialogue goes by rules.",
+            )
+        )
     if sys.stdin.isatty():
         note(say("输入检查名称、编码或问题；空行结束。", "Type an exam name, a code or a question; a blank line ends."))
     for line in sys.stdin:

@@ -32,15 +32,7 @@ EXAMPLES = (
     "3.8 到 3.8.2 改了什么",
 )
 MODALITIES = ("", "CT", "MR", "DR", "超声", "核医学")
-# Empties the line at once: an answer of the server that did it could wipe what was typed meanwhile.
-TAKE = """(...given) => {
-    const line = document.querySelector("#chat-box textarea");
-    if (line.value === given[0]) {
-        line.value = "";
-        line.dispatchEvent(new Event("input", {bubbles: true}));
-    }
-    return given;
-}"""
+TAKE = "(...given) => window.Chat.take(...given)"  # empties the line at once (static/page_chat.js)
 AT_ONCE = 16  # answers under way, of all people; one may wait for a language model
 Shown = dict[str, Any]
 
@@ -51,7 +43,7 @@ def page(context: Context, texts: Words) -> None:
         with gr.Column(scale=1, min_width=180, elem_id="chat-side"):
             new = gr.Button(texts("chat.new"), size="sm")
             history = gr.Radio(choices=[], label=texts("chat.history"), elem_id="chat-history", interactive=True)
-            delete = gr.Button(texts("chat.delete"), size="sm")
+            delete = gr.Button(texts("chat.delete"), size="sm", elem_id="chat-delete")
         with gr.Column(scale=6, elem_id="chat-main"):
             chatbot = gr.Chatbot(
                 show_label=False,

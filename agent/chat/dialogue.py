@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agent.chat.events import Card, Choice, Choices, End, Event, Piece
 from agent.chat.facts import AnyFact, CompareIn, DecodeIn, EditionsIn, NameFact, ResolveIn, SearchIn
-from agent.chat.intents import Intent, intent_of, splits
+from agent.chat.intents import Intent, intent_of, number_of, splits
 from agent.chat.model_turn import ChatModel, Planned
 from agent.chat.question import NONE
 from agent.chat.render import Renderer, escape
@@ -91,7 +91,7 @@ class _Turn:
         )
         self.who = who
         self.lang = lang
-        self.render = Renderer(lang)
+        self.render = Renderer(lang, terminal=who.user_id is None)
 
     def run(self) -> Iterator[Event]:
         """All events but the last."""
@@ -175,7 +175,7 @@ class _Turn:
         elif option.id == "why":
             yield from self._why()
         elif option.id.startswith("line-"):
-            yield from self._name(self.state.lines[int(option.id.removeprefix("line-")) - 1])
+            yield from self._line(int(option.id.removeprefix("line-")))
 
     def _went_on(self, draft: Draft) -> Iterator[Event]:
         """After an answer: the next question, or the end."""
@@ -201,23 +201,55 @@ class _Turn:
         elif intent.kind == "help":
             yield self._piece("help")
         elif intent.kind == "why":
-            yield from self._why()
+            yield from self._why(groups.get("name", ""))
+        elif intent.kind == "line":
+            yield from self._line(number_of(groups.get("line") or groups["row"]))
         elif intent.kind == "enqueue":
+            if groups.get("name"):
+                yield from self._name(self._meant(groups["name"]))
             yield from self._enqueue()
         elif intent.kind == "save":
-            yield from self._save("settle")
+            yield from self._name_to_save(groups["name"]) if groups.get("name") else self._save("settle")
         elif intent.kind == "editions":
-            yield from self._tell(self.tools.editions(EditionsIn(old=groups["old"], new=groups["new"])))
+            new = groups.get("new", "")
+            yield from self._tell(
+                self.tools.editions(
+                    EditionsIn(old=groups.get("old", ""), new=new if any(map(str.isdigit, new)) else "")
+                )
+            )
         elif intent.kind == "compare":
-            yield from self._compare(groups["rest"])
+            yield from self._compare("和".join(filter(None, (groups["rest"], groups.get("more")))))
         elif intent.kind == "search":
-            yield from self._tell(self.tools.search(SearchIn(words=groups["words"])))
+            words = " ".join(filter(None, (groups["words"], groups.get("more"))))
+            yield from self._tell(self.tools.search(SearchIn(words=words)))
         elif intent.kind == "code":
-            yield from self._tell(self.tools.decode(DecodeIn(code=groups["code"].replace(" ", ""))))
+            code = groups["code"].replace(" ", "").replace("-", "")
+            yield from self._tell(self.tools.decode(DecodeIn(code=code)))
         elif intent.kind == "names":
             yield from self._names(intent.names)
         else:
-            yield from self._name(groups.get("name") or intent.names[0], evidence=intent.kind == "explain")
+            name = self._meant(groups.get("name") or intent.names[0])
+            yield from self._name(name, evidence=intent.kind == "explain")
+
+    def _line(self, number: int) -> Iterator[Event]:
+        """A line of the last table."""
+        if 1 <= number <= len(self.state.lines):
+            yield from self._name(self.state.lines[number - 1])
+        else:
+            yield self._piece("line.none" if self.state.lines else "line.no_table", number=number)
+
+    def _meant(self, text: str) -> str:
+        """A name as it is, or the one of a line of the last table: `第 2 行`."""
+        intent = intent_of(text)
+        number = number_of(intent.groups.get("line") or intent.groups["row"]) if intent.kind == "line" else 0
+        return self.state.lines[number - 1] if 1 <= number <= len(self.state.lines) else text
+
+    def _name_to_save(self, given: str) -> Iterator[Event]:
+        """A name that is to be saved: its answer is shown first, the person says it again for what he sees."""
+        yield from self._name(self._meant(given))
+        draft = self.state.draft
+        if draft is not None and draft.done and not draft.decided and self.who.may(Step("open", "settle")):
+            yield self._piece("save.look")
 
     def _tell(self, fact: AnyFact) -> Iterator[Event]:
         """A fact that asks nothing; a name under discussion stays."""
@@ -228,7 +260,8 @@ class _Turn:
 
     def _compare(self, rest: str) -> Iterator[Event]:
         """The way to take the text apart that gives an item on both sides; else the first."""
-        found = [self.tools.compare(CompareIn(a=a, b=b)) for a, b in splits(rest)[:6]]
+        sides = [(self._meant(a), self._meant(b)) for a, b in splits(rest)[:6]]
+        found = [self.tools.compare(CompareIn(a=a, b=b)) for a, b in sides]
         if not found:
             yield self._piece("compare.how")
             return
@@ -253,7 +286,7 @@ class _Turn:
     def _name(self, name: str, evidence: bool = False) -> Iterator[Event]:
         given = ResolveIn(name=name[:2000], modality=self.said.modality, institution=self.said.institution)
         suggestion = self.tools.recalled([self.tools.suggest(given)])[0]
-        draft = self.tools.asker.draft(suggestion)
+        draft = self.tools.draft(suggestion)
         fact = self.tools.name_fact(suggestion)
         if not fact.items and not draft.decided and self._is_talk(fact):
             yield self._piece("not_understood")
@@ -274,15 +307,17 @@ class _Turn:
 
     def _ask(self, draft: Draft, fresh: bool = False) -> Iterator[Event]:
         """The one question, or what can be done with a name that has none."""
-        question = self.tools.asker.ask(draft)
+        question = None if draft.decided else self.tools.asker.ask(draft)
         quick = self._quick(draft, question)
-        self.state = State(draft=draft, question=question, quick=quick)
+        self.state = State(draft=draft, question=question, quick=quick, lines=self.state.lines)
         if question is not None:
             yield Piece(text=f"**{escape(question.sentence(self.lang))}**\n\n")
             if question.slot == "part":
                 yield self._piece("type_part")
         elif fresh and any(option.id.startswith("change-") for option in quick):
             yield self._piece("plain_default")
+        if self.tools.store is not None and any(option.id in SAVES for option in quick):
+            yield Piece(text=self.render.scope("scope", draft.institution) + "\n\n")
         buttons = (*(question.options if question else ()), *quick)
         if buttons:
             yield self._choices(buttons, question is not None)
@@ -298,7 +333,8 @@ class _Turn:
             reasons = {each.reason for each in draft.open}
             if "not_an_exam" in reasons and self.who.may(Step("open", "reject")):
                 names.append("reject")
-        if draft.given_up and self.who.may(Step("open", "not_in_standard")):
+        lacking = question is None and any(each.reason in ("uncatalogued", "not_in_edition") for each in draft.open)
+        if (draft.given_up or lacking) and self.who.may(Step("open", "not_in_standard")):
             names.append("not_in_standard")
         if self.who.may(Step("accepted", "reopen")):
             names.append("enqueue")
@@ -320,7 +356,7 @@ class _Turn:
                 continue
             slotted = tuple(Slotted.of(each._replace(rules=())) for each in found)
             answered = (Answered(reason="plain_scan_default", zh=scan, en=scan),)
-            after = draft.model_copy(update={"exams": slotted, "answered": answered})
+            after = draft.model_copy(update={"exams": slotted, "answered": answered, "decided": False})
             labels = zh.say("button.change", scan=scan), en.say("button.change", scan=scan)
             options.append(
                 Option(
@@ -367,15 +403,19 @@ class _Turn:
                 why,
             )
             yield Piece(text=self.render.saved(fact))
+            if fact.done:
+                yield Piece(text=self.render.scope("saved.scope", draft.institution) + "\n\n")
             yield Card(fact=fact)
 
-    def _why(self) -> Iterator[Event]:
+    def _why(self, asked: str = "") -> Iterator[Event]:
+        """The evidence of the name under discussion; of another that is asked for, where there is none."""
         draft = self.state.draft
         if draft is None:
-            yield self._piece("saved.nothing")
+            named = asked and self.tools.suggest(ResolveIn(name=asked[:2000], modality=self.said.modality)).reading
+            yield from self._name(asked, evidence=True) if named and named.exams else [self._piece("saved.nothing")]
             return
         fact = self.tools.resolve(self._query(draft))
-        yield Piece(text=self.render.evidence(fact))
+        yield Piece(text=f"**{escape(draft.name)}**　{self.render.evidence(fact)}")
         if fact.candidates:
             yield Piece(text=f"{self.render.say('candidates')}\n\n{self.render.listed(fact.candidates)}\n\n")
         yield Card(fact=fact)
@@ -387,7 +427,7 @@ class _Turn:
     def _planned(self, intent: Intent, text: str) -> Planned | None:
         """What a language model makes of a text that no rule understands; None where none is asked."""
         model = self.dialogue.model
-        if model is None or intent.kind != "name":
+        if model is None or intent.kind not in ("name", "explain"):
             return None
         fact = self.tools.resolve(ResolveIn(name=text.strip()[:2000], modality=self.said.modality))
         if fact.route == "accepted" or not self._puzzling(fact):

@@ -53,10 +53,10 @@ class SearchIn(Fact):
 
 
 class EditionsIn(Fact):
-    """Two editions of the standard, as 3.8 and 3.8.2."""
+    """Two editions of the standard, as 3.8 and 3.8.2. `old` empty: the one before; `new` empty: the newest."""
 
-    old: Annotated[str, Field(min_length=1, max_length=40)]
-    new: Annotated[str, Field(min_length=1, max_length=40)]
+    old: Annotated[str, Field(max_length=40)] = ""
+    new: Annotated[str, Field(max_length=40)] = ""
 
 
 # -- given back --------------------------------------------------------------------------------------------------------
@@ -202,6 +202,7 @@ class LineFact(Fact):
     names: tuple[str, ...]
     reason: Sentence
     score: float
+    remembered: str = ""  # as of a NameFact
 
 
 class TableFact(Fact):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.chat.facts import (
@@ -43,11 +44,24 @@ def escape(text: str) -> str:
     return _MARKS.sub(r"\\\1", " ".join(drawn(cut).split()))
 
 
-class Renderer:
-    """For one language."""
+def who_and_when(remembered: str) -> str:
+    """`name 2026-11-29T23:00:13+00:00 #17` as people write it: to the minute. What is anything else stays as it is."""
+    try:
+        who, at, number = remembered.rsplit(" ", 2)
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return remembered
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    return f"{who} {moment:%Y-%m-%d %H:%M} UTC {number}".strip()
 
-    def __init__(self, lang: Lang) -> None:
+
+class Renderer:
+    """For one language. `terminal`: who reads it has commands, not pages."""
+
+    def __init__(self, lang: Lang, terminal: bool = False) -> None:
         self.lang = lang
+        self.terminal = terminal
         self.texts = sentences()
 
     def say(self, name: str, **values: object) -> str:
@@ -72,7 +86,7 @@ class Renderer:
             if fact.items:
                 yield f"{self.say('so_far')}\n\n{self.listed(fact.items)}\n\n"
         if fact.remembered:
-            yield self.say("remembered", who=escape(fact.remembered)) + "\n\n"
+            yield self.say("remembered", who=escape(who_and_when(fact.remembered))) + "\n\n"
         yield self.reading(fact.spans)
         yield self.because(fact, draft)
         if fact.candidates and not draft.done and not draft.decided:
@@ -120,7 +134,8 @@ class Renderer:
         for each in fact.evidence:
             row = rows.get(each.signal)
             told = (row.zh if self.lang == "zh" else row.en) if row is not None else each.signal
-            lines.append(f"- {each.weight:+.2f} {told} {escape(each.value)}".rstrip())
+            value = who_and_when(each.value) if each.signal.startswith("memory") else each.value
+            lines.append(f"- {each.weight:+.2f} {told} {escape(value)}".rstrip())
         return "\n".join(lines) + "\n\n"
 
     # -- items -----------------------------------------------------------------------------------------------------
@@ -241,7 +256,8 @@ class Renderer:
         for each in fact.changes:
             was = "（" + self.say("change.was", was=escape(each.was)) + "）" if each.was else ""
             lines.append(f"- {self.say(f'change.{each.what}')} `{each.code}` {escape(each.name)}{was}")
-        yield "\n".join(lines) + "\n\n" + self.say("editions.more") + "\n\n"
+        more = self.say("editions.more_terminal" if self.terminal else "editions.more")
+        yield "\n".join(lines) + f"\n\n{more}\n\n"
 
     def table(self, fact: TableFact) -> Iterable[str]:
         """A pasted column, one line each."""
@@ -251,11 +267,18 @@ class Renderer:
         rows = []
         for number, line in enumerate(fact.lines, 1):
             route = self.say("accepted") if line.route == "accepted" else f"{self.say('open')}：{self.of(line.reason)}"
+            if line.remembered:
+                who = escape(who_and_when(line.remembered))
+                route = self.say("table.remembered", route=route, decided=self.say("remembered", who=who))
             codes = " + ".join(f"`{code}`" for code in line.codes)
             rows.append([str(number), escape(line.name[:80]), codes, escape(" + ".join(line.names)), route])
         yield self.grid(self.say("table.head").split("|"), rows) + "\n"
         if fact.left_out:
             yield self.say("table.left_out", most=LINES, left=fact.left_out) + "\n\n"
+
+    def scope(self, sentence: str, institution: str) -> str:
+        """For which names a decision holds: the sentence for an institution, or for none."""
+        return self.say(f"{sentence}.place" if institution else f"{sentence}.none", place=escape(institution))
 
     def saved(self, fact: SavedFact) -> str:
         """What came of queue or decision."""

@@ -34,7 +34,7 @@ from agent.chat.nearest import Nearest
 from agent.chat.question import Asker
 from agent.chat.slots import Slots
 from agent.chat.values import Draft
-from agent.memory import remembered
+from agent.memory import REASONS, remembered
 from agent.pipeline import Pipeline
 from agent.reasons import conventions, reasons
 from agent.store import Store
@@ -66,7 +66,7 @@ class Tools:
         self._answer = answer or pipeline.fresh
         self._kept = kept or self._answer
         self.slots = Slots(pipeline)
-        self.nearest = Nearest(pipeline)
+        self.nearest = Nearest(pipeline, self.slots)
         self.asker = Asker(self.slots, self.nearest)
 
     # -- a name ----------------------------------------------------------------------------------------------------
@@ -85,6 +85,12 @@ class Tools:
             return list(fresh)
         with self.store.reading() as session:
             return remembered(session, self.catalogue, fresh)
+
+    def draft(self, suggestion: Suggestion) -> Draft:
+        """The draft of an answer; what a person decided is not asked again."""
+        draft = self.asker.draft(suggestion)
+        decided = suggestion.route == "accepted" and suggestion.reason in REASONS.values()
+        return draft.model_copy(update={"decided": True}) if decided else draft
 
     def resolve(self, given: ResolveIn) -> NameFact:
         """What is answered to a name."""
@@ -113,7 +119,7 @@ class Tools:
             problems=tuple(reason(each) for each in problems),
             evidence=tuple(WeightFact(signal=e.signal, value=e.value, weight=e.weight) for e in suggestion.evidence),
             candidates=self.items([code for code in near if code not in suggestion.codes][:NEAREST], fields=False),
-            remembered=next((e.value for e in suggestion.evidence if e.signal.startswith("memory")), ""),
+            remembered=_remembered(suggestion),
             settled=suggestion.route == "accepted",
             edition=suggestion.edition,
         )
@@ -134,6 +140,7 @@ class Tools:
                 names=each.names,
                 reason=reason(each.reason),
                 score=each.score,
+                remembered=_remembered(each),
             )
             for each in self.recalled(self._answer(asked))
         ]
@@ -242,10 +249,11 @@ class Tools:
         return SearchFact(words=given.words, total=len(found), items=items)
 
     def editions(self, given: EditionsIn) -> EditionsFact:
-        """What changed from one edition to another. InputError for one that there is not."""
+        """What changed from one edition to another. InputError for one that there is not, or that has none before."""
         from standard.diff import compare
 
-        found = compare(edition_of(given.old), edition_of(given.new))
+        new = edition_of(given.new) if given.new else load_edition(newest())
+        found = compare(edition_of(given.old) if given.old else load_edition(before(new.id)), new)
         changes = [
             *(ChangeFact(what="added", code=each.code, name=each.name) for each in found.added[:CHANGES]),
             *(ChangeFact(what="removed", code=each.code, name=each.name) for each in found.removed[:CHANGES]),
@@ -291,6 +299,11 @@ class Tools:
         return ItemFact(code=item.code, name=item.name, modality=item.modality, edition=item.edition, fields=drawn)
 
 
+def _remembered(suggestion: Suggestion) -> str:
+    """Who decided a name before, when, and the number of the decision; empty where nobody did."""
+    return next((each.value for each in suggestion.evidence if each.signal.startswith("memory")), "")
+
+
 def reason(name: str) -> Sentence:
     """A reason with its sentences."""
     row = reasons()[name]
@@ -307,6 +320,42 @@ def edition_of(given: str) -> Edition:
     raise InputError(
         f"没有版本 {given}；可用：{'、'.join(known)}。", f"There is no edition {given}; there are {', '.join(known)}."
     )
+
+
+def newest() -> str:
+    """The id of the newest edition that has one before it; radiology first. InputError where there is none."""
+    found = sorted((not each.startswith("radiology-"), each) for each in edition_ids() if _earlier(each))
+    if not found:
+        raise InputError(
+            "只有一个版本，没有可比较的；可用 ./yingma editions import 导入。",
+            "There is one edition only, so nothing to compare; import another with ./yingma editions import.",
+        )
+    same = [each for other, each in found if other == found[0][0]]
+    return max(same, key=_version)
+
+
+def before(edition: str) -> str:
+    """The id of the edition before this one. InputError where there is none."""
+    earlier = _earlier(edition)
+    if not earlier:
+        known = "、".join(edition_ids())
+        raise InputError(
+            f"{edition} 之前没有别的版本；可用：{known}。",
+            f"There is no edition before {edition}; there are {', '.join(edition_ids())}.",
+        )
+    return max(earlier, key=_version)
+
+
+def _earlier(edition: str) -> list[str]:
+    """The editions of the same standard with a smaller version."""
+    kind = edition.rpartition("-")[0]
+    return [each for each in edition_ids() if each.rpartition("-")[0] == kind and _version(each) < _version(edition)]
+
+
+def _version(edition: str) -> tuple[int, ...]:
+    """The version at the end of an id, as numbers; empty for an id without one."""
+    parts = edition.rpartition("-")[2].split(".")
+    return tuple(map(int, parts)) if all(part.isascii() and part.isdecimal() for part in parts) else ()
 
 
 def _shared(one: str, other: str) -> int:

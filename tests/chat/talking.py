@@ -31,11 +31,11 @@ class Chat:
         self.options: dict[str, str] = {}
         self.cards: list[Any] = []
 
-    def say(self, text: str, option: str = "", modality: str = "") -> str:
+    def say(self, text: str, option: str = "", modality: str = "", institution: str = "") -> str:
         """Say something; the text of the answer."""
         self.text, self.options, self.cards = "", {}, []
         ended = 0
-        for event in self.dialogue.turn(self.state, Said(text, option, modality), self.who, self.lang):
+        for event in self.dialogue.turn(self.state, Said(text, option, modality, institution), self.who, self.lang):
             assert not ended
             if isinstance(event, Piece):
                 self.text += event.text

@@ -132,6 +132,49 @@ def test_an_unknown_word_is_shown(chat: Chat) -> None:
     assert chat.codes == ("20040100110000",)
 
 
+def near(chat: Chat, name: str) -> list[str]:
+    """The candidates of an answer."""
+    chat.say(name)
+    (fact,) = chat.cards
+    return [item.name for item in fact.candidates]
+
+
+def test_similar_items_are_of_the_modality_and_part_that_were_read(chat: Chat) -> None:
+    found = near(chat, "踝关节三维重建术")
+    assert set(found[:3]) == {f"CT{side}踝关节(平扫+三维重建)" for side in "左右双"}
+    assert all(name.startswith("CT") and "踝关节" in name for name in found)
+    for name, modality, part in (
+        ("胸部CT灵犀扫描", "CT", "胸部"),
+        ("肝脏CT灌注", "CT", ""),
+        ("左肩关节MR平扫+增强+血管", "MR", "肩关节"),
+        ("头颅CT平扫/增强", "CT", "颅脑"),
+    ):
+        found = near(chat, name)
+        assert found
+        assert all(each.startswith(modality) and part in each for each in found), found
+
+
+def test_a_part_that_is_called_much_the_same_is_similar(chat: Chat) -> None:
+    chat.say("左足弓负重位", modality="DR")
+    assert "DR左足负重正、侧位" in chat.asked
+
+
+@pytest.mark.parametrize(("modality", "begins"), [("X线", "DR"), ("DR", "DR"), ("超声", ""), ("MR", "MR")])
+def test_similar_items_keep_to_the_modality_column(chat: Chat, modality: str, begins: str) -> None:
+    for name in ("膝关节", "膝关节平扫/增强"):
+        chat.say(name, modality=modality)
+        (fact,) = chat.cards
+        catalogue = chat.dialogue.tools.catalogue.items
+        assert {catalogue[item.code].modality for item in fact.candidates} <= {begins or "US"}
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "<img src=x onerror=1>", "abc", "胶片费"])
+def test_what_says_no_exam_has_no_similar_items(chat: Chat, name: str) -> None:
+    assert near(chat, name) == []
+    assert "相近项目" not in chat.text
+    assert chat.asked == []
+
+
 def test_none_of_them(chat: Chat) -> None:
     chat.say("胸部CT灵犀扫描")
     said = chat.press("都不是")
@@ -202,14 +245,65 @@ def test_what_an_edition_changed(chat: Chat) -> None:
     assert "没有版本 9" in chat.say("3.8 到 9.9 改了什么")
 
 
+@pytest.mark.parametrize("text", ["V3.8.2版改了什么", "新版改了什么", "what's new?", "3.8.2比3.8多了什么"])
+def test_what_a_new_edition_changed(chat: Chat, text: str) -> None:
+    assert "从 radiology-3.8 到 radiology-3.8.2" in chat.say(text).replace("\\", "")
+    assert "./yingma editions diff" in chat.text  # nobody's conversation is one in a terminal
+    page = Chat(chat.dialogue, chat.who._replace(user_id=1))
+    assert "「标准」页的「版本比较」" in page.say(text)
+    assert "./yingma" not in page.text
+
+
+def test_an_edition_with_none_before(chat: Chat) -> None:
+    assert "之前没有别的版本" in chat.say("3.8改了什么")
+
+
+def test_two_codes_with_a_blank_between(chat: Chat) -> None:
+    for text in ("比较 20040100110000 20040100210000", "20040100110000 20040100210000"):
+        assert "不同的段：扫描方式" in chat.say(text)
+    assert "不同的段：三级部位" in chat.say("比较 左膝关节CT平扫 右膝关节CT平扫")
+
+
+def test_any_line_of_the_table(chat: Chat) -> None:
+    assert "请先粘贴" in chat.say("第2行")
+    chat.say("膝关节MR\n胸部CT平扫\n颅脑MR平扫")
+    chat.say("第2行")
+    assert chat.codes == ("20040100110000",)
+    chat.say("第一行")
+    assert chat.asked == ["左侧", "右侧", "双侧"]
+    chat.say("左")
+    chat.say("line 3")
+    assert chat.codes == ("30010100110000",)
+    assert "没有第 4 行" in chat.say("第4行")
+    assert "不同的段" in chat.say("比较第2行和第3行")
+
+
+def test_a_name_within_a_sentence(chat: Chat) -> None:
+    for text in ("胸部CT平扫怎么编码？", "what is the code for 胸部CT平扫?", "请问 胸部CT平扫", "解释胸部CT平扫"):
+        chat.say(text)
+        assert chat.state.draft is not None
+        assert chat.state.draft.name == "胸部CT平扫"
+        assert chat.codes == ("20040100110000",)
+
+
+def test_why_of_a_name(chat: Chat) -> None:
+    assert "先验" in chat.say("为什么胸部CT平扫")
+    chat.say("颅脑MR平扫")
+    said = chat.say("为什么是平扫")
+    assert "颅脑MR平扫" in said
+    assert "先验" in said
+
+
 def test_items_are_found_in_words(chat: Chat) -> None:
+    assert "CT胸部" in chat.say("找一下胸部增强的项目")
     said = chat.say("查找 膝关节 平扫")
     assert "CT左膝关节" in said
     assert "没有找到" in chat.say("查找 没有这种东西的")
 
 
 def test_help_why_and_nothing(chat: Chat) -> None:
-    assert "粘贴一列名称" in chat.say("怎么用？")
+    said = chat.say("怎么用？")
+    assert all(word in said for word in ("粘贴一列名称", "放入队列", "保存", "为什么", "第 2 行"))
     assert "没有正在讨论的名称" in chat.say("为什么？")
     chat.say("胸部CT平扫")
     assert "先验" in chat.say("为什么？")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.model.fake_server import FakeServer, Response
-from tests.serving import Server, logged_in, serving
+from tests.serving import PASSWORD, Server, logged_in, serving
 
 CONFLICT = "[头部]16排以上螺旋X线计算机体层(CT)胸部平扫(医保)"
 SEVERAL = "颅脑磁共振平扫+DWI+MRA_颈椎磁共振平扫_股骨头磁共振平扫"
@@ -97,6 +97,15 @@ def test_history_is_at_the_side_and_ones_own(as_role: Callable[..., Any], served
     page.locator("#chat-said .bot", has_text="CT左肩关节").first.wait_for()
     say(page, "为什么", "先验")
     page.get_by_role("button", name="删除这个对话").click()
+    sure = page.get_by_role("button", name="确定删除？再按一次")
+    sure.wait_for()
+    page.locator("#chat-box textarea").focus()  # no
+    page.get_by_role("button", name="删除这个对话").focus()
+    assert page.locator("#chat-history label", has_text="左肩关节CT平扫").count() == 1
+    page.keyboard.press("Enter")
+    sure.wait_for()
+    assert page.locator("#chat-history label", has_text="左肩关节CT平扫").count() == 1
+    page.keyboard.press("Enter")
     page.locator("#chat-history label", has_text="左肩关节CT平扫").wait_for(state="detached")
     page.locator("#chat-history label", has_text="颅脑MR平扫").wait_for()
     other = as_role("viewer")
@@ -166,6 +175,42 @@ def test_who_types_on_loses_nothing(as_role: Callable[..., Any], served_sqlite: 
     page.get_by_role("tab", name="对话").click()
     page.locator("#chat-history label", has_text=names[0]).first.click()
     page.locator("#chat-said .user-row").nth(3).wait_for()
+
+
+def test_a_session_that_has_ended_takes_nothing(browser: Any, served_sqlite: Server) -> None:
+    context = logged_in(browser, served_sqlite, "viewer")
+    page = context.new_page()
+    box = open_chat(page, served_sqlite)
+    say(page, "踝关节三维重建术", "「踝关节」是左、右还是双侧？")
+    cookies = context.cookies()
+    context.clear_cookies()
+    box.fill("左肩关节CT平扫")
+    box.press("Enter")
+    link = page.get_by_role("alert").get_by_role("link", name="重新登录")
+    link.wait_for()
+    assert "会话已过期" in page.locator("#chat-expired").inner_text()
+    assert box.input_value() == "左肩关节CT平扫"
+    page.locator("#chat-said .option", has_text="左侧").click()
+    page.locator("#chat-history label", has_text="踝关节三维重建术").first.click()
+    assert page.locator("#chat-said .bot", has_text="「踝关节」是左、右还是双侧？").count()
+    assert page.get_by_text("错误", exact=True).count() == 0
+    context.add_cookies(cookies)  # logged in again in another tab: it goes on where it was
+    box.press("Enter")
+    page.locator("#chat-said .bot", has_text="20070301110000").first.wait_for()
+    page.locator("#chat-expired").wait_for(state="detached")
+    context.clear_cookies()
+    box.fill("胸部CT平扫")
+    box.press("Enter")
+    link.wait_for()
+    assert box.input_value() == "胸部CT平扫"
+    link.click()
+    page.locator("input[name=name]").fill("viewer")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ui/?tab=chat")
+    page.wait_for_function("document.querySelector('#chat-box textarea')?.value === '胸部CT平扫'")
+    context.close()
+    assert context.strayed == []
 
 
 @pytest.fixture

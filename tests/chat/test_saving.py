@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -41,6 +42,27 @@ def test_who_may_put_a_name_in_the_queue(world: World, role: str) -> None:
     chat.say("放入队列")
     world.check()
     assert all(cluster.exams == 1 for cluster in world.clusters())
+
+
+@pytest.mark.parametrize("text", ["把 踝关节三维重建术 放入队列", "加入队列 踝关节三维重建术", "把第2行加入队列"])
+def test_a_name_is_put_in_the_queue_by_its_name(world: World, text: str) -> None:
+    chat = chat_of(world, "clerk")
+    chat.say(f"{SURE}\n{ANKLE}")
+    said = chat.say(text)
+    assert "已放入审核队列" in said
+    assert [cluster.status for cluster in world.clusters()] == ["open"]
+    assert world.cluster(ANKLE).status == "open"
+    assert chat.asked == ["左侧", "右侧", "双侧"]
+
+
+def test_a_name_to_save_is_shown_first(world: World) -> None:
+    chat = chat_of(world, "reviewer")
+    said = chat.say("保存 胸部CT平扫")
+    assert "还没有保存" in said
+    assert "20040100110000" in said
+    assert count(world.store, Decision) == 0
+    chat.say("保存")
+    assert count(world.store, Decision) == 1
 
 
 def test_what_was_accepted_by_itself_goes_back(world: World) -> None:
@@ -89,6 +111,35 @@ def test_memory_answers_in_the_same_context_and_says_who(world: World) -> None:
     assert count(world.store, Decision) == 1
 
 
+def test_what_is_decided_is_told_as_people_write_it_and_not_offered_again(world: World) -> None:
+    chat = chat_of(world, "reviewer")
+    chat.say(ANKLE)
+    chat.say("左")
+    chat.press("保存决定")
+    other = chat_of(world, "reviewer", key="other")
+    said = other.say(ANKLE).replace("\\", "")
+    assert re.search(r"已有决定：\S+ \d{4}-\d\d-\d\d \d\d:\d\d UTC #\d+", said)
+    assert "保存决定" not in other.options.values()
+    assert "保存的决定只用于" not in said
+    assert "T0" not in other.say("为什么")
+    said = other.say(f"{ANKLE}\n{SURE}").replace("\\", "")
+    assert re.search(r"采用（已有决定：\S+ \d{4}-\d\d-\d\d \d\d:\d\d UTC #\d+）", said)
+    assert said.count("已有决定") == 1
+
+
+def test_for_which_context_a_decision_holds_is_said_before_and_after(world: World) -> None:
+    chat = chat_of(world, "reviewer")
+    chat.say(ANKLE)
+    assert "保存的决定" not in chat.text
+    assert "只用于不带机构的同名检查" in chat.say("左")
+    assert "用于不带机构的同名检查" in chat.press("保存决定")
+    chat = chat_of(world, "reviewer", key="second")
+    said = chat.say(SURE, institution="县医院")
+    assert "只用于机构「县医院」的同名检查" in said
+    assert "用于机构「县医院」的同名检查" in chat.press("保存决定")
+    assert "保存的决定" not in chat_of(world, "clerk").say(SURE)  # who may not save is told nothing
+
+
 def test_no_exam_and_not_in_the_standard(world: World) -> None:
     chat = chat_of(world, "reviewer")
     chat.say("胶片费")
@@ -104,6 +155,14 @@ def test_no_exam_and_not_in_the_standard(world: World) -> None:
     world.check()
 
 
+def test_not_in_the_standard_where_nothing_similar_is_offered(world: World) -> None:
+    chat = chat_of(world, "reviewer")
+    chat.say("蝶鞍照片", modality="X线")
+    assert chat.asked == []
+    chat.press("存为标准中没有")
+    assert world.cluster("蝶鞍照片").status == "not_in_standard"
+
+
 def test_a_second_look_is_told(world: World) -> None:
     chat = chat_of(world, "reviewer", share=1.0)
     chat.say(ANKLE)
@@ -111,7 +170,9 @@ def test_a_second_look_is_told(world: World) -> None:
     assert "复看" in chat.press("保存决定")
     assert world.cluster().status == "second_look"
     other = chat_of(world, "clerk")
-    assert LEFT not in other.say(ANKLE)  # the second person must not be told
+    assert "已有决定：" not in other.say(ANKLE)  # the second person must not be told
+    assert other.codes == ()
+    assert other.cards[0].items == ()
 
 
 def test_the_same_turn_writes_once(world: World) -> None:
