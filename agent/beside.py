@@ -10,15 +10,13 @@ from collections import defaultdict
 from itertools import pairwise
 
 from agent import doubts
-from agent.lexer import UNEXPLAINED, Lexer, Token, Word
+from agent.lexer import UNEXPLAINED, Lexer, Token
 from agent.reading import Exam
 from agent.resolve import Issue
-from agent.segments import MODALITY, PART_OR_SIDE, SERVICE, SOFT
+from agent.segments import MODALITY, SERVICE, SOFT
 from standard.lexicon import Lexicon, split
 
 CHILD = "child"  # noise that says a child: 小儿, 新生儿
-COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
-DETAIL = "anatomy"  # noise that says a place within a part: 中下段, T7-T9
 SUMS = frozenset({"plus", "and", "comma"})  # separators of exams
 USUAL = frozenset(
     {"平扫", "增强", "平扫+增强", "平扫|增强", "常规", "常规扫描", "成像", "床旁"}
@@ -40,7 +38,8 @@ class Beside:
         self._words = lexer.words
         self._first_pattern = lexer.first_pattern
         self._noise = noise
-        self.complaints, self._details, self._children_of = map(self._forms_of, (COMPLAINT, DETAIL, CHILD))
+        self.complaints = self._forms_of(doubts.COMPLAINT) | self._forms_of(doubts.CONDITION)
+        self._details, self._children_of = map(self._forms_of, (doubts.PLACE, CHILD))
         regions = {row.surface: frozenset(row.regions.split(";")) for row in lexicon.details}
         self._children = {(family, row.part) for row in lexicon.children for family in split(row.modality)}
         self._childish = {(family, row.child) for row in lexicon.children for family in split(row.modality)}
@@ -106,9 +105,9 @@ class Beside:
             one, other = self._words[before.form], self._words[after.form]
             if one.slots == POSITION and other.slots >= FILM:
                 return other.surface  # 左手正位骨龄
-            if not (_names_part(one) and _names_part(other)):
+            if not (doubts.names_part(one) and doubts.names_part(other)):
                 continue
-            if not _parts(one).isdisjoint(_parts(other)):  # Brain 颅脑
+            if not doubts.parts_of(one).isdisjoint(doubts.parts_of(other)):  # Brain 颅脑
                 continue
             for family in {exam.family if exam.family in self._together else "XR" for exam in exams}:
                 if family == "US" and len(one.surface) > 1 and len(other.surface) > 1:
@@ -183,7 +182,7 @@ class Beside:
                 if level and not part:
                     return True
                 level = part = False
-            elif word is not None and form >= self._first_pattern and word.noise == DETAIL:
+            elif word is not None and form >= self._first_pattern and word.noise == doubts.PLACE:
                 found = LEVELS.match(text, start, end)
                 level = level or (found is not None and max(map(int, found.groups())) > WEIGHTINGS)
             elif word is not None:
@@ -202,7 +201,7 @@ class Beside:
                 number, depth = number + (depth == 0), depth + 1
             elif word is not None and word.kind == "close":
                 number, depth = number + 1, max(0, depth - 1)
-            elif word is not None and _names_part(word):
+            elif word is not None and doubts.names_part(word):
                 over = self._complaints(tokens, index + 1)
                 if depth:
                     brackets[number].append((at, over > index + 1))
@@ -234,12 +233,3 @@ class Beside:
 
     def _is_bracket(self, token: Token) -> bool:
         return token.form != UNEXPLAINED and self._words[token.form].kind in ("open", "close")
-
-
-def _names_part(word: Word) -> bool:
-    """Whether a word says a part, with or without its side, and nothing else."""
-    return "part" in word.slots and word.slots <= PART_OR_SIDE
-
-
-def _parts(word: Word) -> set[str]:
-    return {element for slot, element in word.pairs if slot == "part"}

@@ -63,18 +63,15 @@ def history(words: Words, exams: Sequence[Exam]) -> str:
 
 
 def condition(words: Words) -> str:
-    """A part behind a word that orders nothing yet, beside another part: 胸部CT平扫,必要时头颅CT."""
-    part = ""
+    """What stands behind a word that orders nothing yet: 胸部CT平扫,必要时头颅CT; 胸部CT平扫,可加做增强."""
     waiting = ""
     for word in words:
         if word is None:
             continue
-        if word.noise == CONDITION and part:
+        if word.noise == CONDITION and not word.slots:
             waiting = word.surface
-        elif "part" in word.slots:
-            if waiting and word.surface != part:
-                return waiting
-            part = word.surface
+        elif waiting and not word.slots.isdisjoint(ORDERS | {"part", "modality"}):
+            return waiting
     return ""
 
 
@@ -202,21 +199,27 @@ def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> st
     心脏+四肢血管彩超."""
     read = {exam.part for exam in exams}
     pieces: list[list[Word]] = [[]]
+    within: list[int] = [0]  # of each piece: how many of its words stand in brackets, or are unknown
+    depth = 0
     for word in words:
-        if word is None or word.kind in ("open", "close"):
-            return ""
-        if word.kind in ("plus", "and", "list"):
+        if word is None:
+            within[-1] += 1
+            continue
+        depth += (word.kind == "open") - (word.kind == "close")
+        if word.kind in SUMS or word.kind == "slash":
             pieces.append([])
-        else:
+            within.append(0)
+        elif word.kind not in ("open", "close"):
             pieces[-1].append(word)
+            within[-1] += depth > 0
     if len(pieces) < 2:
         return ""
-    for piece in pieces:
+    for piece, inside in zip(pieces, within, strict=True):
         named = [parts_of(word) for word in piece if "part" in word.slots]
         if named and all(not parts.isdisjoint(regions) and parts.isdisjoint(read) for parts in named):
             return next(word.surface for word in piece if "part" in word.slots)
         slots = {slot for word in piece for slot in word.slots}
         places = [word for word in piece if word.noise == PLACE and not word.slots]
-        if places and slots.isdisjoint(ORDERS - {"scan"} | {"part"}):
+        if places and not inside and slots.isdisjoint(ORDERS - {"scan"} | {"part"}):
             return places[0].surface
     return ""

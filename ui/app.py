@@ -36,7 +36,6 @@ CALM = {
 FONTS = ["Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif"]
 MONO = ["Noto Sans Mono CJK SC", "Menlo", "Consolas", "monospace"]
 LARGEST_UPLOAD = "500mb"
-KEPT = {"cache-control": "private, max-age=31536000, immutable"}  # the address changes with the content
 
 
 def make_app(context: Context) -> FastAPI:
@@ -52,12 +51,12 @@ def make_app(context: Context) -> FastAPI:
     scripts, styles = bundle("js"), bundle("css")
 
     @app.get("/static/all.js", include_in_schema=False)
-    def all_scripts() -> Response:
-        return Response(scripts.text, headers=KEPT, media_type="text/javascript")
+    def all_scripts(request: Request) -> Response:
+        return scripts.answer(request.url.query)
 
     @app.get("/static/all.css", include_in_schema=False)
-    def all_styles() -> Response:
-        return Response(styles.text, headers=KEPT, media_type="text/css")
+    def all_styles(request: Request) -> Response:
+        return styles.answer(request.url.query)
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
@@ -44,7 +44,7 @@ class EndBody(BaseModel):
 
 
 @router.get("/influence")
-def influenced(decision: int, context: CurrentContext) -> dict[str, Any]:
+def influenced(decision: Annotated[int, Query(ge=1, le=2**63 - 1)], context: CurrentContext) -> dict[str, Any]:
     """What a decision influenced, to look at before it is retracted: the clusters that it settles, those of other
     institutions too (the first LISTED, by exams), and the jobs whose output holds its answer (the newest LISTED)."""
     with context.store.reading() as session:

@@ -23,7 +23,7 @@ from agent.chat.tools import Tools
 from agent.chat.values import Answered, Draft, Option, Question, Slotted, State
 from agent.store import Rules, now, rules_of
 from agent.store.columns import storable
-from agent.store.states import Action, Step, cell
+from agent.store.states import FINAL, Action, Step, cell
 from standard.errors import Lang, YingmaError
 from standard.text import canonical
 
@@ -205,9 +205,11 @@ class _Turn:
         elif intent.kind == "line":
             yield from self._line(number_of(groups.get("line") or groups["row"]))
         elif intent.kind == "enqueue":
-            if groups.get("name"):
-                yield from self._name(self._meant(groups["name"]))
-            yield from self._enqueue()
+            name = self._meant(groups["name"]) if groups.get("name") else ""
+            if name:
+                yield from self._name(name)
+            if not name or not self._is_talk(self._asked(name)):
+                yield from self._enqueue()
         elif intent.kind == "save":
             yield from self._name_to_save(groups["name"]) if groups.get("name") else self._save("settle")
         elif intent.kind == "editions":
@@ -403,16 +405,19 @@ class _Turn:
                 why,
             )
             yield Piece(text=self.render.saved(fact))
-            if fact.done:
+            if fact.done and fact.status in FINAL:  # one that waits for a second look answers nothing yet
                 yield Piece(text=self.render.scope("saved.scope", draft.institution) + "\n\n")
             yield Card(fact=fact)
 
     def _why(self, asked: str = "") -> Iterator[Event]:
-        """The evidence of the name under discussion; of another that is asked for, where there is none."""
+        """The evidence of the name under discussion, or of another that is asked for."""
         draft = self.state.draft
+        named = self._asked(asked) if asked else None
+        if named is not None and (named.items or (draft is None and named.spans)) and not self._is_talk(named):
+            yield from self._name(asked, evidence=True)
+            return
         if draft is None:
-            named = asked and self.tools.suggest(ResolveIn(name=asked[:2000], modality=self.said.modality)).reading
-            yield from self._name(asked, evidence=True) if named and named.exams else [self._piece("saved.nothing")]
+            yield self._piece("saved.nothing")
             return
         fact = self.tools.resolve(self._query(draft))
         yield Piece(text=f"**{escape(draft.name)}**　{self.render.evidence(fact)}")
@@ -421,6 +426,10 @@ class _Turn:
         yield Card(fact=fact)
         if self._buttons():
             yield self._choices(self._buttons(), self.state.question is not None)
+
+    def _asked(self, name: str) -> NameFact:
+        """What is answered to a name that a command holds."""
+        return self.tools.resolve(ResolveIn(name=name[:2000], modality=self.said.modality))
 
     # -- the model -------------------------------------------------------------------------------------------------
 

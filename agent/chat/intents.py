@@ -83,7 +83,9 @@ def rules() -> tuple[tuple[IntentRow, re.Pattern[str]], ...]:
 
     for _, phrase in read_rows(PHRASES, PhraseRow):
         pieces[phrase.id] = whole(phrase.pattern)
-    return tuple((row, re.compile(whole(row.pattern), re.IGNORECASE)) for _, row in read_rows(INTENTS, IntentRow))
+    return tuple(
+        (row, re.compile(whole(row.pattern), re.IGNORECASE | re.ASCII)) for _, row in read_rows(INTENTS, IntentRow)
+    )
 
 
 def lines_of(text: str) -> tuple[str, ...]:

@@ -22,9 +22,6 @@ GRACE = 30.0  # seconds that a job may take to stop
 _started: list[subprocess.Popen[bytes]] = []  # kept, so that those that ended are taken off the system's list
 
 
-STOPPED = ("interrupted", "paused", "failed", "cancelled")
-
-
 def start_job(folder: Folder, settings: Settings) -> None:
     """Run a job in another process, which outlives this one. InputError where it runs already."""
     _started[:] = [each for each in _started if each.poll() is None]
@@ -33,9 +30,6 @@ def start_job(folder: Folder, settings: Settings) -> None:
             f"任务 {folder.id} 正在运行或排队。", f"The job {folder.id} is running, or waits for its turn."
         )
     folder.drop("stop")
-    status = folder.status()
-    if status["state"] in STOPPED:
-        folder.write("status.json", {**status, "state": "queued", "waiter": None})  # until its process says more
     environment = {**os.environ, "YINGMA_HOME": str(settings.home)}
     with open(folder.path / "log.txt", "ab") as log:
         process = subprocess.Popen(

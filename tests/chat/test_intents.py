@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -203,3 +205,29 @@ def test_groups() -> None:
     assert intent_of("解释 20 01 07 01 11 11 00").groups == {"code": "20 01 07 01 11 11 00"}
     assert splits("头部和颈部CTA 和 胸部CT") == [("头部", "颈部CTA 和 胸部CT"), ("头部和颈部CTA", "胸部CT")]
     assert not is_code("MRCP3D2026")
+
+
+def test_any_text_is_understood_or_not_but_soon() -> None:
+    """Repeated words of the rules themselves: a pattern that tries them in ever more ways would not come to an end."""
+
+    def over(*_: object) -> None:
+        raise TimeoutError
+
+    words = {word for _, pattern in rules() for word in re.findall(r"[一-龥]{1,4}|[a-z]{2,8}", pattern.pattern)}
+    before = signal.signal(signal.SIGALRM, over)
+    try:
+        for word in sorted(words):
+            for text in (word * (190 // len(word)), "20010701111100" + word * (170 // len(word))):
+                signal.alarm(60)
+                intent_of(text + "X")
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["放入队列审核", "放入队列了吗？", "左膝、右膝DR对比", "右膝正侧位/左膝正侧位对比", "第 ٢ 行", "看" * 40],
+)
+def test_what_orders_nothing_is_a_name(text: str) -> None:
+    assert intent_of(text).kind == "name"

@@ -97,6 +97,9 @@ def test_killed_while_a_job_feeds_the_queue_that_two_people_work_on(browser: Any
         with mortal.client("clerk") as clerk:
             if clerk.get(f"/api/jobs/{job}").json()["state"] == "interrupted":  # what waited goes on by itself
                 assert clerk.post(f"/api/jobs/{job}/resume").status_code == 200
+                process_of(job)  # it is there
+                while clerk.get(f"/api/jobs/{job}").json()["state"] == "interrupted":
+                    time.sleep(0.05)
             assert until(clerk, job, "done")["counts"]["names"] == 2_000
         made = decisions(mortal, clusters(mortal, "喂入医院"))
         assert sorted(each.user_id for rows in made.values() for each in rows) == sorted([one, two] * 2)

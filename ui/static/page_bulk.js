@@ -256,7 +256,7 @@ window.Bulk = (root, texts, limit) => {
         ? h("table", {}, h("thead", {}, h("tr", {}, heads.map(([id, kind]) => h("th", { className: kind ?? "", textContent: id === "empty" ? "" : t[`head_${id}`] })))), h("tbody", {}, jobs.map(line)))
         : h("span", { className: "dim", textContent: t.none }),
     );
-    if (had?.[0]) [...(document.getElementById(had[0])?.querySelectorAll("button, a") ?? [])].find((each) => each.textContent === had[1])?.focus();
+    if (had?.[0]) [...(document.getElementById(had[0])?.querySelectorAll("button, a, summary") ?? [])].find((each) => each.textContent === had[1])?.focus();
   }
 
   whenSeen(root, refresh);

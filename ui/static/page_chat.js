@@ -78,9 +78,10 @@ window.Chat = (() => {
     button.addEventListener(
       "click",
       (event) => {
-        if (timer) return calm();
+        if (timer && event.detail < 2) return calm(); // a double click has asked once
         event.stopImmediatePropagation();
         event.preventDefault();
+        if (timer) return;
         button.textContent = t.sure;
         timer = setTimeout(calm, ASKED);
       },

@@ -80,6 +80,17 @@
       clusters.length < all.clusters || jobs.length < all.jobs ? el("p", { class: "note" }, R.text("influence_more", all)) : null);
   }
 
+  let retracting = false;
+  async function retract(decision, done) {
+    if (retracting) return;
+    retracting = true;
+    const found = await R.get(`influence?decision=${decision}`).catch(() => null);
+    retracting = false;
+    if (!found) return R.away(true);
+    if (found.status !== 200) return R.refused(found);
+    return R.comment(done, influenced(found.body));
+  }
+
   const status = (text) => el("td", { class: "short", title: text }, text.split(/[：:]/)[0]);
 
   const HISTORY = ["when", "who", "what", "codes", "name", "count", "status", "why"].map((each) => `head_${each}`);
@@ -120,7 +131,7 @@
       } else if (key === "u" && row.may_undo) {
         const done = (why) => R.send.takeBack({ decision: row.id, why }, () => made.close());
         if (row.own) done("");
-        else R.get(`influence?decision=${row.id}`).then((found) => R.comment(done, found.status === 200 ? influenced(found.body) : R.sentence(found)));
+        else retract(row.id, done);
       } else return false;
       return true;
     }

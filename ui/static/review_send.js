@@ -200,7 +200,6 @@
 
   function begin() {
     addEventListener("beforeunload", (event) => box.length && !leaving && event.preventDefault());
-    addEventListener("pagehide", () => drop(shown()));
     setTimeout(renew, RENEW);
     R.waiting();
     if (box.length) pump();
@@ -209,6 +208,9 @@
 
   load();
   if (window.Yingma.first === "review") early = next();
+  let came = []; // cards that were asked for, and that nobody has taken over yet
+  early?.then((answer) => (came = answer?.body?.rows?.map((each) => each.id) ?? []));
+  addEventListener("pagehide", () => drop([...new Set([...shown(), ...(early ? came : [])])]));
 
   R.send = {
     begin,
