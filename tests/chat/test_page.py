@@ -72,7 +72,7 @@ def test_keyboard_alone(as_role: Callable[..., Any], served_sqlite: Server) -> N
     assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
     page.keyboard.type("3")
     page.keyboard.press("Enter")
-    page.get_by_text("20072503111100").filter(visible=True).first.wait_for()
+    page.get_by_text("您答：双侧").wait_for()
     page.keyboard.type("胸部CT平扫")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("胶片费")
@@ -154,7 +154,7 @@ def test_the_page_goes_on_after_a_restart(browser: Any, served_sqlite: Server) -
     open_chat(page, served_sqlite)
     page.locator("#chat-history label", has_text="踝关节三维重建术").click()
     page.locator("#chat-said .option", has_text="左侧").click()
-    page.get_by_text("20072501111100").filter(visible=True).first.wait_for()
+    page.get_by_role("cell", name="01 左踝关节").first.wait_for()
     context.close()
 
 

@@ -144,8 +144,8 @@ def screen(browser: Any, server: Server, user: str, **options: Any) -> Iterator[
         found = Screen(context.new_page())
         found.open(server.url)
         yield found
-        assert found.errors == []
-        assert context.strayed == []
+        assert not found.errors, found.errors
+        assert not context.strayed, context.strayed
     finally:
         context.close()
         with server.store.writing() as session:

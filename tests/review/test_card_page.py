@@ -148,8 +148,9 @@ def test_the_keys_of_the_history_work_with_everybody_chosen(browser: Any, calm_s
         dialog.locator("tbody tr").first.wait_for()
         on.press("Tab")
         assert dialog.get_by_label("所有人").evaluate("(box) => box === document.activeElement")
-        with on.page.expect_response(lambda answer: "history?all=true" in answer.url):
-            on.press(" ")
+        dialog.locator("tbody tr").first.evaluate("(row) => row.classList.add('before')")
+        on.press(" ")
+        dialog.locator("tr.before").wait_for(state="detached")
         dialog.locator("tbody tr", has_text=ANKLE).first.wait_for()
         on.press("u")
         on.until("Review.state.model !== null")

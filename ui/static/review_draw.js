@@ -124,7 +124,7 @@
       if (status !== 200) return;
       R.state.assigned = body.rows.filter((each) => each.user === window.YINGMA.person.name);
       if (R.state.prog) R.progress({});
-    });
+    }, () => R.away(true));
     R.get("filters").then(({ status, body }) => {
       if (status !== 200) return;
       for (const each of body.reasons) reasons.set(each.id, each.name);
@@ -136,7 +136,7 @@
       into("institution", body.institutions.map((each) => [each.id, each.name]));
       into("reason", body.reasons.map((each) => [each.id, each.name]));
       into("modality", body.modalities.map((each) => [each, each]));
-    });
+    }, () => R.away(true));
   };
 
   // What is said when nothing comes: others may have work where this person's is done.
