@@ -13,18 +13,12 @@ from agent import doubts
 from agent.lexer import UNEXPLAINED, Lexer, Token
 from agent.reading import Exam
 from agent.resolve import Issue
-from agent.segments import MODALITY, SERVICE, SOFT
+from agent.segments import SERVICE, SOFT
 from standard.lexicon import Lexicon, split
 
 CHILD = "child"  # noise that says a child: 小儿, 新生儿
-SUMS = frozenset({"plus", "and", "comma"})  # separators of exams
-USUAL = frozenset(
-    {"平扫", "增强", "平扫+增强", "平扫|增强", "常规", "常规扫描", "成像", "床旁"}
-)  # scans that a part may have apart
-ORDERED = frozenset({"part", "scan", "subitem", "modality"})
 POSITION = frozenset({"position"})
 FILM = frozenset({"part", "position"})  # a word that is a whole film: 骨龄, 胸片
-DONE_BY = frozenset({"scan", "position"})
 APART = (SOFT - {"dash"}) | {"comma", "open", "close"}  # what may stand between two parts
 TWICE = re.compile(r"([一-龥])\1")
 LEVELS = re.compile(r"T(\d+)\D+(\d+)")
@@ -65,12 +59,11 @@ class Beside:
         touched = self._touching(tokens, exams) if len(exams) > 1 else ""
         if touched:
             return "combo_unclear", (), touched
-        lone = self._before_sum(tokens, exams)
-        if lone:
-            return "combo_unclear", (), lone
         words = [None if token.form == UNEXPLAINED else self._words[token.form] for token in tokens]
+        past = doubts.history(words, exams)
         for reason, word in (
-            ("conflict_part", "" if self.histories(tokens) else doubts.history(words, exams)),
+            ("combo_unclear", doubts.before_sum(words, exams)),
+            ("conflict_part", "" if past and self.histories(tokens) else past),
             ("combo_unclear", doubts.condition(words)),
             ("conflict_side", doubts.side(words, exams)),
             ("conflict_side", doubts.listed(words, exams)),
@@ -114,32 +107,6 @@ class Beside:
                     continue
                 if not any({one.surface, other.surface} <= together for together in self._together[family]):
                     return other.surface
-        return ""
-
-    def _before_sum(self, tokens: list[Token], exams: tuple[Exam, ...]) -> str:
-        """A scan, other than the plain one, that a sum says apart from the part that it is of: MRCP+上腹, MRI+MRA
-        BRAIN, 四维彩超+胎儿心脏. The part's plain exam may be ordered too. "" where there is none."""
-        pieces: list[set[str]] = [set()]
-        scans: list[str] = [""]
-        for token in tokens:
-            word = None if token.form == UNEXPLAINED else self._words[token.form]
-            if word is None or word.kind in ("open", "close"):
-                continue
-            if word.kind in SUMS:
-                pieces.append(set())
-                scans.append("")
-                continue
-            pieces[-1] |= word.slots
-            scans[-1] = scans[-1] or next(
-                (name for slot, name in word.pairs if slot == "scan" and name not in USUAL), ""
-            )
-        if len(exams) >= sum(not piece.isdisjoint(ORDERED) for piece in pieces):
-            return ""
-        for at, (before, after) in enumerate(pairwise(pieces)):
-            if scans[at] and "part" not in before and "part" in after and after.isdisjoint(DONE_BY):
-                return scans[at]
-            if before == MODALITY and scans[at + 1] and "part" in after:
-                return scans[at + 1]
         return ""
 
     def _young(self, tokens: list[Token], exams: tuple[Exam, ...]) -> bool:

@@ -7,6 +7,7 @@ it gives the word that the doubt is about, or "".
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from agent.lexer import Word
 from agent.reading import Exam
@@ -17,9 +18,15 @@ Words = Sequence[Word | None]
 COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
 CONDITION = "condition"  # noise before what is not ordered, or not yet: 必要时, 对比
 PLACE = "anatomy"  # noise that says a place
-SUMS = frozenset({"plus", "and", "comma", "list"})
+ADDED = frozenset({"plus", "and", "comma"})  # separators of exams
+SUMS = ADDED | {"list"}
+MEMBERS = SUMS | {"slash"}
 ORDERS = frozenset({"scan", "post", "position", "subitem", "way", "vessel"})
+ORDERED = frozenset({"part", "scan", "subitem", "modality"})
+DONE_BY = frozenset({"scan", "position"})
 PLAIN = frozenset({"平扫", "常规"})
+# scans that a part may have apart from the one that a sum says
+USUAL = frozenset({"平扫", "增强", "平扫+增强", "平扫|增强", "常规", "常规扫描", "成像", "床旁"})
 SIDE = frozenset({"side"})
 SIDES = ("左", "右", "双")
 MOBILE = "42"  # what the codes of films at the bed begin with
@@ -37,6 +44,32 @@ def parts_of(word: Word) -> set[str]:
 
 def _kind(word: Word | None) -> str:
     return "" if word is None else word.kind
+
+
+def before_sum(words: Words, exams: Sequence[Exam]) -> str:
+    """A scan, other than the plain one, that a sum says apart from the part that it is of: MRCP+上腹, MRI+MRA BRAIN,
+    四维彩超+胎儿心脏. The part's plain exam may be ordered too."""
+    if all(_kind(word) not in ADDED for word in words):
+        return ""
+    pieces: list[set[str]] = [set()]
+    scans: list[str] = [""]
+    for word in words:
+        if word is None or word.kind in ("open", "close"):
+            continue
+        if word.kind in ADDED:
+            pieces.append(set())
+            scans.append("")
+            continue
+        pieces[-1] |= word.slots
+        scans[-1] = scans[-1] or next((name for slot, name in word.pairs if slot == "scan" and name not in USUAL), "")
+    if len(exams) >= sum(not piece.isdisjoint(ORDERED) for piece in pieces):
+        return ""
+    for at, (before, after) in enumerate(pairwise(pieces)):
+        if scans[at] and "part" not in before and "part" in after and after.isdisjoint(DONE_BY):
+            return scans[at]
+        if before == MODALITY and scans[at + 1] and "part" in after:
+            return scans[at + 1]
+    return ""
 
 
 def history(words: Words, exams: Sequence[Exam]) -> str:
@@ -78,9 +111,11 @@ def condition(words: Words) -> str:
 def side(words: Words, exams: Sequence[Exam]) -> str:
     """A side that no exam has though others have one (右侧:左膝), or that may be of the part before it as well as of
     the one behind (膝(左)踝(右))."""
-    said = {element for word in words if word is not None for slot, element in word.pairs if slot == "side"}
     have = {exam.side for exam in exams} - {""}
-    if not have or len(said) < 2:
+    if not have:
+        return ""
+    said = {element for word in words if word is not None for slot, element in word.pairs if slot == "side"}
+    if len(said) < 2:
         return ""
     both = {"左", "右"} <= have or "双" in have
     for each in SIDES:
@@ -110,8 +145,7 @@ def _between(words: Words) -> str:
 
 def spread(words: Words, exams: Sequence[Exam]) -> str:
     """A scan that became that of an exam which had a modality of its own and no scan: 头颅CT 胸部CT增强."""
-    shared = {(exam.scan, exam.extra) for exam in exams}
-    if len(exams) < 2 or len(shared) > 1 or exams[0].family not in ("CT", "MR"):
+    if len(exams) < 2 or exams[0].family not in ("CT", "MR") or len({(exam.scan, exam.extra) for exam in exams}) > 1:
         return ""
     if exams[0].scan in PLAIN and not exams[0].extra:
         return ""
@@ -175,11 +209,12 @@ def region(words: Words, exams: Sequence[Exam], own: Collection[str]) -> str:
     """A region that is an exam of its own in ultrasound (`own`), lost before an organ that nothing separates from it:
     腹部双肾彩超."""
     read = {exam.part for exam in exams if exam.family == "US"}
-    for at in range(len(words) - 1):
-        first, second = words[at], words[at + 1]
-        if (
-            first is None or second is None or not names_part(first) or second.surface.isascii()
-        ):  # 心脏 TTE says it twice
+    if not read:
+        return ""
+    for first, second in pairwise(words):
+        if first is None or second is None or not names_part(first):
+            continue
+        if second.surface.isascii():  # 心脏 TTE says it twice
             continue
         lost = not parts_of(first).isdisjoint(own) and parts_of(first).isdisjoint(read)
         if lost and not parts_of(second).isdisjoint(read):
@@ -197,6 +232,8 @@ def bedside(exams: Sequence[Exam]) -> str:
 def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> str:
     """A member of a sum of which no exam came, only a word that says a place, or heads any part (`regions`):
     心脏+四肢血管彩超."""
+    if all(_kind(word) not in MEMBERS for word in words):
+        return ""
     read = {exam.part for exam in exams}
     pieces: list[list[Word]] = [[]]
     within: list[int] = [0]  # of each piece: how many of its words stand in brackets, or are unknown
@@ -206,14 +243,12 @@ def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> st
             within[-1] += 1
             continue
         depth += (word.kind == "open") - (word.kind == "close")
-        if word.kind in SUMS or word.kind == "slash":
+        if word.kind in MEMBERS:
             pieces.append([])
             within.append(0)
         elif word.kind not in ("open", "close"):
             pieces[-1].append(word)
             within[-1] += depth > 0
-    if len(pieces) < 2:
-        return ""
     for piece, inside in zip(pieces, within, strict=True):
         named = [parts_of(word) for word in piece if "part" in word.slots]
         if named and all(not parts.isdisjoint(regions) and parts.isdisjoint(read) for parts in named):
