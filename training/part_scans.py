@@ -125,7 +125,7 @@ class PartScans:
                 for each in self._items.get((style, "", part), ())
                 if any(not wording.part for _, wording in each.wordings)
             ]
-        if based and chance.random() < 0.2:
+        if based and chance.random() < self._shapes.several.of_no_part:
             found += self._of_no_part(style, group[0].slots.part)
         return found
 

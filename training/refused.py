@@ -42,6 +42,11 @@ class Refuser:
         for meaning in wordings.meanings:
             key = (wordings.style(meaning.item), meaning.slots.part)
             self._by_part.setdefault(key, []).append(meaning)
+        self._sided_joints = [  # 下肢血管: parts that one word says together, each with a side
+            part
+            for part in forms.elements("part", "US")
+            if ";" in part and all(("US", each) in self._sided for each in part.split(";"))
+        ]
         self._lacking = self._uncatalogued_parts(lexicon)
         self._foreign_views = self._views_of_others(lexicon)
         self._headings = self._bare_headings(lexicon)
@@ -71,6 +76,10 @@ class Refuser:
         return (f"{text}{fee}" if chance.random() < 0.5 else f"{fee}-{text}"), ""
 
     def _missing_side(self, chance: random.Random) -> Refused:
+        if chance.random() < self._refusals.joined:
+            part = chance.choice(self._sided_joints)
+            said = Wording("", "US", "US", "US", "", part, "常规")
+            return self._writer.write(chance, self._writer.words(chance, said, side="")), "US"
         style, part = chance.choice(self._sided)
         meaning = chance.choice([each for each in self._by_part[style, part] if each.slots.side in ("左", "右")])
         wording = meaning.wordings[0][1]

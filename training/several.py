@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from standard.item_slots import ItemSlots
 from standard.lexicon import Lexicon
-from training.bundles import Bundles
+from training.bundles import SIDES, Bundles
 from training.exam import OTHER_PARTS, ExamWriter, Words, compose
 from training.forms import Forms
 from training.joined import CLEAR_ORDERS, Made, by_part, joint_of, mixed
@@ -204,13 +204,14 @@ class Several:
         """A word for several parts: 颈胸腰椎CT平扫."""
         family = "US" if chance.random() < 0.4 else chance.choice(["CT", "MR", "XR"])
         element = chance.choice([element for of, element in self._joint_parts if of == family])
-        like = self._draw(chance, family)
-        found = [self._same_part(family, like, part) for part in element.split(";")]
+        like, side = self._draw(chance, family), chance.choice(SIDES)
+        found = [self._same_part(family, like, part, side) for part in element.split(";")]
         if any(each is None for each in found):
             return None
         meanings = [each for each in found if each is not None]
-        wording = replace(meanings[0].wordings[0][1], part=element)
-        words = self._writer.words(chance, wording, side="")
+        sided = next((each for each in meanings if each.slots.side), None)  # then it is said, for all of them
+        wording = replace((sided or meanings[0]).wordings[0][1], part=element)
+        words = self._writer.words(chance, wording, None if sided else "")
         said = frozenset({family}) if words.mod else words.implied
         if not words.part or ";" in words.part:
             return None
@@ -268,11 +269,11 @@ class Several:
                 return each
         return None
 
-    def _same_part(self, family: str, like: Meaning, part: str) -> Meaning | None:
-        """The item of a part with no side, or both, with the scan and position of another item."""
+    def _same_part(self, family: str, like: Meaning, part: str, side: str) -> Meaning | None:
+        """The item of a part with no side, or this one, with the scan and position of another item."""
         wanted = (like.slots.scan, like.slots.post, like.slots.position)
-        for side in ("", "双"):
-            for each in self._by_part.get((family, side, part), ()):
+        for each_side in ("", side):
+            for each in self._by_part.get((family, each_side, part), ()):
                 found = each.slots
                 if (found.scan, found.post, found.position) == wanted and not found.way and not found.subitem:
                     return each

@@ -164,6 +164,7 @@ class SeveralShapes(_Table):
     same_words: float
     part_again: float
     mixed_joints: float
+    of_no_part: float
     view_list: float
     beside: dict[str, list[str]]
     scans: dict[str, float]
@@ -307,6 +308,7 @@ class Refusals(_Table):
     complaint_places: list[str]
     cancelled: list[str]
     cancelled_places: list[str]
+    joined: float
     english: float
 
 
