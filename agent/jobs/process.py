@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,18 +19,21 @@ from agent.settings import Settings
 from standard.errors import InputError
 
 BACKGROUND = 5  # its niceness: people who work at the same machine come first, and it still gets on beside others
+ENDED = ("cancelled", "failed", "paused", "interrupted")  # and goes on when it is started again
 GRACE = 30.0  # seconds that a job may take to stop
-_started: list[subprocess.Popen[bytes]] = []  # kept, so that those that ended are taken off the system's list
+LAST = 300  # characters of the log that a sentence tells
 
 
 def start_job(folder: Folder, settings: Settings) -> None:
     """Run a job in another process, which outlives this one. InputError where it runs already."""
-    _started[:] = [each for each in _started if each.poll() is None]
     if folder.running():
         raise InputError(
             f"任务 {folder.id} 正在运行或排队。", f"The job {folder.id} is running, or waits for its turn."
         )
     folder.drop("stop")
+    status = folder.status()
+    if status["state"] in ENDED:  # it waits from now on, not only when its process is there
+        folder.write("status.json", {**status, "state": "queued", "phase": None, "waiter": None, "sentence": None})
     environment = {**os.environ, "YINGMA_HOME": str(settings.home)}
     with open(folder.path / "log.txt", "ab") as log:
         process = subprocess.Popen(
@@ -40,8 +44,25 @@ def start_job(folder: Folder, settings: Settings) -> None:
             stderr=log,
             start_new_session=True,
         )
-    _started.append(process)
     _put_back(process.pid)
+    threading.Thread(target=_see_off, args=(folder, process), name=f"job {folder.id}", daemon=True).start()
+
+
+def _see_off(folder: Folder, process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a process that was started for a job. Where it came to its end before it could say anything
+    of the job (no memory for it, a package that is not there), the job has failed, and does not wait for ever."""
+    code = process.wait()
+    with suppress(FileNotFoundError), folder.held() as mine:  # the job may have been removed meanwhile
+        status = folder.status()
+        if not mine or status["state"] != "queued" or status.get("waiter"):
+            return
+        log = (folder.path / "log.txt").read_text(encoding="utf-8", errors="replace").strip()[-LAST:]
+        last = log.splitlines()[-1] if log else f"exit code {code}"
+        sentence = {
+            "zh": f"任务的进程一开始就结束了：{last}；可以用 job resume {folder.id} 再试。",
+            "en": f"The process of the job ended as soon as it began: {last}; try again with job resume {folder.id}.",
+        }
+        folder.write("status.json", {**status, "state": "failed", "sentence": sentence})
 
 
 def start_left(settings: Settings) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import pytest
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from agent.jobs import cancel_job, find_job, job_ids
-from agent.jobs.process import BACKGROUND
+from agent.jobs import Folder, cancel_job, find_job, job_ids, new_job
+from agent.jobs.process import BACKGROUND, start_job
 from agent.settings import load_settings
 from agent.store.schema import Cluster, Job, Name, Sighting
 from tests.jobs.conftest import table
@@ -25,6 +26,7 @@ from tests.jobs.test_jobs import names
 from tests.serving import Server, logged_in, serving
 from tests.store.world import ANKLE, SURE
 
+LONG = 120_000  # ms
 HOSTILE = (
     "=cmd|' /C calc'!A0",
     "<img src=x onerror=alert(1)>",
@@ -64,6 +66,16 @@ def until(client: Any, name: str, *states: str) -> dict[str, Any]:
         assert time.monotonic() < limit, told
         assert told["state"] in ("queued", "running"), told
         time.sleep(0.05)
+
+
+def reached(folder: Folder, state: str) -> dict[str, Any]:
+    """The status of a job that has come to a state, and that no process holds any more."""
+    limit = time.monotonic() + 120
+    while (told := folder.status())["state"] in ("queued", "running") or folder.running():
+        assert time.monotonic() < limit, told
+        time.sleep(0.05)
+    assert told["state"] == state, told
+    return told
 
 
 @pytest.fixture
@@ -220,6 +232,43 @@ def test_the_job_outlives_the_server(tmp_path: Path, database: str, request: pyt
             stop_all(server.home)
 
 
+@contextmanager
+def stopped_at_work(home: Path, name: str) -> Iterator[None]:
+    """The job's process stands still while some names are coded and others are not, until the block ends."""
+    folder, limit = find_job(home, name), time.monotonic() + 120
+    while True:
+        told = folder.status()
+        if told["state"] == "running" and told.get("phase") == "answering" and told.get("done"):
+            os.kill(told["pid"], signal.SIGSTOP)
+            break
+        log = folder.path / "log.txt"
+        assert told["state"] in ("queued", "running"), (told, log.read_text("utf-8"))
+        assert time.monotonic() < limit, (told, log.read_text("utf-8"))
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        os.kill(told["pid"], signal.SIGCONT)
+
+
+def test_a_process_that_ends_before_it_begins(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its job has failed, with what its log says last, and does not wait for ever; started again it waits at once."""
+    source = table(tmp_path / "in.csv", ("name",), (SURE,))
+    asked = {"id": "one", "inputs": [str(source)], "output": str(tmp_path / "out.csv"), "model": "none"}
+    folder, settings = new_job(home, asked, "2026-01-01T00:00:00+00:00"), load_settings(home=home)
+    nothing = tmp_path / "python"
+    nothing.write_text("#!/bin/sh\necho out of memory >&2\nexit 1\n")
+    nothing.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.executable", str(nothing))
+        start_job(folder, settings)
+        ended = reached(folder, "failed")
+    assert "out of memory" in ended["sentence"]["en"]
+    start_job(folder, settings)
+    assert folder.status()["state"] in ("queued", "running")
+    assert reached(folder, "done")["counts"]["names"] == 1
+
+
 def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Upload, first rows, columns, start; progress; stop, go on; download; the queue is fed; nothing strays."""
     dev = Path(__file__).resolve().parents[2].parent / "shared" / "gold" / "dev.tsv"
@@ -232,6 +281,8 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
         ("序号", "申请项目", "类型", "医院"),
         *((str(at), *row) for at, row in enumerate([*((each, "", "院") for each in HOSTILE), *real, *names(100_000)])),
     )
+    from playwright.sync_api import expect
+
     before = waiting(served)
     context = logged_in(browser, served, "clerk")
     request.addfinalizer(lambda: stop_all(served.home))
@@ -251,16 +302,17 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
     page.select_option("#bulk-institution", label="申请项目")
     assert page.locator("#bulk-start").is_disabled()  # one column is two things
     page.select_option("#bulk-institution", label="医院")
-    page.click("#bulk-start")
-    row = page.locator(".bulk .jobs tbody tr").first
-    page.wait_for_function(
-        "() => /(编码|送入审核) · [1-9]/.test(document.querySelector('.bulk .jobs tbody tr .how')?.textContent ?? '')"
-    )
-    row.get_by_role("button", name="停止").click()
-    page.wait_for_selector(".bulk .jobs tbody tr:first-child.cancelled")
+    with page.expect_response(lambda answer: answer.request.method == "POST") as answer:
+        page.click("#bulk-start")
+    name = answer.value.json()["id"]
+    row = page.locator(f"#job-{name}")
+    with stopped_at_work(served.home, name):
+        expect(row.locator(".how")).to_have_text(re.compile("编码 · [1-9]"), timeout=LONG)
+        row.get_by_role("button", name="停止").click()
+    expect(row).to_have_class("cancelled", timeout=LONG)
     assert row.get_by_role("link").count() == 0
     row.get_by_role("button", name="继续").click()
-    page.wait_for_selector(".bulk .jobs tbody tr:first-child.done", timeout=120_000)
+    expect(row).to_have_class("done", timeout=LONG)
     with page.expect_download() as download:
         row.get_by_role("link", name="下载", exact=True).click()
     assert download.value.suggested_filename == "页.yingma.csv"
