@@ -38,6 +38,7 @@ class Beside:
         self._children = {(family, row.part) for row in lexicon.children for family in split(row.modality)}
         self._childish = {(family, row.child) for row in lexicon.children for family in split(row.modality)}
         self._regions = {row.heading for row in lexicon.headings if row.members == "*"}
+        self._headings = {row.heading for row in lexicon.headings if "US" in split(row.modality)}
         self._own = {row.heading for row in lexicon.headings if row.own == "yes" and "US" in split(row.modality)}
         self._together: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
         for row in lexicon.touching:
@@ -70,6 +71,12 @@ class Beside:
             ("combo_unclear", doubts.spread(words, exams)),
             ("combo_unclear", doubts.headed(words, exams)),
             ("combo_unclear", doubts.region(words, exams, self._own)),
+            ("combo_unclear", doubts.enclosed(words, exams)),
+            ("combo_unclear", doubts.including(words, exams)),
+            ("combo_unclear", doubts.counted(words, exams)),
+            ("combo_unclear", doubts.within(words, exams)),
+            ("combo_unclear", doubts.vessels(words, exams)),
+            ("combo_unclear", doubts.summed(words, exams, self._headings)),
             ("combo_unclear", doubts.bedside(exams)),
             ("combo_unclear", doubts.dropped(words, exams, self._regions)),
         ):

@@ -17,12 +17,21 @@ Words = Sequence[Word | None]
 
 COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
 CONDITION = "condition"  # noise before what is not ordered, or not yet: 必要时, 对比
+INCLUDING = "including"  # noise before what an exam holds: 含, 包括
+FEW = 1  # parts that a word includes, besides its own; a list says all of them
+PARTS = "parts"  # noise that counts parts, more than one: 两部位
 PLACE = "anatomy"  # noise that says a place
 ADDED = frozenset({"plus", "and", "comma"})  # separators of exams
+PLUS = frozenset({"plus", "and"})
 SUMS = ADDED | {"list"}
 MEMBERS = SUMS | {"slash"}
 ORDERS = frozenset({"scan", "post", "position", "subitem", "way", "vessel"})
 ORDERED = frozenset({"part", "scan", "subitem", "modality"})
+EXAMINED = frozenset({"scan", "modality"})
+SCAN = frozenset({"scan"})
+VESSEL = frozenset({"vessel"})
+VESSELS = ("动脉", "静脉", "血管", "心")  # of a part's name
+BY_SKULL = "经颅"  # a way that looks at vessels by itself
 DONE_BY = frozenset({"scan", "position"})
 PLAIN = frozenset({"平扫", "常规"})
 # scans that a part may have apart from the one that a sum says
@@ -219,6 +228,130 @@ def region(words: Words, exams: Sequence[Exam], own: Collection[str]) -> str:
         lost = not parts_of(first).isdisjoint(own) and parts_of(first).isdisjoint(read)
         if lost and not parts_of(second).isdisjoint(read):
             return first.surface
+    return ""
+
+
+def enclosed(words: Words, exams: Sequence[Exam]) -> str:
+    """An examination of ultrasound in a bracket of its own, which may only say how that before it is done:
+    卵泡监测(腹部B超)."""
+    if len(exams) < 2 or any(exam.family != "US" for exam in exams):
+        return ""
+    before = False  # an exam stands before the bracket
+    inside: list[Word] | None = None
+    for word in words:
+        kind = _kind(word)
+        if kind == "open" or word is None:
+            inside = [] if kind == "open" and before else None
+        elif kind == "close":
+            parts = [each for each in inside or () if "part" in each.slots]
+            if parts and any(not each.slots.isdisjoint(EXAMINED) for each in inside or ()):
+                return parts[0].surface
+            inside = None
+        elif inside is not None:
+            inside.append(word)
+        else:
+            before = before or not word.slots.isdisjoint({"part", "subitem"})
+    return ""
+
+
+def including(words: Words, exams: Sequence[Exam]) -> str:
+    """A word for a region of which only what it includes became an exam (腹部彩超(含双肾)), or what is included with a
+    scan of its own, and became none (肋骨CT三维(含胸部平扫))."""
+    at = next((at for at, word in enumerate(words) if word is not None and word.noise == INCLUDING), None)
+    if at is None:
+        return ""
+    read = {exam.part for exam in exams}
+    outer = [word for word in words[:at] if word is not None and "part" in word.slots]
+    end = next((end for end, word in enumerate(words) if end > at and _kind(word) == "close"), len(words))
+    inner = [word for word in words[at + 1 : end] if word is not None and not word.slots.isdisjoint({"part", "scan"})]
+    inside = [word for word in inner if "part" in word.slots]
+    lost = bool(outer) and all(parts_of(word).isdisjoint(read) for word in outer)
+    if lost and len(inside) <= FEW and 0 < sum(not parts_of(word).isdisjoint(read) for word in inside) >= len(exams):
+        return outer[0].surface
+    if len(inner) > len(inside) and inside and all(parts_of(word).isdisjoint(read) for word in inside):
+        return inside[0].surface
+    return ""
+
+
+def counted(words: Words, exams: Sequence[Exam]) -> str:
+    """A word that counts several parts, in a name of one exam: 胸部CT平扫(两部位)."""
+    if len(exams) != 1:
+        return ""
+    return next((word.surface for word in words if word is not None and word.noise == PARTS), "")
+
+
+def within(words: Words, exams: Sequence[Exam]) -> str:
+    """A special examination of ultrasound, said in a bracket of one part, that became that of the part before it:
+    肝胆胰脾(肝弹性)."""
+    if not exams or any(exam.family != "US" for exam in exams):
+        return ""
+    outer: set[str] = set()
+    inner: list[Word] = []
+    depth = 0
+    for word in words:
+        if word is None:
+            continue
+        depth += (word.kind == "open") - (word.kind == "close")
+        if depth:
+            inner.append(word)
+            continue
+        if word.kind == "close":
+            scan = next(
+                (name for each in inner for slot, name in each.pairs if slot == "scan" and name not in USUAL), ""
+            )
+            parts = {part for each in inner for part in parts_of(each)}
+            if scan and parts and outer and parts != outer:
+                return scan
+            inner = []
+        outer |= parts_of(word)
+        if any(slot == "scan" and name not in USUAL for slot, name in word.pairs):
+            return ""
+    return ""
+
+
+def vessels(words: Words, exams: Sequence[Exam]) -> str:
+    """Vessels that a name of ultrasound says, of which no exam came: 甲状腺及颈部血管."""
+    if not exams or any(
+        exam.family != "US" or BY_SKULL in exam.extra or any(each in exam.part for each in VESSELS) for exam in exams
+    ):
+        return ""
+    return next(
+        (
+            word.surface
+            for word in words
+            if word is not None and (word.slots == VESSEL or (word.slots == SCAN and "血管" in word.surface))
+        ),
+        "",
+    )
+
+
+def summed(words: Words, exams: Sequence[Exam], headings: Collection[str]) -> str:
+    """What a sum of ultrasound adds that became no exam: a word that heads others (`headings`; 产科+子宫附件), a way
+    (TTE+TEE), a special examination beside a sub-item (NT+四维)."""
+    if not exams or any(exam.family != "US" for exam in exams) or all(_kind(word) not in PLUS for word in words):
+        return ""
+    pieces: list[list[Word]] = [[]]
+    for word in words:
+        if word is None:
+            return ""
+        if word.kind in PLUS:
+            pieces.append([])
+        else:
+            pieces[-1].append(word)
+    if len(exams) >= len(pieces):
+        return ""
+    read = {exam.part for exam in exams}
+    for at, piece in enumerate(pieces):
+        slots = {slot for word in piece for slot in word.slots}
+        named = [word for word in piece if "part" in word.slots]
+        heads = all(not parts_of(word).isdisjoint(headings) for word in named)
+        if named and heads and not any(part in each for word in named for part in parts_of(word) for each in read):
+            return named[0].surface
+        before = {slot for word in pieces[at - 1] for slot in word.slots} if at else set()
+        if {"way", "part"} <= slots and "part" in before and "way" not in before:
+            return piece[0].surface
+        if slots == {"scan"} and "subitem" in before:
+            return piece[0].surface
     return ""
 
 
