@@ -94,11 +94,10 @@ def cut(text: str) -> list[tuple[int, int, int]]:
         and not (re.search("[A-Z]$", surface) and re.match("[A-Z]", text[match.start() + len(surface) :]))
         and not (re.match("[0-9]", surface) and re.search("[0-9]$", text[: match.start()]))
     ]
-    if re.search("[0-9一二三四五六七八九十两第个科]", text):
-        for form, start, end in every(text):
-            word = LEXER.words[LEXER.first_pattern + form]
-            behind = text[start] in SEPARATORS and end > start + 1 and word.kind == "slots"  # 、颈椎
-            ways.append((LEXER.first_pattern + form, start + behind, end))
+    for form, start, end in every(text):
+        word = LEXER.words[LEXER.first_pattern + form]
+        behind = text[start] in SEPARATORS and end > start + 1 and word.kind == "slots"  # 、颈椎
+        ways.append((LEXER.first_pattern + form, start + behind, end))
     best: list[tuple[float, list[tuple[int, int, int]]]] = [(0.0, [])]
     for end in range(1, len(text) + 1):
         cost, tokens = best[end - 1]
