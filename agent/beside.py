@@ -77,6 +77,7 @@ class Beside:
             ("combo_unclear", doubts.within(words, exams)),
             ("combo_unclear", doubts.vessels(words, exams)),
             ("combo_unclear", doubts.summed(words, exams, self._headings)),
+            ("missing_position", doubts.lateral(words, exams)),
             ("combo_unclear", doubts.bedside(exams)),
             ("combo_unclear", doubts.dropped(words, exams, self._regions)),
         ):

@@ -38,6 +38,7 @@ PLAIN = frozenset({"平扫", "常规"})
 USUAL = frozenset({"平扫", "增强", "平扫+增强", "平扫|增强", "常规", "常规扫描", "成像", "床旁"})
 SIDE = frozenset({"side"})
 SIDES = ("左", "右", "双")
+DEFAULT_VIEW = "position_default"  # the rule that fills a view which is not said
 MOBILE = "42"  # what the codes of films at the bed begin with
 
 
@@ -232,8 +233,8 @@ def region(words: Words, exams: Sequence[Exam], own: Collection[str]) -> str:
 
 
 def enclosed(words: Words, exams: Sequence[Exam]) -> str:
-    """An examination of ultrasound in a bracket of its own, which may only say how that before it is done:
-    卵泡监测(腹部B超)."""
+    """An examination of ultrasound in a bracket of its own, which may only say how, or why, that before it is done:
+    卵泡监测(腹部B超), 甲状腺彩超(三级)."""
     if len(exams) < 2 or any(exam.family != "US" for exam in exams):
         return ""
     before = False  # an exam stands before the bracket
@@ -243,9 +244,12 @@ def enclosed(words: Words, exams: Sequence[Exam]) -> str:
         if kind == "open" or word is None:
             inside = [] if kind == "open" and before else None
         elif kind == "close":
-            parts = [each for each in inside or () if "part" in each.slots]
-            if parts and any(not each.slots.isdisjoint(EXAMINED) for each in inside or ()):
-                return parts[0].surface
+            said = inside or []
+            parts = [each for each in said if "part" in each.slots]
+            examined = bool(parts) and any(not each.slots.isdisjoint(EXAMINED) for each in said)
+            subitem = next((each for each in said if "subitem" in each.slots and not parts), None)
+            if examined or subitem is not None:
+                return (subitem or parts[0]).surface
             inside = None
         elif inside is not None:
             inside.append(word)
@@ -353,6 +357,15 @@ def summed(words: Words, exams: Sequence[Exam], headings: Collection[str]) -> st
         if slots == {"scan"} and "subitem" in before:
             return piece[0].surface
     return ""
+
+
+def lateral(words: Words, exams: Sequence[Exam]) -> str:
+    """A side at the end of a film whose view is not said, of a part without sides: 胸部左侧 may be the lateral view."""
+    last = next((word for word in reversed(words) if word is not None and word.kind not in ("open", "close")), None)
+    if last is None or last.slots != SIDE or not last.surface.endswith("侧"):
+        return ""
+    open_view = any(exam.family in ("XR", "DR") and not exam.side and DEFAULT_VIEW in exam.rules for exam in exams)
+    return last.surface if open_view else ""
 
 
 def bedside(exams: Sequence[Exam]) -> str:

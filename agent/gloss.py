@@ -3,7 +3,8 @@
 What stands in English behind or before the Chinese is read for itself. Where each of its exams is one of the Chinese
 ones, or leaves out what the Chinese says, it is a translation and adds nothing. Where it names one of their parts, or
 one that holds or lies in it, and says another side, scan or size, a person looks. Anything else is read as one name, as
-if all were of one language.
+if all were of one language. In a bracket (骨盆增强 (Pelvis C+)) or behind a dash, what is no translation must change
+nothing, else a person looks.
 """
 
 from __future__ import annotations
@@ -19,18 +20,25 @@ from agent.relations import Containment
 from agent.resolve import Issue
 
 BEHIND = re.compile(r"(?<=[一-龥)\]])[A-Z][A-Z0-9 &/+.,_'()\-]{4,}$")
+ENCLOSED = re.compile(r"(?<=.)[(\[]([A-Z][A-Z0-9 &/+.,_'\-]{2,})[)\]]$")
+PARTED = re.compile(r"(?<=[一-龥)\]])[-_|:] ?([A-Z][A-Z0-9 &/+.,_'()\-]{2,})$")
+CHINESE = re.compile(r"[一-龥]")
 BEFORE = re.compile(r"^[A-Z][A-Z0-9 &/+.,_'()\-]{4,}(?=[一-龥])")
-MISSING = frozenset({"missing_side", "missing_position", "uncertain_part"})  # what a translation may leave open
+MISSING = frozenset(
+    {"missing_side", "missing_position", "uncertain_part", "vessel_no_scan"}
+)  # what a translation may leave open
 JOINTS = frozenset({"plus", "and", "list", "comma", "slash", "or"})  # what adds one exam to another
 
 
 class Halves(NamedTuple):
-    """The words of a name in Chinese, and those of its English end or beginning, with the text of each."""
+    """The words of a name in Chinese, and those of its English end or beginning, with the text of each. `apart`: a
+    bracket or a dash stands between."""
 
     chinese: list[Token]
     english: list[Token]
     chinese_text: str
     english_text: str
+    apart: bool = False
 
 
 class Gloss:
@@ -46,6 +54,9 @@ class Gloss:
         """The halves of a canonical text; None where it names no part in English at an end.
 
         Behind the Chinese, the English begins with its first part or side: 头颈CTA | Head & Neck."""
+        apart = ENCLOSED.search(text) or PARTED.search(text)
+        if apart is not None and CHINESE.search(text, 0, apart.start()):
+            return self._apart(tokens, text, apart)
         behind = BEHIND.search(text)
         found = behind or BEFORE.search(text)
         if found is None:
@@ -63,6 +74,18 @@ class Gloss:
         if (chinese if behind else english)[-1].form in self._joints:  # DR(CXR)+肋骨前后位: one exam more
             return None
         return Halves(chinese, english, text[:start] + text[end:], text[start:end])
+
+    def _apart(self, tokens: list[Token], text: str, found: re.Match[str]) -> Halves | None:
+        """The halves where brackets or a dash stand between them, which are of neither."""
+        start, end = found.span(1)
+        english = [token for token in tokens if start <= token.start and token.end <= end]
+        chinese = [token for token in tokens if token.end <= found.start()]
+        across = any(token.start < edge < token.end for token in tokens for edge in (found.start(), start, end))
+        if across or not chinese or not any(token.form in self._parts for token in english):
+            return None
+        if chinese[-1].form in self._joints:
+            return None
+        return Halves(chinese, english, text[: found.start()], text[start:end], True)
 
     def repeats(self, said: Sequence[Exam], again: Sequence[Exam], issues: Sequence[Issue]) -> bool:
         """Whether each exam in English is one of the Chinese, or leaves out what it says. `issues` of the English."""
