@@ -354,7 +354,7 @@ def summed(words: Words, exams: Sequence[Exam], headings: Collection[str]) -> st
         before = {slot for word in pieces[at - 1] for slot in word.slots} if at else set()
         if {"way", "part"} <= slots and "part" in before and "way" not in before:
             return piece[0].surface
-        if slots == {"scan"} and "subitem" in before:
+        if slots == SCAN and "subitem" in before:
             return piece[0].surface
     return ""
 

@@ -24,9 +24,8 @@ ENCLOSED = re.compile(r"(?<=.)[(\[]([A-Z][A-Z0-9 &/+.,_'\-]{2,})[)\]]$")
 PARTED = re.compile(r"(?<=[一-龥)\]])[-_|:] ?([A-Z][A-Z0-9 &/+.,_'()\-]{2,})$")
 CHINESE = re.compile(r"[一-龥]")
 BEFORE = re.compile(r"^[A-Z][A-Z0-9 &/+.,_'()\-]{4,}(?=[一-龥])")
-MISSING = frozenset(
-    {"missing_side", "missing_position", "uncertain_part", "vessel_no_scan"}
-)  # what a translation may leave open
+# what a translation may leave open
+MISSING = frozenset({"missing_side", "missing_position", "uncertain_part", "vessel_no_scan"})
 JOINTS = frozenset({"plus", "and", "list", "comma", "slash", "or"})  # what adds one exam to another
 
 

@@ -57,7 +57,7 @@ def _see_off(folder: Folder, process: subprocess.Popen[bytes]) -> None:
         if not mine or status["state"] != "queued" or status.get("waiter"):
             return
         log = (folder.path / "log.txt").read_text(encoding="utf-8", errors="replace").strip()[-LAST:]
-        last = log.splitlines()[-1] if log else f"exit code {code}"
+        last = log.splitlines()[-1].replace(str(folder.path), folder.id) if log else f"exit code {code}"
         sentence = {
             "zh": f"任务的进程一开始就结束了：{last}；可以用 job resume {folder.id} 再试。",
             "en": f"The process of the job ended as soon as it began: {last}; try again with job resume {folder.id}.",
