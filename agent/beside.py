@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import pairwise
 
 from agent import doubts
-from agent.lexer import UNEXPLAINED, Lexer, Token
+from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.reading import Exam
 from agent.resolve import Issue
 from agent.segments import SERVICE, SOFT
@@ -61,32 +62,55 @@ class Beside:
         if touched:
             return "combo_unclear", (), touched
         words = [None if token.form == UNEXPLAINED else self._words[token.form] for token in tokens]
-        past = doubts.history(words, exams)
-        for reason, word in (
-            ("combo_unclear", doubts.before_sum(words, exams)),
-            ("conflict_part", "" if past and self.histories(tokens) else past),
-            ("combo_unclear", doubts.condition(words)),
-            ("conflict_side", doubts.side(words, exams)),
-            ("conflict_side", doubts.listed(words, exams)),
-            ("combo_unclear", doubts.spread(words, exams)),
-            ("combo_unclear", doubts.headed(words, exams)),
-            ("combo_unclear", doubts.region(words, exams, self._own)),
-            ("combo_unclear", doubts.enclosed(words, exams)),
-            ("combo_unclear", doubts.including(words, exams)),
-            ("combo_unclear", doubts.counted(words, exams)),
-            ("combo_unclear", doubts.within(words, exams)),
-            ("combo_unclear", doubts.vessels(words, exams)),
-            ("combo_unclear", doubts.summed(words, exams, self._headings)),
-            ("missing_position", doubts.lateral(words, exams)),
-            ("combo_unclear", doubts.bedside(exams)),
-            ("combo_unclear", doubts.dropped(words, exams, self._regions)),
-        ):
+        for reason, word in self._doubts(tokens, words, exams):
             if word:
                 return reason, (), word
         grown = next((exam.part for exam in exams if (exam.family, exam.part) in self._children), "")
         if grown and self._young(tokens, exams):
             return "uncertain_part", (), grown
         return None
+
+    def _doubts(
+        self, tokens: list[Token], words: list[Word | None], exams: tuple[Exam, ...]
+    ) -> Iterator[tuple[str, str]]:
+        """Reason and word of each doubt, the gravest first; asked only where a name has what the doubt is about."""
+        known = [word for word in words if word is not None]
+        kinds = {word.kind for word in known}
+        noises = {word.noise for word in known}
+        several = len(exams) > 1
+        sound = all(exam.family == "US" for exam in exams)
+        bracket = "open" in kinds
+        if not kinds.isdisjoint(doubts.ADDED):
+            yield "combo_unclear", doubts.before_sum(words, exams)
+        if several and doubts.COMPLAINT in noises:
+            past = doubts.history(words, exams)
+            yield "conflict_part", "" if past and self.histories(tokens) else past
+        if doubts.CONDITION in noises:
+            yield "combo_unclear", doubts.condition(words)
+        yield "conflict_side", doubts.side(words, exams)
+        if several:
+            yield "conflict_side", doubts.listed(words, exams)
+            yield "combo_unclear", doubts.spread(words, exams)
+        if not kinds.isdisjoint(doubts.HEADS):
+            yield "combo_unclear", doubts.headed(words, exams)
+        if any(exam.family == "US" for exam in exams):
+            yield "combo_unclear", doubts.region(words, exams, self._own)
+        if sound and several and bracket:
+            yield "combo_unclear", doubts.enclosed(words, exams)
+        if doubts.INCLUDING in noises:
+            yield "combo_unclear", doubts.including(words, exams)
+        if doubts.PARTS in noises:
+            yield "combo_unclear", doubts.counted(words, exams)
+        if sound and bracket:
+            yield "combo_unclear", doubts.within(words, exams)
+        if sound:
+            yield "combo_unclear", doubts.vessels(words, exams)
+            yield "combo_unclear", doubts.summed(words, exams, self._headings)
+        yield "missing_position", doubts.lateral(words, exams)
+        if several:
+            yield "combo_unclear", doubts.bedside(exams)
+        if not kinds.isdisjoint(doubts.MEMBERS):
+            yield "combo_unclear", doubts.dropped(words, exams, self._regions)
 
     def _sells(self, tokens: list[Token]) -> bool:
         """A name that ends in a service, straight behind the exam that it is about: 胸部CT平扫会诊."""

@@ -25,6 +25,7 @@ ADDED = frozenset({"plus", "and", "comma"})  # separators of exams
 PLUS = frozenset({"plus", "and"})
 SUMS = ADDED | {"list"}
 MEMBERS = SUMS | {"slash"}
+HEADS = frozenset({"dash", "under", "slash"})  # what stands behind a heading
 ORDERS = frozenset({"scan", "post", "position", "subitem", "way", "vessel"})
 ORDERED = frozenset({"part", "scan", "subitem", "modality"})
 EXAMINED = frozenset({"scan", "modality"})
@@ -59,8 +60,6 @@ def _kind(word: Word | None) -> str:
 def before_sum(words: Words, exams: Sequence[Exam]) -> str:
     """A scan, other than the plain one, that a sum says apart from the part that it is of: MRCP+上腹, MRI+MRA BRAIN,
     四维彩超+胎儿心脏. The part's plain exam may be ordered too."""
-    if all(_kind(word) not in ADDED for word in words):
-        return ""
     pieces: list[set[str]] = [set()]
     scans: list[str] = [""]
     for word in words:
@@ -204,7 +203,7 @@ def headed(words: Words, exams: Sequence[Exam]) -> str:
         first, second, third, fourth = words[at : at + 4]
         if first is None or second is None or third is None or fourth is None:
             continue
-        order = names_part(first) and second.slots == MODALITY and third.kind in ("dash", "under", "slash")
+        order = names_part(first) and second.slots == MODALITY and third.kind in HEADS
         if (
             order
             and "part" in fourth.slots

@@ -1,22 +1,28 @@
-"""Where the lexicon's patterns stand in a text. A pattern is tried only where the characters that it cannot do without
-are in the text: most names hold a digit, and few of them the 元 or 诊室 of a pattern.
+"""Where the lexicon's patterns stand in a text. A pattern is tried only where what it cannot do without is in the text:
+most names hold a digit, and few of them the 元 or 诊室 of a pattern.
 
-What a pattern cannot do without is read off its parsed form: sets of characters of each of which every match holds one.
+What a pattern cannot do without is read off its parsed form: sets of characters of each of which every match holds one,
+and a set of words of which it, or what must stand beside it, holds one. All words are sought at once (Aho-Corasick).
 What the form does not say plainly is not asked for, and then the pattern is tried; so nothing is lost. (The parser is
 that of `re` itself, which promises nothing of it: tests compare with all matches of all patterns.)
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
+import ahocorasick_rs
+
 MOST = 40  # characters of a set: a larger one, as all Latin letters, says little of a text
 DIGIT = re.compile(r"\d")
 DIGITS = frozenset("0123456789")
+COMMON = frozenset("平扫增强常规CTMRD部位")  # characters that most texts hold
+OFTEN, SELDOM = 0.5, 0.02  # how likely a text holds a character of those, and another one, roughly
 Needs = list[frozenset[str]]  # each a set of which every match holds one
 
 
@@ -39,6 +45,12 @@ class Patterns:
             for char in frozenset[str]().union(*first_sets, *second_sets)
         }
 
+        words = [words_of(pattern) for pattern in patterns]
+        self._wordless = _mask(not each for each in words)
+        every = sorted(frozenset[str]().union(*words))
+        self._finder = ahocorasick_rs.AhoCorasick(every)
+        self._let = [_mask(word in each for each in words) for word in every]  # the patterns of each word
+
     def found(self, text: str) -> list[tuple[int, int, int]]:
         """All that a pattern matches, and not with nothing: form, start, end; in the order of the patterns."""
         first, second = self._no_first, self._no_second
@@ -49,6 +61,11 @@ class Patterns:
                 first |= both[0]
                 second |= both[1]
         left = first & second & (self._all if DIGIT.search(text) else self._without_digit)
+        if left & ~self._wordless:
+            held = self._wordless
+            for word, _, _ in self._finder.find_matches_as_indexes(text, overlapping=True):
+                held |= self._let[word]
+            left &= held
         out: list[tuple[int, int, int]] = []
         at = 0
         while left:
@@ -67,6 +84,42 @@ def needs_of(pattern: str) -> Needs:
     """Sets of characters of each of which every match of a pattern holds one."""
     parsed = _parser.parse(pattern)
     return [] if parsed.state.flags & re.IGNORECASE else _needs(parsed)
+
+
+def words_of(pattern: str) -> frozenset[str]:
+    """Words of two characters or more, of which every match of a pattern holds one, or the text beside it, as far as
+    it must stand there; the set that few texts meet. Empty where there is none."""
+    parsed = _parser.parse(pattern)
+    found = [] if parsed.state.flags & re.IGNORECASE else _words(parsed)
+    return min(found, key=_chance) if found else frozenset()
+
+
+def _words(parsed: Any) -> Needs:
+    found: Needs = []
+    run = ""
+    for code, value in [*parsed, (None, None)]:
+        if code is op.LITERAL:
+            run += chr(value)
+            continue
+        if len(run) > 1:
+            found.append(frozenset({run}))
+        run = ""
+        if code in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT) and value[0] > 0:
+            found += _words(value[2])
+        elif code is op.ASSERT:  # what must stand before or behind
+            found += _words(value[1])
+        elif code is op.SUBPATTERN and not value[1] and not value[2]:  # no flags of its own
+            found += _words(value[3])
+        elif code is op.BRANCH:
+            ways = [_words(way) for way in value[1]]
+            if all(ways):
+                found.append(frozenset().union(*(min(way, key=_chance) for way in ways)))
+    return found
+
+
+def _chance(words: frozenset[str]) -> float:
+    """How likely a text holds one of some words, roughly."""
+    return sum(math.prod(OFTEN if char in COMMON else SELDOM for char in word) for word in words)
 
 
 def _needs(parsed: Any) -> Needs:
