@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.lexer import EACH, GAP, LONG, UNEXPLAINED, Lexer
-from agent.patterns import Patterns, needs_of
+from agent.patterns import Patterns, needs_of, words_of
 from evals.gold import read_gold
 from standard.lexicon import load_lexicon
 from standard.text import canonical
@@ -79,6 +79,22 @@ def test_nothing_is_lost_of_labelled_names() -> None:
 )
 def test_what_a_pattern_cannot_do_without(pattern: str, needs: list[str]) -> None:
     assert ["".join(sorted(need)) for need in needs_of(pattern)] == needs
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("凸阵探头|线阵探头", ["凸阵探头", "线阵探头"]),
+        (r"(?<=平扫|增强)NPC$", ["NPC"]),  # fewer texts hold it than 平扫 or 增强
+        (r"\d+(排|层)", []),
+        ("(甲乙)?丙丁", ["丙丁"]),
+        ("甲乙(丙|丁戊)", ["甲乙"]),
+        ("(?!甲乙)丙[丁戊]", []),
+        ("(?i)NPC", []),
+    ],
+)
+def test_words_of_which_a_match_holds_one(pattern: str, words: list[str]) -> None:
+    assert sorted(words_of(pattern)) == sorted(words)
 
 
 def cut(text: str) -> list[tuple[int, int, int]]:
