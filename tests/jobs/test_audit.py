@@ -164,7 +164,7 @@ def test_from_wrong_answers_to_a_stop_and_back(yingma: Yingma, tmp_path: Path, k
     assert memory is not None
     told_one = answered(memory, pipeline().catalogue, fresh_one)
     assert (told_one.route, told_one.reason) == ("review", "acceptance_stopped")
-    assert abs(told_one.score - float(out[0]["yingma_score"])) < 1e-3  # a file's is worked out from four digits
+    assert abs(told_one.score - float(out[0]["yingma_score"])) < 3e-3  # a file's is worked out from four digits
 
     # What is in doubt: the names of the first job, which nobody looked at before they were accepted.
     listed = tmp_path / "doubt.csv"
