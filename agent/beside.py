@@ -73,7 +73,8 @@ class Beside:
     def _doubts(
         self, tokens: list[Token], words: list[Word | None], exams: tuple[Exam, ...]
     ) -> Iterator[tuple[str, str]]:
-        """Reason and word of each doubt, the gravest first; asked only where a name has what the doubt is about."""
+        """Reason and word ("" for none) of each doubt; the first that holds is told. One is asked for only where a name
+        has what it is about."""
         known = [word for word in words if word is not None]
         kinds = {word.kind for word in known}
         noises = {word.noise for word in known}

@@ -277,7 +277,7 @@ def including(words: Words, exams: Sequence[Exam]) -> str:
 
 
 def counted(words: Words, exams: Sequence[Exam]) -> str:
-    """A word that counts several parts, in a name of one exam: 胸部CT平扫(两部位)."""
+    """A word that counts several parts, in a name of one exam: 胸部CT平扫(两部位). How many it counts is not asked."""
     if len(exams) != 1:
         return ""
     return next((word.surface for word in words if word is not None and word.noise == PARTS), "")
@@ -294,7 +294,7 @@ def within(words: Words, exams: Sequence[Exam]) -> str:
     for word in words:
         if word is None:
             continue
-        depth += (word.kind == "open") - (word.kind == "close")
+        depth = max(0, depth + (word.kind == "open") - (word.kind == "close"))
         if depth:
             inner.append(word)
             continue
@@ -360,7 +360,8 @@ def summed(words: Words, exams: Sequence[Exam], headings: Collection[str]) -> st
 
 def lateral(words: Words, exams: Sequence[Exam]) -> str:
     """A side at the end of a film whose view is not said, of a part without sides: 胸部左侧 may be the lateral view."""
-    last = next((word for word in reversed(words) if word is not None and word.kind not in ("open", "close")), None)
+    # noise behind it, as in 胸部左侧(医保), says nothing of the view
+    last = next((word for word in reversed(words) if word is not None and (word.slots or word.kind in SUMS)), None)
     if last is None or last.slots != SIDE or not last.surface.endswith("侧"):
         return ""
     open_view = any(exam.family in ("XR", "DR") and not exam.side and DEFAULT_VIEW in exam.rules for exam in exams)

@@ -55,7 +55,9 @@ class Gloss:
         Behind the Chinese, the English begins with its first part or side: 头颈CTA | Head & Neck."""
         apart = ENCLOSED.search(text) or PARTED.search(text)
         if apart is not None and CHINESE.search(text, 0, apart.start()):
-            return self._apart(tokens, text, apart)
+            halves = self._apart(tokens, text, apart)
+            if halves is not None:
+                return halves
         behind = BEHIND.search(text)
         found = behind or BEFORE.search(text)
         if found is None:

@@ -200,7 +200,7 @@ class Reader:
         again = self._outcome(self._sequence(halves.english), families, halves.english_text)
         if self.gloss.repeats(said.exams, again.exams, again.issues):
             return said
-        changed = _codes(outcome) != _codes(said)  # 睾丸彩超 (Testes): an exam more, or the same
+        changed = _codes(outcome) != _codes(said)  # 睾丸彩超 (Testes): the English, read with it, adds an exam
         if changed if halves.apart else self.gloss.contradicts(said.exams, again.exams):
             return Outcome(outcome.exams, (*outcome.issues, ("combo_unclear", (), said.exams[0].part)))
         return outcome

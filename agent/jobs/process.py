@@ -19,7 +19,8 @@ from agent.settings import Settings
 from standard.errors import InputError
 
 BACKGROUND = 5  # its niceness: people who work at the same machine come first, and it still gets on beside others
-ENDED = ("cancelled", "failed", "paused", "interrupted")  # and goes on when it is started again
+# goes on when it is started again; what says that it runs or waits, and nobody holds it, was killed
+GOES_ON = ("cancelled", "failed", "paused", "interrupted", "running", "queued")
 GRACE = 30.0  # seconds that a job may take to stop
 LAST = 300  # characters of the log that a sentence tells
 
@@ -31,33 +32,48 @@ def start_job(folder: Folder, settings: Settings) -> None:
             f"任务 {folder.id} 正在运行或排队。", f"The job {folder.id} is running, or waits for its turn."
         )
     folder.drop("stop")
-    status = folder.status()
-    if status["state"] in ENDED:  # it waits from now on, not only when its process is there
-        folder.write("status.json", {**status, "state": "queued", "phase": None, "waiter": None, "sentence": None})
+    with folder.held() as mine:
+        status = folder.status()
+        if mine and status["state"] in GOES_ON:  # it waits from now on, not only when its process is there
+            folder.write("status.json", {**status, "state": "queued", "phase": None, "waiter": None, "sentence": None})
     environment = {**os.environ, "YINGMA_HOME": str(settings.home)}
-    with open(folder.path / "log.txt", "ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "agent", "job", "resume", folder.id],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    try:
+        with open(folder.path / "log.txt", "ab") as log:
+            logged = log.tell()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "agent", "job", "resume", folder.id],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+    except OSError as error:  # no memory or no place for another process
+        _failed(folder, str(error.strerror or error))
+        raise
     _put_back(process.pid)
-    threading.Thread(target=_see_off, args=(folder, process), name=f"job {folder.id}", daemon=True).start()
+    watch = threading.Thread(target=_see_off, args=(folder, process, logged), name=f"job {folder.id}", daemon=True)
+    watch.start()
 
 
-def _see_off(folder: Folder, process: subprocess.Popen[bytes]) -> None:
+def _see_off(folder: Folder, process: subprocess.Popen[bytes], logged: int) -> None:
     """Wait for the end of a process that was started for a job. Where it came to its end before it could say anything
-    of the job (no memory for it, a package that is not there), the job has failed, and does not wait for ever."""
+    of the job (killed for memory, a package that is not there), the job has failed, and does not wait for ever.
+    `logged`: the bytes of its log before."""
     code = process.wait()
-    with suppress(FileNotFoundError), folder.held() as mine:  # the job may have been removed meanwhile
+    with suppress(FileNotFoundError):  # the job may have been removed meanwhile
+        with open(folder.path / "log.txt", "rb") as log:
+            log.seek(logged)
+            said = log.read().decode("utf-8", errors="replace").strip()[-LAST:]
+        _failed(folder, said.splitlines()[-1].replace(str(folder.path), folder.id) if said else f"exit code {code}")
+
+
+def _failed(folder: Folder, last: str) -> None:
+    """A job of which nothing was heard has failed; `last`: what its process, or the system, said last."""
+    with folder.held() as mine:
         status = folder.status()
         if not mine or status["state"] != "queued" or status.get("waiter"):
             return
-        log = (folder.path / "log.txt").read_text(encoding="utf-8", errors="replace").strip()[-LAST:]
-        last = log.splitlines()[-1].replace(str(folder.path), folder.id) if log else f"exit code {code}"
         sentence = {
             "zh": f"任务的进程一开始就结束了：{last}；可以用 job resume {folder.id} 再试。",
             "en": f"The process of the job ended as soon as it began: {last}; try again with job resume {folder.id}.",

@@ -26,7 +26,7 @@ from tests.jobs.test_jobs import names
 from tests.serving import Server, logged_in, serving
 from tests.store.world import ANKLE, SURE
 
-LONG = 120_000  # ms
+LONG_MS = 120_000
 HOSTILE = (
     "=cmd|' /C calc'!A0",
     "<img src=x onerror=alert(1)>",
@@ -248,7 +248,8 @@ def stopped_at_work(home: Path, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        os.kill(told["pid"], signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(told["pid"], signal.SIGCONT)
 
 
 def test_a_process_that_ends_before_it_begins(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,12 +308,12 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
     name = answer.value.json()["id"]
     row = page.locator(f"#job-{name}")
     with stopped_at_work(served.home, name):
-        expect(row.locator(".how")).to_have_text(re.compile("编码 · [1-9]"), timeout=LONG)
+        expect(row.locator(".how")).to_have_text(re.compile("编码 · [1-9]"), timeout=LONG_MS)
         row.get_by_role("button", name="停止").click()
-    expect(row).to_have_class("cancelled", timeout=LONG)
+    expect(row).to_have_class("cancelled", timeout=LONG_MS)
     assert row.get_by_role("link").count() == 0
     row.get_by_role("button", name="继续").click()
-    expect(row).to_have_class("done", timeout=LONG)
+    expect(row).to_have_class("done", timeout=LONG_MS)
     with page.expect_download() as download:
         row.get_by_role("link", name="下载", exact=True).click()
     assert download.value.suggested_filename == "页.yingma.csv"
