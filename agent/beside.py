@@ -97,15 +97,16 @@ class Beside:
         if any(exam.family == "US" for exam in exams):
             yield "combo_unclear", doubts.region(words, exams, self._own)
         if sound and several and bracket:
-            yield "combo_unclear", doubts.enclosed(words, exams)
+            yield "combo_unclear", doubts.enclosed(words)
         if doubts.INCLUDING in noises:
             yield "combo_unclear", doubts.including(words, exams)
-        if doubts.PARTS in noises:
-            yield "combo_unclear", doubts.counted(words, exams)
+        if not several and doubts.PARTS in noises:
+            yield "combo_unclear", doubts.counted(words)
         if sound and bracket:
-            yield "combo_unclear", doubts.within(words, exams)
+            yield "combo_unclear", doubts.within(words)
         if sound:
             yield "combo_unclear", doubts.vessels(words, exams)
+        if sound and not kinds.isdisjoint(doubts.PLUS):
             yield "combo_unclear", doubts.summed(words, exams, self._headings)
         yield "missing_position", doubts.lateral(words, exams)
         if several:

@@ -1,12 +1,13 @@
 """What makes the exams of a name doubtful though every word was read: words that may belong to another exam.
 
 Each function looks at the words of a name in their order (None where nothing is known) and at the exams that were read;
-it gives the word that the doubt is about, or "".
+it gives the word that the doubt is about, or "". Whether a name has what a doubt is about at all, as ultrasound alone,
+a bracket, or several exams, is asked once for all of them (beside.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
 from agent.lexer import Word
@@ -57,20 +58,29 @@ def _kind(word: Word | None) -> str:
     return "" if word is None else word.kind
 
 
+def _pieces(words: Words, separators: Collection[str]) -> list[list[Word | None]]:
+    """The words between separators of some kinds."""
+    pieces: list[list[Word | None]] = [[]]
+    for word in words:
+        if _kind(word) in separators:
+            pieces.append([])
+        else:
+            pieces[-1].append(word)
+    return pieces
+
+
+def _special_scan(words: Iterable[Word | None]) -> str:
+    """The first scan that a part may not have apart; "" where there is none."""
+    pairs = (pair for word in words if word is not None for pair in word.pairs)
+    return next((name for slot, name in pairs if slot == "scan" and name not in USUAL), "")
+
+
 def before_sum(words: Words, exams: Sequence[Exam]) -> str:
     """A scan, other than the plain one, that a sum says apart from the part that it is of: MRCP+上腹, MRI+MRA BRAIN,
     四维彩超+胎儿心脏. The part's plain exam may be ordered too."""
-    pieces: list[set[str]] = [set()]
-    scans: list[str] = [""]
-    for word in words:
-        if word is None or word.kind in ("open", "close"):
-            continue
-        if word.kind in ADDED:
-            pieces.append(set())
-            scans.append("")
-            continue
-        pieces[-1] |= word.slots
-        scans[-1] = scans[-1] or next((name for slot, name in word.pairs if slot == "scan" and name not in USUAL), "")
+    parted = _pieces(words, ADDED)
+    pieces = [{slot for word in piece if word is not None for slot in word.slots} for piece in parted]
+    scans = [_special_scan(piece) for piece in parted]
     if len(exams) >= sum(not piece.isdisjoint(ORDERED) for piece in pieces):
         return ""
     for at, (before, after) in enumerate(pairwise(pieces)):
@@ -154,7 +164,7 @@ def _between(words: Words) -> str:
 
 def spread(words: Words, exams: Sequence[Exam]) -> str:
     """A scan that became that of an exam which had a modality of its own and no scan: 头颅CT 胸部CT增强."""
-    if len(exams) < 2 or exams[0].family not in ("CT", "MR") or len({(exam.scan, exam.extra) for exam in exams}) > 1:
+    if exams[0].family not in ("CT", "MR") or len({(exam.scan, exam.extra) for exam in exams}) > 1:
         return ""
     if exams[0].scan in PLAIN and not exams[0].extra:
         return ""
@@ -218,8 +228,6 @@ def region(words: Words, exams: Sequence[Exam], own: Collection[str]) -> str:
     """A region that is an exam of its own in ultrasound (`own`), lost before an organ that nothing separates from it:
     腹部双肾彩超."""
     read = {exam.part for exam in exams if exam.family == "US"}
-    if not read:
-        return ""
     for first, second in pairwise(words):
         if first is None or second is None or not names_part(first):
             continue
@@ -231,11 +239,9 @@ def region(words: Words, exams: Sequence[Exam], own: Collection[str]) -> str:
     return ""
 
 
-def enclosed(words: Words, exams: Sequence[Exam]) -> str:
+def enclosed(words: Words) -> str:
     """An examination of ultrasound in a bracket of its own, which may only say how, or why, that before it is done:
     卵泡监测(腹部B超), 甲状腺彩超(三级)."""
-    if len(exams) < 2 or any(exam.family != "US" for exam in exams):
-        return ""
     before = False  # an exam stands before the bracket
     inside: list[Word] | None = None
     for word in words:
@@ -245,10 +251,11 @@ def enclosed(words: Words, exams: Sequence[Exam]) -> str:
         elif kind == "close":
             said = inside or []
             parts = [each for each in said if "part" in each.slots]
-            examined = bool(parts) and any(not each.slots.isdisjoint(EXAMINED) for each in said)
-            subitem = next((each for each in said if "subitem" in each.slots and not parts), None)
-            if examined or subitem is not None:
-                return (subitem or parts[0]).surface
+            if parts and any(not each.slots.isdisjoint(EXAMINED) for each in said):
+                return parts[0].surface
+            subitem = next((each for each in said if "subitem" in each.slots), None)
+            if subitem is not None and not parts:
+                return subitem.surface
             inside = None
         elif inside is not None:
             inside.append(word)
@@ -260,9 +267,7 @@ def enclosed(words: Words, exams: Sequence[Exam]) -> str:
 def including(words: Words, exams: Sequence[Exam]) -> str:
     """A word for a region of which only what it includes became an exam (腹部彩超(含双肾)), or what is included with a
     scan of its own, and became none (肋骨CT三维(含胸部平扫))."""
-    at = next((at for at, word in enumerate(words) if word is not None and word.noise == INCLUDING), None)
-    if at is None:
-        return ""
+    at = next(at for at, word in enumerate(words) if word is not None and word.noise == INCLUDING)
     read = {exam.part for exam in exams}
     outer = [word for word in words[:at] if word is not None and "part" in word.slots]
     end = next((end for end, word in enumerate(words) if end > at and _kind(word) == "close"), len(words))
@@ -276,18 +281,14 @@ def including(words: Words, exams: Sequence[Exam]) -> str:
     return ""
 
 
-def counted(words: Words, exams: Sequence[Exam]) -> str:
+def counted(words: Words) -> str:
     """A word that counts several parts, in a name of one exam: 胸部CT平扫(两部位). How many it counts is not asked."""
-    if len(exams) != 1:
-        return ""
     return next((word.surface for word in words if word is not None and word.noise == PARTS), "")
 
 
-def within(words: Words, exams: Sequence[Exam]) -> str:
+def within(words: Words) -> str:
     """A special examination of ultrasound, said in a bracket of one part, that became that of the part before it:
     肝胆胰脾(肝弹性)."""
-    if not exams or any(exam.family != "US" for exam in exams):
-        return ""
     outer: set[str] = set()
     inner: list[Word] = []
     depth = 0
@@ -299,24 +300,20 @@ def within(words: Words, exams: Sequence[Exam]) -> str:
             inner.append(word)
             continue
         if word.kind == "close":
-            scan = next(
-                (name for each in inner for slot, name in each.pairs if slot == "scan" and name not in USUAL), ""
-            )
+            scan = _special_scan(inner)
             parts = {part for each in inner for part in parts_of(each)}
             if scan and parts and outer and parts != outer:
                 return scan
             inner = []
         outer |= parts_of(word)
-        if any(slot == "scan" and name not in USUAL for slot, name in word.pairs):
+        if _special_scan([word]):
             return ""
     return ""
 
 
 def vessels(words: Words, exams: Sequence[Exam]) -> str:
     """Vessels that a name of ultrasound says, of which no exam came: 甲状腺及颈部血管."""
-    if not exams or any(
-        exam.family != "US" or BY_SKULL in exam.extra or any(each in exam.part for each in VESSELS) for exam in exams
-    ):
+    if any(BY_SKULL in exam.extra or any(each in exam.part for each in VESSELS) for exam in exams):
         return ""
     return next(
         (
@@ -331,16 +328,9 @@ def vessels(words: Words, exams: Sequence[Exam]) -> str:
 def summed(words: Words, exams: Sequence[Exam], headings: Collection[str]) -> str:
     """What a sum of ultrasound adds that became no exam: a word that heads others (`headings`; 产科+子宫附件), a way
     (TTE+TEE), a special examination beside a sub-item (NT+四维)."""
-    if not exams or any(exam.family != "US" for exam in exams) or all(_kind(word) not in PLUS for word in words):
+    if None in words:
         return ""
-    pieces: list[list[Word]] = [[]]
-    for word in words:
-        if word is None:
-            return ""
-        if word.kind in PLUS:
-            pieces.append([])
-        else:
-            pieces[-1].append(word)
+    pieces = [[word for word in piece if word is not None] for piece in _pieces(words, PLUS)]
     if len(exams) >= len(pieces):
         return ""
     read = {exam.part for exam in exams}
@@ -364,7 +354,7 @@ def lateral(words: Words, exams: Sequence[Exam]) -> str:
     last = next((word for word in reversed(words) if word is not None and (word.slots or word.kind in SUMS)), None)
     if last is None or last.slots != SIDE or not last.surface.endswith("侧"):
         return ""
-    open_view = any(exam.family in ("XR", "DR") and not exam.side and DEFAULT_VIEW in exam.rules for exam in exams)
+    open_view = any(exam.family == "DR" and not exam.side and DEFAULT_VIEW in exam.rules for exam in exams)
     return last.surface if open_view else ""
 
 
@@ -378,29 +368,25 @@ def bedside(exams: Sequence[Exam]) -> str:
 def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> str:
     """A member of a sum of which no exam came, only a word that says a place, or heads any part (`regions`):
     心脏+四肢血管彩超."""
-    if all(_kind(word) not in MEMBERS for word in words):
-        return ""
     read = {exam.part for exam in exams}
-    pieces: list[list[Word]] = [[]]
-    within: list[int] = [0]  # of each piece: how many of its words stand in brackets, or are unknown
     depth = 0
-    for word in words:
-        if word is None:
-            within[-1] += 1
-            continue
-        depth += (word.kind == "open") - (word.kind == "close")
-        if word.kind in MEMBERS:
-            pieces.append([])
-            within.append(0)
-        elif word.kind not in ("open", "close"):
-            pieces[-1].append(word)
-            within[-1] += depth > 0
-    for piece, inside in zip(pieces, within, strict=True):
-        named = [parts_of(word) for word in piece if "part" in word.slots]
-        if named and all(not parts.isdisjoint(regions) and parts.isdisjoint(read) for parts in named):
-            return next(word.surface for word in piece if "part" in word.slots)
-        slots = {slot for word in piece for slot in word.slots}
-        places = [word for word in piece if word.noise == PLACE and not word.slots]
-        if places and not inside and slots.isdisjoint(ORDERS - {"scan"} | {"part"}):
+    for piece in _pieces(words, MEMBERS):
+        said: list[Word] = []
+        unsure = False  # a word stands in a bracket, or is unknown
+        for word in piece:
+            depth += (_kind(word) == "open") - (_kind(word) == "close")
+            if word is None:
+                unsure = True
+            elif word.kind not in ("open", "close"):
+                said.append(word)
+                unsure = unsure or depth > 0
+        named = [word for word in said if "part" in word.slots]
+        if named and all(
+            not (parts := parts_of(word)).isdisjoint(regions) and parts.isdisjoint(read) for word in named
+        ):
+            return named[0].surface
+        slots = {slot for word in said for slot in word.slots}
+        places = [word for word in said if word.noise == PLACE and not word.slots]
+        if places and not unsure and slots.isdisjoint(ORDERS - {"scan"} | {"part"}):
             return places[0].surface
     return ""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -32,7 +33,8 @@ class Patterns:
     def __init__(self, patterns: Sequence[str], first: int) -> None:
         self._patterns = [(form, re.compile(pattern)) for form, pattern in enumerate(patterns, first)]
         self._all = (1 << len(patterns)) - 1
-        needs = [needs_of(pattern) for pattern in patterns]
+        known = [(needs_of(pattern), words_of(pattern)) for pattern in patterns]
+        needs, words = [need for need, _ in known], [word for _, word in known]
         self._without_digit = _mask(not any(need <= DIGITS for need in each) for each in needs)
         # Of each pattern the two smallest sets. A bit is a pattern: of those that a character lets pass as one of the
         # first set, of the second; of those that have no first set, no second.
@@ -44,8 +46,6 @@ class Patterns:
             char: (_mask(char in each for each in first_sets), _mask(char in each for each in second_sets))
             for char in frozenset[str]().union(*first_sets, *second_sets)
         }
-
-        words = [words_of(pattern) for pattern in patterns]
         self._wordless = _mask(not each for each in words)
         every = sorted(frozenset[str]().union(*words))
         self._finder = ahocorasick_rs.AhoCorasick(every)
@@ -80,17 +80,22 @@ class Patterns:
         return out
 
 
+@lru_cache(maxsize=1)  # both questions are asked of one pattern after the other
+def _parsed(pattern: str) -> Any:
+    """The parsed form; an empty one where case does not count, and so nothing plain is said."""
+    parsed = _parser.parse(pattern)
+    return [] if parsed.state.flags & re.IGNORECASE else parsed
+
+
 def needs_of(pattern: str) -> Needs:
     """Sets of characters of each of which every match of a pattern holds one."""
-    parsed = _parser.parse(pattern)
-    return [] if parsed.state.flags & re.IGNORECASE else _needs(parsed)
+    return _needs(_parsed(pattern))
 
 
 def words_of(pattern: str) -> frozenset[str]:
     """Words of two characters or more, of which every match of a pattern holds one, or the text beside it, as far as
     it must stand there; the set that few texts meet. Empty where there is none."""
-    parsed = _parser.parse(pattern)
-    found = [] if parsed.state.flags & re.IGNORECASE else _words(parsed)
+    found = _words(_parsed(pattern))
     return min(found, key=_chance) if found else frozenset()
 
 
