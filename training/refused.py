@@ -76,7 +76,7 @@ class Refuser:
         return (f"{text}{fee}" if chance.random() < 0.5 else f"{fee}-{text}"), ""
 
     def _missing_side(self, chance: random.Random) -> Refused:
-        if chance.random() < self._refusals.joined:
+        if self._sided_joints and chance.random() < self._refusals.joined:
             part = chance.choice(self._sided_joints)
             said = Wording("", "US", "US", "US", "", part, "常规")
             return self._writer.write(chance, self._writer.words(chance, said, side="")), "US"
