@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import product
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -22,7 +23,7 @@ import ahocorasick_rs
 MOST = 40  # characters of a set: a larger one, as all Latin letters, says little of a text
 DIGIT = re.compile(r"\d")
 DIGITS = frozenset("0123456789")
-COMMON = frozenset("平扫增强常规CTMRD部位")  # characters that most texts hold
+COMMON = frozenset("平扫增强常规CTMRD部位()[]")  # characters that most texts hold
 OFTEN, SELDOM = 0.5, 0.02  # how likely a text holds a character of those, and another one, roughly
 Needs = list[frozenset[str]]  # each a set of which every match holds one
 
@@ -67,16 +68,14 @@ class Patterns:
                 held |= self._let[word]
             left &= held
         out: list[tuple[int, int, int]] = []
-        at = 0
         while left:
-            if left & 1:
-                form, pattern = self._patterns[at]
-                for match in pattern.finditer(text):
-                    start, end = match.span()
-                    if end > start:
-                        out.append((form, start, end))
-            left >>= 1
-            at += 1
+            lowest = left & -left
+            left ^= lowest
+            form, pattern = self._patterns[lowest.bit_length() - 1]
+            for match in pattern.finditer(text):
+                start, end = match.span()
+                if end > start:
+                    out.append((form, start, end))
         return out
 
 
@@ -102,14 +101,20 @@ def words_of(pattern: str) -> frozenset[str]:
 def _words(parsed: Any) -> Needs:
     found: Needs = []
     run = ""
-    for code, value in [*parsed, (None, None)]:
+    for at, (code, value) in enumerate([*parsed, (None, None)]):
         if code is op.LITERAL:
             run += chr(value)
             continue
         if len(run) > 1:
             found.append(frozenset({run}))
         run = ""
-        if code in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT) and value[0] > 0:
+        behind = code is op.ASSERT and value[0] < 0 and len(value[1]) == 1  # one character that stands before
+        first, given = value[1][0] if behind else (code, value)
+        if first is op.IN:  # one of a few characters, and what stands behind: a bracket and the word that it opens
+            pairs = frozenset(map("".join, product(_chars(given), _heads([*parsed][at + 1 :]))))
+            if pairs:
+                found.append(pairs)
+        elif code in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT) and value[0] > 0:
             found += _words(value[2])
         elif code is op.ASSERT:  # what must stand before or behind
             found += _words(value[1])
@@ -120,6 +125,26 @@ def _words(parsed: Any) -> Needs:
             if all(ways):
                 found.append(frozenset().union(*(min(way, key=_chance) for way in ways)))
     return found
+
+
+def _heads(parsed: list[Any]) -> frozenset[str]:
+    """The characters that a match can begin with; none where that is not plain, or it can be empty."""
+    if not parsed:
+        return frozenset()
+    code, value = parsed[0]
+    if code is op.LITERAL:
+        return frozenset(chr(value))
+    if code is op.IN:
+        return _chars(value)
+    if code is op.SUBPATTERN and not value[1] and not value[2]:
+        return _heads([*value[3], *parsed[1:]])
+    if code is op.BRANCH:
+        ways = [_heads([*way, *parsed[1:]]) for way in value[1]]
+    elif code in (op.MAX_REPEAT, op.MIN_REPEAT) and value[0] == 0:
+        ways = [_heads([*value[2], *parsed[1:]]), _heads(parsed[1:])]
+    else:
+        return frozenset()
+    return frozenset().union(*ways) if all(ways) else frozenset()
 
 
 def _chance(words: frozenset[str]) -> float:

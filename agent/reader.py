@@ -14,23 +14,21 @@ from dataclasses import dataclass
 from agent.beside import Beside
 from agent.cross_section import CrossSection
 from agent.families import (
-    POSTURES,
     bits_of,
     by_modality,
     family_name,
     family_of,
     modality_alone,
-    no_film,
     other_rooms,
     said_modality,
 )
 from agent.gloss import Gloss
-from agent.group import BEDSIDE, ROUTINE, Group, Node
-from agent.groups import Grouper
+from agent.group import BEDSIDE, ROUTINE, PartRef
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
-from agent.masks import ALL, FAMILY_OF, MASK, XRAY
+from agent.masks import ALL, FAMILY_OF
 from agent.nuclear import Nuclear
 from agent.opinions import voice_rules
+from agent.piece import PieceReader, is_special
 from agent.projection import MOBILE, Projection
 from agent.reading import Exam, Problem, Reading, Span, Unexplained
 from agent.relations import Containment
@@ -79,10 +77,9 @@ class Reader:
         self.lexicon = lexicon or load_lexicon()
         self.lexer = Lexer(self.lexicon)
         self.stock = Stock(catalogue, self.lexicon)
-        self.containment = Containment(self.lexicon)
-        self.grouper = Grouper(self.containment)
-        self.gloss = Gloss(self.lexer.words, self.containment)
-        self.shared = shared = Shared(self.stock, self.lexicon, self.containment)
+        containment = Containment(self.lexicon)
+        self.gloss = Gloss(self.lexer.words, containment)
+        self.shared = shared = Shared(self.stock, self.lexicon, containment)
         self.resolvers: dict[str, Resolver] = {
             "CT": CrossSection("CT", shared),
             "MR": CrossSection("MR", shared),
@@ -90,6 +87,7 @@ class Reader:
             "US": Ultrasound(shared),
             "NM": Nuclear(catalogue, shared),
         }
+        self.pieces = PieceReader(self.resolvers, shared, containment)
         self._noise = [word.kind == "noise" and word.noise not in DECISIVE for word in self.lexer.words]
         self.beside = Beside(self.lexer, self._noise, self.lexicon)
         self._outcomes: OrderedDict[tuple[tuple[int, ...], int], Outcome] = OrderedDict()
@@ -241,7 +239,7 @@ class Reader:
         denied = tuple(raw.index for raw in raws if is_noise_of(raw, NEGATION))
         if denied and any(has_slots(raw) for raw in raws if raw.index >= denied[0]):
             issues.append(("negated", denied, ""))
-        before: list[Group] = []
+        before: list[PartRef] = []  # the parts of the last group
         last_family = family_name(said_modality(raws) & mask)
         heads = False  # what is done stands before the parts, for all the lines that name parts alone
         for segment in order_lines(raws):
@@ -262,32 +260,19 @@ class Reader:
                 if rooms:  # CT室双肺平扫和颅脑MR
                     issues.append(("conflict_modality", rooms, ""))
                 known, clean, inherited = len(exams), len(issues), before
-                before = self._read(piece, family, inherited, exams, issues)
+                before = self.pieces.read(piece, family, inherited, exams, issues)
                 if _may_share(exams[:known], exams[known:]):  # MR腰骶段,舌咽神经增强: is the first one plain?
                     issues.append(("combo_unclear", (), exams[known - 1].part))
                 heads = done_first(piece) or (heads and parts_alone(piece))
                 if known and len(issues) == clean:
-                    shared = heads and parts_alone(piece) and _is_special(exams[known - 1])  # 增强:垂体,颈椎
+                    shared = heads and parts_alone(piece) and is_special(exams[known - 1])  # 增强:垂体,颈椎
                     if shared or (done_then_part(piece) and exams[known - 1].family == exams[-1].family):
                         issues.append(("combo_unclear", (), exams[-1].part))
                 if len(issues) == clean and self._otherwise(piece, family, inherited, exams[known:]):
                     issues.append(("combo_unclear", (), exams[known].part))
         return self._finish(exams, issues)
 
-    def _read(
-        self, piece: list[Placed], family: str, before: list[Group], exams: list[Exam], issues: list[Issue]
-    ) -> list[Group]:
-        """Adds the exams and issues of words that are of one family; returns their groups."""
-        groups = self._inherit(self._groups(piece, family, issues), before, family)
-        for number, group in enumerate(groups):
-            known = len(exams)
-            self._resolve(group, family, exams, issues)
-            bare = group.parts and not group.said() and not group.modalities
-            if number and known and len(exams) > known and bare and _is_special(exams[known - 1]):
-                issues.append(("combo_unclear", (), exams[known].part))  # 盆腔:造影彩超子宫
-        return groups
-
-    def _otherwise(self, line: list[Placed], family: str, before: list[Group], read: list[Exam]) -> bool:
+    def _otherwise(self, line: list[Placed], family: str, before: list[PartRef], read: list[Exam]) -> bool:
         """Whether the pieces of a line, each read for itself, say something else than the line does as a whole.
 
         A piece that names its part and what is done to it is whole: neither takes a scan from another piece
@@ -298,68 +283,8 @@ class Reader:
         exams: list[Exam] = []
         issues: list[Issue] = []
         for piece in apart:
-            before = self._read(piece, family, before, exams, issues)
+            before = self.pieces.read(piece, family, before, exams, issues)
         return not issues and _codes(self._finish(exams, [])) != _codes(self._finish(read, []))
-
-    def _resolve(self, group: Group, family: str, exams: list[Exam], issues: list[Issue]) -> None:
-        if exams and not group.parts and not group.problems and self._says_nothing(group, family):
-            return
-        resolved = self.resolvers[family].exams(group)
-        exams.extend(resolved.exams)
-        issues.extend(resolved.issues)
-        issues.extend((reason, indexes, "") for reason, indexes in group.problems)
-        used = {part.index for part in group.parts}
-        if any(part.review for part in group.parts):
-            parts = self.shared.fold(family, group.parts)  # 乳房和腋下: each makes the other certain
-            issues.extend(("uncertain_part", (part.index,), part.element) for part in parts if part.review)
-        sure = {scan for scan, index in group.scans if index not in group.review}
-        for index in group.review:
-            said = [scan for scan, at in group.scans if at == index]
-            again = bool(said) and all(scan in sure or f"平扫+{scan}" in sure for scan in said)
-            if index not in used and not again:
-                issues.append(("uncertain_word", (index,), ""))
-
-    def _says_nothing(self, group: Group, family: str) -> bool:
-        """A group beside others that names a modality or the routine scan alone (彩超 after a comma)."""
-        plain = all(scan == "常规" for scan, _ in group.scans) if family == "US" else not group.scans
-        return plain and not (group.posts or group.positions or group.subitems or group.ways or group.vessels)
-
-    def _groups(self, piece: list[Placed], family: str, issues: list[Issue]) -> list[Group]:
-        nodes: list[Node] = []
-        bit = XRAY if family == "XR" else MASK[family]
-        for raw in piece:
-            word = raw.word
-            if word is None or word.kind != "slots":
-                kind = "unexplained" if word is None else word.kind
-                nodes.append(Node(raw.index, kind, (), False, raw.depth, raw.tag))
-                continue
-            meanings = [meaning for meaning in word.meanings if meaning.mask & bit]
-            if not meanings:
-                posture = set(word.pairs) <= POSTURES and (family == "US" or no_film(piece))
-                if not word.noise and not posture:  # 精索静脉彩超(站立位)
-                    a_part = all(slot == "part" for meaning in word.meanings for slot, _ in meaning.slots)
-                    issues.append(("uncatalogued" if a_part else "conflict_modality", (raw.index,), word.surface))
-                continue
-            slots = tuple(slot for meaning in meanings for slot in meaning.slots)
-            review = any(meaning.review for meaning in meanings)
-            nodes.append(Node(raw.index, "slots", slots, review, raw.depth, raw.tag))
-        return self.grouper.groups(nodes, family)
-
-    def _inherit(self, groups: list[Group], before: list[Group], family: str) -> list[Group]:
-        """A group without a part takes the parts of the one before it: an order line may leave the part out."""
-        last = before[-1] if before else None
-        for group in groups:
-            if not group.parts and last is not None and last.parts and group.said() and family != "US":
-                group.parts = [*last.parts]
-            for part in group.parts:  # 右膝关节正侧位+髌骨轴位: the side is that of the whole
-                wholes = last.parts if last is not None and not part.side else []
-                part.side = next((w.side for w in wholes if self._holds(family, w.element, part.element)), part.side)
-            if group.parts:
-                last = group
-        return groups
-
-    def _holds(self, family: str, whole: str, part: str) -> bool:
-        return bool(self.containment.adjoining(family, whole, part))
 
     def _finish(self, exams: list[Exam], issues: list[Issue]) -> Outcome:
         """One code once; 平扫 and 增强 of one part ordered apart are the item of both."""
@@ -459,11 +384,6 @@ def _said_families(words: list[Word]) -> int:
     for element in [each for each in said if each != MOBILE] or said:
         known &= FAMILY_OF[element]
     return known or ALL
-
-
-def _is_special(exam: Exam) -> bool:
-    """A scan or post-processing that no convention fills in."""
-    return exam.scan not in ("", "平扫", ROUTINE) or (exam.family == "CT" and bool(exam.extra))
 
 
 def _families(outcome: Outcome) -> int:
