@@ -24,6 +24,7 @@ MOST = 40  # characters of a set: a larger one, as all Latin letters, says littl
 DIGIT = re.compile(r"\d")
 DIGITS = frozenset("0123456789")
 COMMON = frozenset("平扫增强常规CTMRD部位()[]")  # characters that most texts hold
+REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
 OFTEN, SELDOM = 0.5, 0.02  # how likely a text holds a character of those, and another one, roughly
 Needs = list[frozenset[str]]  # each a set of which every match holds one
 
@@ -101,21 +102,22 @@ def words_of(pattern: str) -> frozenset[str]:
 def _words(parsed: Any) -> Needs:
     found: Needs = []
     run = ""
-    for at, (code, value) in enumerate([*parsed, (None, None)]):
+    elements = [*parsed, (None, None)]
+    for at, (code, value) in enumerate(elements):
+        pairs = frozenset(map("".join, product(_tails(code, value), _heads(elements[at + 1 :]))))
+        if pairs:  # a bracket and the word that it opens, a number and its unit
+            found.append(pairs)
         if code is op.LITERAL:
             run += chr(value)
             continue
         if len(run) > 1:
             found.append(frozenset({run}))
         run = ""
-        behind = code is op.ASSERT and value[0] < 0 and len(value[1]) == 1  # one character that stands before
-        first, given = value[1][0] if behind else (code, value)
-        if first is op.IN:  # one of a few characters, and what stands behind: a bracket and the word that it opens
-            pairs = frozenset(map("".join, product(_chars(given), _heads([*parsed][at + 1 :]))))
-            if pairs:
-                found.append(pairs)
-        elif code in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT) and value[0] > 0:
+        if code in REPEATS and value[0] > 0:
             found += _words(value[2])
+            if value[0] > 1 and len(value[2]) == 1:
+                twice = _heads([*value[2]])
+                found += [frozenset(map("".join, product(twice, twice)))] if twice else []
         elif code is op.ASSERT:  # what must stand before or behind
             found += _words(value[1])
         elif code is op.SUBPATTERN and not value[1] and not value[2]:  # no flags of its own
@@ -125,6 +127,20 @@ def _words(parsed: Any) -> Needs:
             if all(ways):
                 found.append(frozenset().union(*(min(way, key=_chance) for way in ways)))
     return found
+
+
+def _tails(code: Any, value: Any) -> frozenset[str]:
+    """The characters that an element ends with, or that stand before it; none where that is not plain."""
+    if code is op.LITERAL:
+        return frozenset(chr(value))
+    if code is op.IN:
+        return _chars(value)
+    inner: list[Any] = []
+    if code in REPEATS and value[0] > 0:
+        inner = [*value[2]]
+    elif code is op.ASSERT and value[0] < 0:
+        inner = [*value[1]]
+    return _tails(*inner[0]) if len(inner) == 1 else frozenset()
 
 
 def _heads(parsed: list[Any]) -> frozenset[str]:
@@ -138,10 +154,12 @@ def _heads(parsed: list[Any]) -> frozenset[str]:
         return _chars(value)
     if code is op.SUBPATTERN and not value[1] and not value[2]:
         return _heads([*value[3], *parsed[1:]])
+    if code is op.ASSERT and value[0] > 0:  # what must stand behind
+        return _heads([*value[1]])
     if code is op.BRANCH:
         ways = [_heads([*way, *parsed[1:]]) for way in value[1]]
-    elif code in (op.MAX_REPEAT, op.MIN_REPEAT) and value[0] == 0:
-        ways = [_heads([*value[2], *parsed[1:]]), _heads(parsed[1:])]
+    elif code in REPEATS:
+        ways = [_heads([*value[2], *parsed[1:]]), *([_heads(parsed[1:])] if value[0] == 0 else [])]
     else:
         return frozenset()
     return frozenset().union(*ways) if all(ways) else frozenset()
@@ -161,7 +179,7 @@ def _needs(parsed: Any) -> Needs:
             chars = _chars(value)
             if chars:
                 found.append(chars)
-        elif code in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT) and value[0] > 0:
+        elif code in REPEATS and value[0] > 0:
             found += _needs(value[2])
         elif code is op.SUBPATTERN and not value[1] and not value[2]:  # no flags of its own
             found += _needs(value[3])
