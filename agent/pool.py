@@ -272,12 +272,17 @@ def single_threaded() -> bool:
     return threading.active_count() == 1 and len(os.listdir("/proc/self/task")) == 1
 
 
+def look_seldom() -> None:
+    """Look for cycles seldom in a process that does nothing but read names."""
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+
+
 def _work(pipe: Connection, opening: tuple[Opening, Memory | None, Parts] | None) -> None:
     """A worker: answers what comes until nothing comes any more. Ctrl-C is the parent's to handle."""
     global _pipeline
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
+    look_seldom()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

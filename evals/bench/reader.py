@@ -108,9 +108,12 @@ def _open_pipeline() -> Pipeline:
 
 
 def _pipeline_rate(names: Sequence[BenchName]) -> dict[str, float]:
-    """Names a second of `answer` and of `answer_compact` (what tables are made of), each of a new pipeline."""
+    """Names a second of `answer` and of `answer_compact` (what tables are made of), each of a new pipeline, in a
+    process that looks for cycles as seldom as a worker."""
     from agent.answer import Query
+    from agent.pool import look_seldom
 
+    look_seldom()
     queries = [Query(each.name, each.modality, each.institution) for each in names]
     rates: dict[str, float] = {}
     for key in ("answer", "compact"):
