@@ -22,6 +22,7 @@ import ahocorasick_rs
 
 MOST = 40  # characters of a set: a larger one, as all Latin letters, says little of a text
 DIGIT = re.compile(r"\d")
+OTHER_DIGIT = re.compile(r"(?![0-9])\d")  # of another script: \d meets it, and no word that holds a digit does
 DIGITS = frozenset("0123456789")
 COMMON = frozenset("平扫增强常规CTMRD部位()[]")  # characters that most texts hold
 REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
@@ -63,7 +64,7 @@ class Patterns:
                 first |= both[0]
                 second |= both[1]
         left = first & second & (self._all if DIGIT.search(text) else self._without_digit)
-        if left & ~self._wordless:
+        if left & ~self._wordless and OTHER_DIGIT.search(text) is None:
             held = self._wordless
             for word, _, _ in self._finder.find_matches_as_indexes(text, overlapping=True):
                 held |= self._let[word]
@@ -115,8 +116,8 @@ def _words(parsed: Any) -> Needs:
         run = ""
         if code in REPEATS and value[0] > 0:
             found += _words(value[2])
-            if value[0] > 1 and len(value[2]) == 1:
-                twice = _heads([*value[2]])
+            if value[0] > 1 and len(value[2]) == 1 and value[2][0][0] in (op.LITERAL, op.IN):
+                twice = _tails(*value[2][0])
                 found += [frozenset(map("".join, product(twice, twice)))] if twice else []
         elif code is op.ASSERT:  # what must stand before or behind
             found += _words(value[1])

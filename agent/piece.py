@@ -27,25 +27,28 @@ class Said:
 
     __slots__ = ("answered", "exams", "issues", "partless", "parts", "sideless")
 
-    def __init__(self, groups: list[Group], exams: list[Exam], answered: bool, issues: list[Issue], base: int) -> None:
-        """`answered`: its first group came to an exam. `base`: the index of its first word."""
+    def __init__(
+        self, sides: list[str], groups: list[Group], exams: list[Exam], answered: bool, issues: list[Issue], base: int
+    ) -> None:
+        """`sides`: of the parts that its first group names. `answered`: that group came to an exam. `base`: the index
+        of its first word."""
         self.exams = exams
         self.issues = [(reason, _moved(indexes, -base), word) for reason, indexes, word in issues]
         self.parts = _copied(groups[-1].parts, -base)
         self.answered = answered
-        self.partless = not groups[0].parts
-        self.sideless = any(not part.side for part in groups[0].parts)
+        self.partless = not sides
+        self.sideless = "" in sides
 
     def stands(self, before: list[PartRef], exams: list[Exam]) -> bool:
-        """Whether it says the same behind these parts and exams: it takes no part and no side from them, and is not
-        left out for saying nothing new."""
+        """Whether it says the same behind these parts and exams: it takes no part and no side from them, is not left
+        out for saying nothing new, and whatever looks at the exam before it finds one of its own."""
         if exams and (self.partless or not self.answered):
             return False
         return not before or not (self.partless or (self.sideless and any(part.side for part in before)))
 
 
 class PieceReader:
-    """Compiled for a catalogue and a lexicon, by its resolvers; `read` is a pure function of its arguments."""
+    """Compiled for a catalogue and a lexicon, by its resolvers; what `read` adds depends on its arguments alone."""
 
     def __init__(self, resolvers: dict[str, Resolver], shared: Shared, containment: Containment) -> None:
         self._resolvers = resolvers
@@ -59,7 +62,7 @@ class PieceReader:
         self, piece: list[Placed], family: str, before: list[PartRef], exams: list[Exam], issues: list[Issue]
     ) -> list[PartRef]:
         """Adds the exams and issues of a piece; returns the parts of its last group. `before`: those of the group
-        before it in the name; `exams`: those of the name so far."""
+        before it in the name, which may be given a side; `exams`: those of the name so far."""
         said = self._said(piece, family)
         if said is not None and said.stands(before, exams):
             base = piece[0].index
@@ -85,9 +88,11 @@ class PieceReader:
         if found is None:
             exams: list[Exam] = []
             issues: list[Issue] = []
-            groups = self._inherit(self._groups(piece, family, issues), [], family)
+            groups = self._groups(piece, family, issues)
+            sides = [part.side for part in groups[0].parts]
+            groups = self._inherit(groups, [], family)
             answered = self._resolve(groups, family, exams, issues)
-            found = self._kept[tuple(key)] = Said(groups, exams, answered, issues, base)
+            found = self._kept[tuple(key)] = Said(sides, groups, exams, answered, issues, base)
             if len(self._kept) > self.keeps:
                 self._kept.popitem(last=False)
         return found

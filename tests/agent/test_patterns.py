@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,48 @@ def test_what_a_pattern_cannot_do_without(pattern: str, needs: list[str]) -> Non
 )
 def test_words_of_which_a_match_holds_one(pattern: str, words: list[str]) -> None:
     assert sorted(words_of(pattern)) == sorted(words)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *(
+            "(甲[乙丙]){2}",
+            "(?:甲|乙丙){2}",
+            "(甲乙?){2}",
+            "(?:(?=甲)){2}甲乙",
+            "甲{2}乙",
+            "[甲乙]{2,}丙",
+            "(?<=甲)乙丙",
+        ),
+        *(
+            "甲(?=乙)",
+            "甲(?!乙)丙",
+            "(甲|)乙丙",
+            "甲(?i:乙)丙",
+            "(甲)\\1乙",
+            "甲+?乙",
+            "(?:甲乙|丙)+甲",
+            "^甲?乙$",
+            "甲(乙|丙甲)?乙",
+        ),
+    ],
+)
+def test_a_match_always_holds_a_word(pattern: str) -> None:
+    """Every text of five characters or fewer, against all matches of the expression itself."""
+    expected = re.compile(pattern)
+    patterns = Patterns([pattern], 0)
+    for length in range(1, 6):
+        for text in map("".join, product("甲乙丙", repeat=length)):
+            spans = [match.span() for match in expected.finditer(text) if match.group()]
+            assert [(start, end) for _, start, end in patterns.found(text)] == spans
+
+
+@pytest.mark.parametrize("text", ["٣٢排CT胸部", "(٣)", "男٣٥胸部CT", "1٣岁", "胸部CT(६)"])
+def test_digits_of_other_scripts_are_digits(text: str) -> None:
+    found = {form for form, _, _ in Patterns(PATTERNS, 0).found(text)}
+    assert found == {at for at, each in enumerate(PATTERNS) if any(map(re.Match.group, re.finditer(each, text)))}
+    assert found
 
 
 def cut(text: str) -> list[tuple[int, int, int]]:

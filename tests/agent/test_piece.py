@@ -46,3 +46,8 @@ def test_two_pieces_as_if_nothing_were_kept(reader: Reader, between: str) -> Non
     """A piece may take its part or side from the one before (右膝关节正侧位,髌骨轴位), or say nothing new behind it."""
     for name in map(between.join, product(PIECES, repeat=2)):
         assert reader.read(name, "") == in_its_place(reader, name, "")
+
+
+def test_a_piece_without_a_part_behind_one_that_came_to_no_exam(reader: Reader) -> None:
+    name = "血管成像,尺骨,增强/"
+    assert reader.read(name, "MR") == in_its_place(reader, name, "MR")
