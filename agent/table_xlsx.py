@@ -119,7 +119,8 @@ def _texts(values: list[list[Any]]) -> tuple[list[tuple[str, ...]], int]:
 
 
 def _noncharacters(text: str) -> str:
-    """Text with the two non-characters that XML cannot hold and calamine, which decodes up to `_x00FF_`, leaves."""
+    """Text with the two non-characters that XML cannot hold and calamine, which decodes up to `_x00FF_`, leaves.
+    A cell that spells them (`_xFFFE_`) becomes the character, too: calamine gives both alike."""
     return text.replace("_xFFFE_", "\ufffe").replace("_xFFFF_", "\uffff")
 
 

@@ -62,7 +62,8 @@ HOSTILE = [
     "胸" * 10_000,
 ]
 
-CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+# A cell that spells `_xFFFE_` is, in a workbook, the character itself: what reads it cannot tell them apart.
+CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(lambda cell: "_xFFF" not in cell)
 ROWS = st.lists(st.tuples(CELLS, CELLS), max_size=6)
 
 
