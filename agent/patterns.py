@@ -1,8 +1,8 @@
 """Where the lexicon's patterns stand in a text. A pattern is tried only where what it cannot do without is in the text:
 most names hold a digit, and few of them the 元 or 诊室 of a pattern.
 
-What a pattern cannot do without is read off its parsed form: sets of characters of each of which every match holds one,
-and a set of words of which it, or what must stand beside it, holds one. All words are sought at once (Aho-Corasick).
+What a pattern cannot do without is read off its parsed form, its keys: words of which every match, or what must stand
+beside it, holds one, or for want of such words characters. All keys are sought at once (Aho-Corasick).
 What the form does not say plainly is not asked for, and then the pattern is tried; so nothing is lost. (The parser is
 that of `re` itself, which promises nothing of it: tests compare with all matches of all patterns.)
 """
@@ -21,8 +21,7 @@ from typing import Any
 import ahocorasick_rs
 
 MOST = 40  # characters of a set: a larger one, as all Latin letters, says little of a text
-DIGIT = re.compile(r"\d")
-OTHER_DIGIT = re.compile(r"(?![0-9])\d")  # of another script: \d meets it, and no word that holds a digit does
+OTHER_DIGIT = re.compile(r"(?![0-9])\d")  # of another script: \d meets it, and no key that holds a digit does
 DIGITS = frozenset("0123456789")
 COMMON = frozenset("平扫增强常规CTMRD部位()[]")  # characters that most texts hold
 REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
@@ -35,40 +34,20 @@ class Patterns:
 
     def __init__(self, patterns: Sequence[str], first: int) -> None:
         self._patterns = [(form, re.compile(pattern)) for form, pattern in enumerate(patterns, first)]
-        self._all = (1 << len(patterns)) - 1
-        known = [(needs_of(pattern), words_of(pattern)) for pattern in patterns]
-        needs, words = [need for need, _ in known], [word for _, word in known]
-        self._without_digit = _mask(not any(need <= DIGITS for need in each) for each in needs)
-        # Of each pattern the two smallest sets. A bit is a pattern: of those that a character lets pass as one of the
-        # first set, of the second; of those that have no first set, no second.
-        kept = [sorted((need for need in each if not need <= DIGITS), key=len) for each in needs]
-        first_sets = [each[0] if each else frozenset() for each in kept]
-        second_sets = [each[1] if len(each) > 1 else frozenset() for each in kept]
-        self._no_first, self._no_second = (_mask(not each for each in sets) for sets in (first_sets, second_sets))
-        self._passed = {
-            char: (_mask(char in each for each in first_sets), _mask(char in each for each in second_sets))
-            for char in frozenset[str]().union(*first_sets, *second_sets)
-        }
-        self._wordless = _mask(not each for each in words)
-        every = sorted(frozenset[str]().union(*words))
+        self._all = (1 << len(patterns)) - 1  # a bit is a pattern
+        keys = [words_of(pattern) or min(needs_of(pattern), key=len, default=frozenset()) for pattern in patterns]
+        self._keyless = _mask(not each for each in keys)
+        every = sorted(frozenset[str]().union(*keys))
         self._finder = ahocorasick_rs.AhoCorasick(every)
-        self._let = [_mask(word in each for each in words) for word in every]  # the patterns of each word
+        self._let = [_mask(key in each for each in keys) for key in every]  # the patterns of each key
 
     def found(self, text: str) -> list[tuple[int, int, int]]:
         """All that a pattern matches, and not with nothing: form, start, end; in the order of the patterns."""
-        first, second = self._no_first, self._no_second
-        passed = self._passed
-        for char in text:
-            both = passed.get(char)
-            if both is not None:
-                first |= both[0]
-                second |= both[1]
-        left = first & second & (self._all if DIGIT.search(text) else self._without_digit)
-        if left & ~self._wordless and OTHER_DIGIT.search(text) is None:
-            held = self._wordless
-            for word, _, _ in self._finder.find_matches_as_indexes(text, overlapping=True):
-                held |= self._let[word]
-            left &= held
+        left = self._keyless
+        for key, _, _ in self._finder.find_matches_as_indexes(text, overlapping=True):
+            left |= self._let[key]
+        if OTHER_DIGIT.search(text) is not None:
+            left = self._all
         out: list[tuple[int, int, int]] = []
         while left:
             lowest = left & -left

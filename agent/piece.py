@@ -78,13 +78,14 @@ class PieceReader:
         if not self.keeps:
             return None
         base = piece[0].index
-        key = [MASK[family]]
+        marks = [MASK[family]]
         for raw in piece:
             if raw.index < base or base < 0:
                 return None
-            key.append(id(raw.word))  # words live as long as the lexer
-            key.append((raw.index - base) << 16 | raw.depth << 1 | raw.tag)
-        found = self._kept.get(tuple(key))
+            marks.append(id(raw.word))  # words live as long as the lexer
+            marks.append((raw.index - base) << 16 | raw.depth << 1 | raw.tag)
+        key = tuple(marks)
+        found = self._kept.get(key)
         if found is None:
             exams: list[Exam] = []
             issues: list[Issue] = []
@@ -92,7 +93,7 @@ class PieceReader:
             sides = [part.side for part in groups[0].parts]
             groups = self._inherit(groups, [], family)
             answered = self._resolve(groups, family, exams, issues)
-            found = self._kept[tuple(key)] = Said(sides, groups, exams, answered, issues, base)
+            found = self._kept[key] = Said(sides, groups, exams, answered, issues, base)
             if len(self._kept) > self.keeps:
                 self._kept.popitem(last=False)
         return found
