@@ -8,7 +8,8 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -233,23 +234,38 @@ def test_the_job_outlives_the_server(tmp_path: Path, database: str, request: pyt
 
 
 @contextmanager
-def stopped_at_work(home: Path, name: str) -> Iterator[None]:
-    """The job's process stands still while some names are coded and others are not, until the block ends."""
-    folder, limit = find_job(home, name), time.monotonic() + 120
-    while True:
-        told = folder.status()
-        if told["state"] == "running" and told.get("phase") == "answering" and told.get("done"):
-            os.kill(told["pid"], signal.SIGSTOP)
-            break
-        log = folder.path / "log.txt"
-        assert told["state"] in ("queued", "running"), (told, log.read_text("utf-8"))
-        assert time.monotonic() < limit, (told, log.read_text("utf-8"))
+def stopped_at_work(home: Path) -> Iterator[Callable[[], str]]:
+    """The next job to begin stands still while some names are coded and others are not, until the block ends. What is
+    given waits for that and tells the job's name. Who starts it may be slow to hear of it, so it is watched from now.
+    """
+    stopped: list[int] = []
+    with ThreadPoolExecutor(1) as watch:
+        found = watch.submit(_stop_at_work, home, {*job_ids(home)}, stopped)
+        try:
+            yield found.result
+        finally:
+            for process in stopped:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
+
+def _stop_at_work(home: Path, known: set[str], stopped: list[int]) -> str:
+    limit, told, log = time.monotonic() + 120, dict[str, Any](), ""
+    while time.monotonic() < limit:
+        for name in {*job_ids(home)} - known:
+            folder = find_job(home, name)
+            told, log = folder.status(), read_or_nothing(folder.path / "log.txt")
+            assert told["state"] in ("queued", "running"), (told, log)
+            if told["state"] == "running" and told.get("phase") == "answering" and told.get("done"):
+                os.kill(told["pid"], signal.SIGSTOP)
+                stopped.append(told["pid"])
+                return name
         time.sleep(0.01)
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.kill(told["pid"], signal.SIGCONT)
+    raise AssertionError((told, log))
+
+
+def read_or_nothing(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
 
 
 def test_a_process_that_ends_before_it_begins(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,6 +303,7 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
     before = waiting(served)
     context = logged_in(browser, served, "clerk")
     request.addfinalizer(lambda: stop_all(served.home))
+    request.addfinalizer(context.close)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -303,11 +320,9 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
     page.select_option("#bulk-institution", label="申请项目")
     assert page.locator("#bulk-start").is_disabled()  # one column is two things
     page.select_option("#bulk-institution", label="医院")
-    with page.expect_response(lambda answer: answer.request.method == "POST") as answer:
+    with stopped_at_work(served.home) as reached_work:
         page.click("#bulk-start")
-    name = answer.value.json()["id"]
-    row = page.locator(f"#job-{name}")
-    with stopped_at_work(served.home, name):
+        row = page.locator(f"#job-{reached_work()}")
         expect(row.locator(".how")).to_have_text(re.compile("编码 · [1-9]"), timeout=LONG_MS)
         row.get_by_role("button", name="停止").click()
     expect(row).to_have_class("cancelled", timeout=LONG_MS)
@@ -327,7 +342,6 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
     page.get_by_role("tab", name="批量").click()
     page.wait_for_selector(".bulk .jobs tbody tr:first-child.done")
     assert (problems, context.strayed) == ([], [])
-    context.close()
 
 
 def waiting(server: Server) -> int:

@@ -283,6 +283,28 @@ def test_exams_are_added_and_removed_and_what_is_missing_is_said(browser: Any, c
     assert made[0].codes == ["20072502111100", "20040100110000"]
 
 
+def test_escape_takes_back_an_edit_that_still_waits(browser: Any, calm_sqlite: Server) -> None:
+    """Typed quicker than the server answers: the side, then the edit of the next field, and no edit after all."""
+    prepare(calm_sqlite, "快手", "快键医院", [ANKLE])
+    held: list[Any] = []
+    with screen(browser, calm_sqlite, "快手") as on:
+        on.only("快键医院")
+        on.card()
+        on.page.route("**/api/review/choices", lambda route: held.append(route))
+        on.press("l", "e", "Escape")
+        on.until("!!Review.state.model.pending")
+        while not held:
+            on.page.wait_for_timeout(10)
+        held[0].continue_()
+        on.until("!Review.state.model.pending && Review.state.model.exams[0].listed")
+        assert on.page.get_by_role("combobox", expanded=True).count() == 0
+        with on.next():
+            on.press("Enter")
+        on.delivered()
+    (made,) = decisions(calm_sqlite, clusters(calm_sqlite, "快键医院")).values()
+    assert made[0].action == "settle"
+
+
 def test_in_bulk_and_back_by_keyboard(browser: Any, calm_sqlite: Server) -> None:
     names = ["左膝关节CT平扫甫", "右膝关节CT平扫甫", "胸部CT平扫甫", ANKLE]
     prepare(calm_sqlite, "批量", "批量医院", [(name, 9 - at) for at, name in enumerate(names)])

@@ -113,6 +113,7 @@ def test_a_clerk_may_only_put_in_question(browser: Any, calm_sqlite: Server) -> 
     prepare(calm_sqlite, "录入之外", place, [ANKLE])
     with screen(browser, calm_sqlite, "clerk") as on:
         on.only(place)
+        on.card()
         on.press("1", "Enter")
         assert "不能这样做" in on.alert
         on.press("b")

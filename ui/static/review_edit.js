@@ -5,6 +5,7 @@
   const { el } = R;
   const LISTED = 12; // options that are drawn
   let open = null; // {slot | null, input, list, rows, at, asked}
+  let wanting = 0; // counts the edits that wait for the fields, so that Escape takes back the last
 
   const model = () => R.state.model;
 
@@ -127,14 +128,19 @@
   async function edit() {
     const on = model();
     if (!on) return;
+    const mine = (wanting += 1);
     await Promise.all([on.pending, on.later]); // the fields as they are now
-    if (model() !== on) return;
+    if (model() !== on || mine !== wanting) return;
     const exam = R.exam();
     if (!exam.fields.length) return find();
     const own = slots();
     const part = exam.fields.find((each) => each.slot.startsWith("part") && each.editable);
     slot(own.includes("side") ? "side" : part ? part.slot : own[0]);
   }
+
+  const unwant = () => {
+    wanting += 1;
+  };
 
   function slot(name) {
     const field = R.exam().fields.find((each) => each.slot === name);
@@ -270,5 +276,5 @@
     if (focus) R.state.root.focus({ preventScroll: true });
   }
 
-  R.edit = { add, close, edit, find, item, nearest, remove, side, slot, split };
+  R.edit = { add, close, edit, find, item, nearest, remove, side, slot, split, unwant };
 })();

@@ -53,6 +53,7 @@
     }
     if (!root.contains(target) && target !== document.body && target.id !== TAB) return;
     if (event.key === "Enter" && (target.tagName === "BUTTON" || target.tagName === "A")) return; // it is pressed
+    if (event.key === "Escape") R.edit.unwant();
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const found = R.table().find((each) => each.keys.includes(key));
     if (!found) return;
