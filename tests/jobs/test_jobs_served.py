@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,23 @@ from tests.jobs.test_jobs import names
 from tests.serving import Server, logged_in, serving
 from tests.store.world import ANKLE, SURE
 
+PARTS = (
+    "颅脑",
+    "鼻窦",
+    "颈部",
+    "胸部",
+    "上腹部",
+    "盆腔",
+    "颈椎",
+    "胸椎",
+    "腰椎",
+    "骶尾椎",
+    "左膝关节",
+    "右踝关节",
+    "左肩关节",
+    "右髋关节",
+    "左肘关节",
+)
 LONG_MS = 120_000
 HOSTILE = (
     "=cmd|' /C calc'!A0",
@@ -233,6 +251,13 @@ def test_the_job_outlives_the_server(tmp_path: Path, database: str, request: pyt
             stop_all(server.home)
 
 
+def several(count: int) -> list[tuple[str, str, str]]:
+    """Names of three exams each in ever new orders, all accepted: to read them takes some seconds."""
+    orders = product(permutations(PARTS, 3), product(("平扫", "增强"), repeat=3))
+    kinds = [",".join(f"{part}CT{scan}" for part, scan in zip(*each, strict=True)) for each in orders]
+    return [(f"{kinds[at % len(kinds)]}(编号{at})", "CT", f"院{at % 7}") for at in range(count)]
+
+
 @contextmanager
 def stopped_at_work(home: Path) -> Iterator[Callable[[], str]]:
     """The next job to begin stands still while some names are coded and others are not, until the block ends. What is
@@ -296,7 +321,10 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
     source = table(
         tmp_path / "页.csv",
         ("序号", "申请项目", "类型", "医院"),
-        *((str(at), *row) for at, row in enumerate([*((each, "", "院") for each in HOSTILE), *real, *names(100_000)])),
+        *(
+            (str(at), *row)
+            for at, row in enumerate([*((each, "", "院") for each in HOSTILE), *real, *several(100_000)])
+        ),
     )
     from playwright.sync_api import expect
 

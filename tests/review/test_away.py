@@ -192,6 +192,7 @@ def test_leaving_gives_the_cards_back(browser: Any, calm_sqlite: Server) -> None
     def leased() -> int:
         return sum(each.lease_by is not None for each in clusters(calm_sqlite, "离开医院").values())
 
+    on.until("Review.state.queue.length === 7")  # all are here: what is asked for as the page ends comes to nobody
     assert leased() >= 1
     on.page.goto(f"{calm_sqlite.url}/healthz")
     limit = time.monotonic() + 30
