@@ -1,5 +1,5 @@
-"""The dialogue's language model as a GGUF file in this process. The file is small and understands little: tested is that
-whatever it writes is one call of a tool on offer, checked like any other, and that it comes to an end."""
+"""The dialogue's language model as a GGUF file in this process. The file is small and understands little: what is
+tested is that whatever it writes is one call of a tool on offer, checked like any other, and that it ends."""
 
 from __future__ import annotations
 
