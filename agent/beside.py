@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from agent import doubts
+from agent import doubts, film_doubts
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.reading import Exam
 from agent.resolve import Issue
@@ -164,6 +164,13 @@ class Beside:
             yield "missing_position", doubts.lateral(words, exams)
         if several:
             yield "combo_unclear", doubts.bedside(exams)
+        if any(exam.family == "DR" for exam in exams):
+            if several:
+                yield "combo_unclear", film_doubts.trailing(words)
+            if brought & PLUS:
+                yield "combo_unclear", film_doubts.unsaid(words)
+            if brought & OPEN:
+                yield "combo_unclear", film_doubts.enclosed(words, exams)
         if brought & SEQUENCE:
             yield "combo_unclear", doubts.sequence(words, exams)
         if brought & AGENT:

@@ -57,7 +57,7 @@ def _kind(word: Word | None) -> str:
     return "" if word is None else word.kind
 
 
-def _pieces(words: Words, separators: Collection[str]) -> list[list[Word | None]]:
+def pieces_between(words: Words, separators: Collection[str]) -> list[list[Word | None]]:
     """The words between separators of some kinds."""
     pieces: list[list[Word | None]] = [[]]
     for word in words:
@@ -77,7 +77,7 @@ def _special_scan(words: Iterable[Word | None]) -> str:
 def before_sum(words: Words, exams: Sequence[Exam]) -> str:
     """A scan, other than the plain one, that a sum says apart from the part that it is of: MRCP+上腹, MRI+MRA BRAIN,
     四维彩超+胎儿心脏. The part's plain exam may be ordered too."""
-    parted = _pieces(words, ADDED)
+    parted = pieces_between(words, ADDED)
     pieces = [{slot for word in piece if word is not None for slot in word.slots} for piece in parted]
     scans = [_special_scan(piece) for piece in parted]
     if len(exams) >= sum(not piece.isdisjoint(ORDERED) for piece in pieces):
@@ -322,7 +322,7 @@ def summed(words: Words, exams: Sequence[Exam], headings: Collection[str]) -> st
     (TTE+TEE), a special examination beside a sub-item (NT+四维)."""
     if None in words:
         return ""
-    pieces = [[word for word in piece if word is not None] for piece in _pieces(words, PLUS)]
+    pieces = [[word for word in piece if word is not None] for piece in pieces_between(words, PLUS)]
     if len(exams) >= len(pieces):
         return ""
     read = {exam.part for exam in exams}
@@ -362,7 +362,7 @@ def adrift(words: Words, exams: Sequence[Exam]) -> str:
     if any(exam.family != "MR" for exam in exams):
         return ""
     parts: set[frozenset[str]] = set()
-    for piece in _pieces(words, ADDED):
+    for piece in pieces_between(words, ADDED):
         said = {word.parts for word in piece if word is not None and names_part(word)}
         if not said and len(parts) > 1 and (scan := _special_scan(piece)):
             return scan
@@ -390,7 +390,7 @@ def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> st
     心脏+四肢血管彩超."""
     read = {exam.part for exam in exams}
     depth = 0
-    for piece in _pieces(words, MEMBERS):
+    for piece in pieces_between(words, MEMBERS):
         said: list[Word] = []
         unsure = False  # a word stands in a bracket, or is unknown
         for word in piece:
