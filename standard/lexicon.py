@@ -52,7 +52,7 @@ from standard.lexicon_rows import (
 )
 
 DATA = Path(__file__).parent / "data"
-ENCLOSED = r"(?<=[(\[,;])伴?(?:{})(?=[^()\[\]、+/]*[)\]])"
+ENCLOSED = r"(?<=[(\[,;左右双侧])伴?(?:{})(?=[^()\[\]、+/]*[)\]])"
 FORM_TABLES = ("modality", "part", "side", "scan", "post", "position", "way", "subitem", "vessel", "noise", "separator")
 
 
