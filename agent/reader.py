@@ -95,7 +95,7 @@ class Reader:
         self._exact = {canonical(item.name).text: item.code for item in catalogue.items.values()}
         self._family_of_code = {code: bits_of(item.modality) for code, item in catalogue.items.items()}
         self._catalogue = catalogue
-        self._unexplained = UnexplainedRuns(self.lexer.words, voice_rules().unexplained)
+        self._unexplained = UnexplainedRuns(self.lexer.words, self.lexer.first_pattern, voice_rules().unexplained)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

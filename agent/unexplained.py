@@ -10,21 +10,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.lexer import UNEXPLAINED, Token, Word
+from agent.masks import ALL, MASK
 from agent.opinions import UnexplainedRule
 from agent.reading import Unexplained
+from agent.segments import PART_OR_SIDE
 from standard.text import Canonical
 
 NOTHING = Unexplained()
+BODY = ALL & ~MASK["NM"]  # names of nuclear medicine are whole examinations
 SHORT = 3  # characters of a word that may be a part nobody wrote down, where all of them stand in names of parts
 
 
 class UnexplainedRuns:
     """Compiled for the words of a lexer; `of` is a pure function of its arguments."""
 
-    def __init__(self, words: Sequence[Word], rule: UnexplainedRule) -> None:
+    def __init__(self, words: Sequence[Word], first_pattern: int, rule: UnexplainedRule) -> None:
+        """`words[first_pattern:]` are patterns."""
         self._matters, self._orders = rule.pattern, rule.whole
-        said = {char for word in words if "part" in word.slots for char in word.surface if not char.isascii()}
-        self._of_parts = said - rule.elsewhere
+        parts = (word for word in words[:first_pattern] if word.slots <= PART_OR_SIDE and word.fits & BODY)
+        self._of_parts = {char for word in parts if word.parts for char in word.surface if not char.isascii()}
+        self._of_parts -= rule.elsewhere
         self._behind = [not word.slots.isdisjoint(rule.behind) for word in words]
         self._bounds = [_bounds(word, rule) for word in words]
         self._noise = [word.kind == "noise" for word in words]
