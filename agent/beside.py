@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Final
 
 from agent import doubts
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
@@ -25,6 +26,29 @@ TWICE = re.compile(r"([一-龥])\1")
 LEVELS = re.compile(r"T(\d+)\D+(\d+)")
 WEIGHTINGS = 2  # T1 and T2 are weightings of MR as well as vertebrae
 
+# What a word may bring that a doubt is about, as bits: a doubt is asked for only where a name has what it is about.
+OPEN: Final = 1
+ADDED: Final = 2
+PLUS: Final = 4
+MEMBERS: Final = 8
+HEADS: Final = 16
+COMPLAINT: Final = 32
+CONDITION: Final = 64
+HISTORY: Final = 96  # one of those two
+INCLUDING: Final = 128
+PARTS: Final = 256
+SIDE: Final = 512
+DETAIL: Final = 1024  # noise beside parts of its own regions
+OF_KIND = (
+    ("open", OPEN),
+    *(
+        (kind, bit)
+        for kinds, bit in ((doubts.ADDED, ADDED), (doubts.PLUS, PLUS), (doubts.MEMBERS, MEMBERS), (doubts.HEADS, HEADS))
+        for kind in kinds
+    ),
+)
+OF_NOISE = {doubts.COMPLAINT: COMPLAINT, doubts.CONDITION: CONDITION, doubts.INCLUDING: INCLUDING, doubts.PARTS: PARTS}
+
 
 class Beside:
     """Compiled for a lexer; `noise` says of each of its forms whether it is left out."""
@@ -33,7 +57,7 @@ class Beside:
         self._words = lexer.words
         self._first_pattern = lexer.first_pattern
         self._noise = noise
-        self.complaints = self._forms_of(doubts.COMPLAINT) | self._forms_of(doubts.CONDITION)
+        self._complained = self._forms_of(doubts.COMPLAINT) | self._forms_of(doubts.CONDITION)
         self._details, self._children_of = map(self._forms_of, (doubts.PLACE, CHILD))
         regions = {row.surface: frozenset(row.regions.split(";")) for row in lexicon.details}
         self._children = {(family, row.part) for row in lexicon.children for family in split(row.modality)}
@@ -45,24 +69,43 @@ class Beside:
         for row in lexicon.touching:
             for family in split(row.modality):
                 self._together[family].append(frozenset(row.together.split(";")))
-        self.details = {at: regions[word.surface] for at, word in enumerate(lexer.words) if word.surface in regions}
+        self._detailed = {at: regions[word.surface] for at, word in enumerate(lexer.words) if word.surface in regions}
+        self._brings = [self._brought(at) for at in range(len(lexer.words))]
 
     def _forms_of(self, noise: str) -> frozenset[int]:
         """The words of one kind of noise."""
         return frozenset(at for at, word in enumerate(self._words) if word.noise == noise)
 
+    def _brought(self, form: int) -> int:
+        """What a word brings, as bits."""
+        word = self._words[form]
+        bits = OF_NOISE.get(word.noise, 0)
+        for kind, bit in OF_KIND:
+            bits |= bit if word.kind == kind else 0
+        if form in self._detailed:
+            bits |= DETAIL
+        return bits | (SIDE if "side" in word.slots else 0)
+
+    def brought(self, tokens: list[Token]) -> int:
+        """What the words of a name bring, as bits (OPEN, ADDED, …)."""
+        brings, bits = self._brings, 0
+        for token in tokens:
+            if token.form != UNEXPLAINED:
+                bits |= brings[token.form]
+        return bits
+
     def _is_noise(self, token: Token) -> bool:
         return token.form != UNEXPLAINED and self._noise[token.form]
 
-    def doubt(self, tokens: list[Token], exams: tuple[Exam, ...]) -> Issue | None:
-        """What makes exams that were read doubtful all the same; None for nothing."""
+    def doubt(self, tokens: list[Token], exams: tuple[Exam, ...], brought: int) -> Issue | None:
+        """What makes exams that were read doubtful all the same; None for nothing. `brought`: by the words."""
         if tokens and self._sells(tokens):
             return "not_an_exam", (), self._words[tokens[-1].form].surface
         touched = self._touching(tokens, exams) if len(exams) > 1 else ""
         if touched:
             return "combo_unclear", (), touched
         words = [None if token.form == UNEXPLAINED else self._words[token.form] for token in tokens]
-        for reason, word in self._doubts(tokens, words, exams):
+        for reason, word in self._doubts(tokens, words, exams, brought):
             if word:
                 return reason, (), word
         grown = next((exam.part for exam in exams if (exam.family, exam.part) in self._children), "")
@@ -71,47 +114,46 @@ class Beside:
         return None
 
     def _doubts(
-        self, tokens: list[Token], words: list[Word | None], exams: tuple[Exam, ...]
+        self, tokens: list[Token], words: list[Word | None], exams: tuple[Exam, ...], brought: int
     ) -> Iterator[tuple[str, str]]:
-        """Reason and word ("" for none) of each doubt; the first that holds is told. One is asked for only where a name
-        has what it is about."""
-        known = [word for word in words if word is not None]
-        kinds = {word.kind for word in known}
-        noises = {word.noise for word in known}
+        """Reason and word ("" for none) of each doubt; the first that holds is told."""
         several = len(exams) > 1
-        sound = all(exam.family == "US" for exam in exams)
-        bracket = "open" in kinds
-        if not kinds.isdisjoint(doubts.ADDED):
+        of_sound = sum(exam.family == "US" for exam in exams)
+        sound = of_sound == len(exams)
+        if brought & ADDED:
             yield "combo_unclear", doubts.before_sum(words, exams)
-        if several and doubts.COMPLAINT in noises:
+        if several and brought & COMPLAINT:
             past = doubts.history(words, exams)
             yield "conflict_part", "" if past and self.histories(tokens) else past
-        if doubts.CONDITION in noises:
+        if brought & CONDITION:
             yield "combo_unclear", doubts.condition(words)
-        yield "conflict_side", doubts.side(words, exams)
+        if brought & SIDE:
+            yield "conflict_side", doubts.side(words, exams)
         if several:
-            yield "conflict_side", doubts.listed(words, exams)
+            if brought & SIDE:
+                yield "conflict_side", doubts.listed(words, exams)
             yield "combo_unclear", doubts.spread(words, exams)
-        if not kinds.isdisjoint(doubts.HEADS):
+        if brought & HEADS:
             yield "combo_unclear", doubts.headed(words, exams)
-        if any(exam.family == "US" for exam in exams):
+        if of_sound:
             yield "combo_unclear", doubts.region(words, exams, self._own)
-        if sound and several and bracket:
+        if sound and several and brought & OPEN:
             yield "combo_unclear", doubts.enclosed(words)
-        if doubts.INCLUDING in noises:
+        if brought & INCLUDING:
             yield "combo_unclear", doubts.including(words, exams)
-        if not several and doubts.PARTS in noises:
+        if not several and brought & PARTS:
             yield "combo_unclear", doubts.counted(words)
-        if sound and bracket:
+        if sound and brought & OPEN:
             yield "combo_unclear", doubts.within(words)
         if sound:
             yield "combo_unclear", doubts.vessels(words, exams)
-        if sound and not kinds.isdisjoint(doubts.PLUS):
+        if sound and brought & PLUS:
             yield "combo_unclear", doubts.summed(words, exams, self._headings)
-        yield "missing_position", doubts.lateral(words, exams)
+        if brought & SIDE:
+            yield "missing_position", doubts.lateral(words, exams)
         if several:
             yield "combo_unclear", doubts.bedside(exams)
-        if not kinds.isdisjoint(doubts.MEMBERS):
+        if brought & MEMBERS:
             yield "combo_unclear", doubts.dropped(words, exams, self._regions)
 
     def _sells(self, tokens: list[Token]) -> bool:
@@ -134,7 +176,7 @@ class Beside:
                 return other.surface  # 左手正位骨龄
             if not (doubts.names_part(one) and doubts.names_part(other)):
                 continue
-            if not doubts.parts_of(one).isdisjoint(doubts.parts_of(other)):  # Brain 颅脑
+            if not one.parts.isdisjoint(other.parts):  # Brain 颅脑
                 continue
             for family in {exam.family if exam.family in self._together else "XR" for exam in exams}:
                 if family == "US" and len(one.surface) > 1 and len(other.surface) > 1:
@@ -149,10 +191,10 @@ class Beside:
             return True
         return any((exam.family, exam.part) in self._childish for exam in exams)
 
-    def astray(self, said: set[int], regions: set[str]) -> str:
-        """A word of these, noise beside parts of its own regions (椎体 of the spine), that fits none of `regions`."""
-        for form in sorted(said & self.details.keys()):
-            if self.details[form].isdisjoint(regions):
+    def astray(self, tokens: list[Token], regions: set[str]) -> str:
+        """A word, noise beside parts of its own regions (椎体 of the spine), that fits none of `regions`."""
+        for form in sorted({token.form for token in tokens} & self._detailed.keys()):
+            if self._detailed[form].isdisjoint(regions):
                 return self._words[form].surface
         return ""
 
@@ -226,7 +268,7 @@ class Beside:
         index = start
         while index < len(tokens) and tokens[index].form in self._details:  # 右股骨中下段活动受限
             index += 1
-        if index == len(tokens) or tokens[index].form not in self.complaints:
+        if index == len(tokens) or tokens[index].form not in self._complained:
             return start
         while index < len(tokens) and (self._is_noise(tokens[index]) or self._is_bracket(tokens[index])):
             index += 1

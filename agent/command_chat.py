@@ -18,13 +18,14 @@ from agent.settings import load_settings
 def run(edition: str | None, model: str) -> None:
     """Ask until the input ends; a blank line typed at a terminal ends it too."""
     settings = load_settings(model=model)
-    dialogue = Dialogue(Tools(open_pipeline(edition, model)), model=chat_model(settings))
+    talker = chat_model(settings)
+    dialogue = Dialogue(Tools(open_pipeline(edition, model)), model=talker)
     state = State()
-    if settings.model == "local":
+    if settings.model == "local" and talker is None:
         note(
             say(
-                "本地模型只填各段，不参与对话；对话按规则回答。",
-                "A local model fills slots and does not talk; the dialogue goes by rules.",
+                "影码自己的模型只填各段，不参与对话；对话按规则回答。",
+                "Yingma's own model fills slots and does not talk; the dialogue goes by rules.",
             )
         )
     if sys.stdin.isatty():

@@ -49,11 +49,6 @@ def names_part(word: Word | None) -> bool:
     return word is not None and "part" in word.slots and word.slots <= PART_OR_SIDE
 
 
-def parts_of(word: Word) -> set[str]:
-    """The parts that a word may say."""
-    return {element for slot, element in word.pairs if slot == "part"}
-
-
 def _kind(word: Word | None) -> str:
     return "" if word is None else word.kind
 
@@ -99,7 +94,7 @@ def history(words: Words, exams: Sequence[Exam]) -> str:
     depth = 0
     for at, word in enumerate(words[:-1]):
         depth += (_kind(word) == "open") - (_kind(word) == "close")
-        if depth or word is None or not names_part(word) or parts_of(word).isdisjoint(read):
+        if depth or word is None or not names_part(word) or word.parts.isdisjoint(read):
             continue
         over = at + 1
         while over < len(words) and (found := words[over]) is not None and found.noise == PLACE and not found.slots:
@@ -107,9 +102,7 @@ def history(words: Words, exams: Sequence[Exam]) -> str:
         behind = words[over] if over < len(words) else None
         if behind is None or behind.noise != COMPLAINT or behind.slots:
             continue
-        if any(
-            other is not word and names_part(other) and parts_of(other) != parts_of(word) for other in words if other
-        ):
+        if any(other is not word and names_part(other) and other.parts != word.parts for other in words if other):
             return word.surface
     return ""
 
@@ -194,7 +187,7 @@ def listed(words: Words, exams: Sequence[Exam]) -> str:
             continue
         said = next((element for slot, element in word.pairs if slot == "side"), "")
         if "part" in word.slots:
-            for part in parts_of(word) & sided:
+            for part in word.parts & sided:
                 if said or before:
                     found.setdefault(part, set()).add(said or before)
                 else:
@@ -214,12 +207,7 @@ def headed(words: Words, exams: Sequence[Exam]) -> str:
         if first is None or second is None or third is None or fourth is None:
             continue
         order = names_part(first) and second.slots == MODALITY and third.kind in HEADS
-        if (
-            order
-            and "part" in fourth.slots
-            and parts_of(first).isdisjoint(read)
-            and not parts_of(fourth).isdisjoint(read)
-        ):
+        if order and "part" in fourth.slots and first.parts.isdisjoint(read) and not fourth.parts.isdisjoint(read):
             return first.surface
     return ""
 
@@ -233,8 +221,8 @@ def region(words: Words, exams: Sequence[Exam], own: Collection[str]) -> str:
             continue
         if second.surface.isascii():  # 心脏 TTE says it twice
             continue
-        lost = not parts_of(first).isdisjoint(own) and parts_of(first).isdisjoint(read)
-        if lost and not parts_of(second).isdisjoint(read):
+        lost = not first.parts.isdisjoint(own) and first.parts.isdisjoint(read)
+        if lost and not second.parts.isdisjoint(read):
             return first.surface
     return ""
 
@@ -273,10 +261,10 @@ def including(words: Words, exams: Sequence[Exam]) -> str:
     end = next((end for end, word in enumerate(words) if end > at and _kind(word) == "close"), len(words))
     inner = [word for word in words[at + 1 : end] if word is not None and not word.slots.isdisjoint({"part", "scan"})]
     inside = [word for word in inner if "part" in word.slots]
-    lost = bool(outer) and all(parts_of(word).isdisjoint(read) for word in outer)
-    if lost and len(inside) <= FEW and 0 < sum(not parts_of(word).isdisjoint(read) for word in inside) >= len(exams):
+    lost = bool(outer) and all(word.parts.isdisjoint(read) for word in outer)
+    if lost and len(inside) <= FEW and 0 < sum(not word.parts.isdisjoint(read) for word in inside) >= len(exams):
         return outer[0].surface
-    if len(inner) > len(inside) and inside and all(parts_of(word).isdisjoint(read) for word in inside):
+    if len(inner) > len(inside) and inside and all(word.parts.isdisjoint(read) for word in inside):
         return inside[0].surface
     return ""
 
@@ -301,11 +289,11 @@ def within(words: Words) -> str:
             continue
         if word.kind == "close":
             scan = _special_scan(inner)
-            parts = {part for each in inner for part in parts_of(each)}
+            parts = {part for each in inner for part in each.parts}
             if scan and parts and outer and parts != outer:
                 return scan
             inner = []
-        outer |= parts_of(word)
+        outer |= word.parts
         if _special_scan([word]):
             return ""
     return ""
@@ -337,8 +325,8 @@ def summed(words: Words, exams: Sequence[Exam], headings: Collection[str]) -> st
     for at, piece in enumerate(pieces):
         slots = {slot for word in piece for slot in word.slots}
         named = [word for word in piece if "part" in word.slots]
-        heads = all(not parts_of(word).isdisjoint(headings) for word in named)
-        if named and heads and not any(part in each for word in named for part in parts_of(word) for each in read):
+        heads = all(not word.parts.isdisjoint(headings) for word in named)
+        if named and heads and not any(part in each for word in named for part in word.parts for each in read):
             return named[0].surface
         before = {slot for word in pieces[at - 1] for slot in word.slots} if at else set()
         if {"way", "part"} <= slots and "part" in before and "way" not in before:
@@ -381,9 +369,7 @@ def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> st
                 said.append(word)
                 unsure = unsure or depth > 0
         named = [word for word in said if "part" in word.slots]
-        if named and all(
-            not (parts := parts_of(word)).isdisjoint(regions) and parts.isdisjoint(read) for word in named
-        ):
+        if named and all(not (parts := word.parts).isdisjoint(regions) and parts.isdisjoint(read) for word in named):
             return named[0].surface
         slots = {slot for word in said for slot in word.slots}
         places = [word for word in said if word.noise == PLACE and not word.slots]

@@ -22,6 +22,7 @@ from agent.resolve import Issue
 BEHIND = re.compile(r"(?<=[一-龥)\]])[A-Z][A-Z0-9 &/+.,_'()\-]{4,}$")
 ENCLOSED = re.compile(r"(?<=.)[(\[]([A-Z][A-Z0-9 &/+.,_'\-]{2,})[)\]]$")
 PARTED = re.compile(r"(?<=[一-龥)\]])[-_|:] ?([A-Z][A-Z0-9 &/+.,_'()\-]{2,})$")
+ENGLISH = re.compile(r"[A-Z][A-Z0-9 &/+.,_'()\-]{2}")  # what each of these holds
 CHINESE = re.compile(r"[一-龥]")
 BEFORE = re.compile(r"^[A-Z][A-Z0-9 &/+.,_'()\-]{4,}(?=[一-龥])")
 # what a translation may leave open
@@ -53,6 +54,8 @@ class Gloss:
         """The halves of a canonical text; None where it names no part in English at an end.
 
         Behind the Chinese, the English begins with its first part or side: 头颈CTA | Head & Neck."""
+        if ENGLISH.search(text) is None:
+            return None
         apart = ENCLOSED.search(text) or PARTED.search(text)
         if apart is not None and CHINESE.search(text, 0, apart.start()):
             halves = self._apart(tokens, text, apart)

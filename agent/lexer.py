@@ -41,7 +41,7 @@ class Word:
     """A distinct surface form with all it can mean. `kind` is the separator's element, `noise` or `slots`.
 
     `modality`: the families that it allows as a modality word, ALL where it is none or may be noise. `fits`: the
-    families that it can belong to at all.
+    families that it can belong to at all. `pairs`: all slots that it can fill, with their elements; `parts` of them.
     """
 
     surface: str
@@ -51,11 +51,8 @@ class Word:
     modality: int = ALL
     fits: int = ALL
     slots: frozenset[str] = frozenset()  # all that its meanings fill
-
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """All slots that it can fill, with their elements."""
-        return [pair for meaning in self.meanings for pair in meaning.slots]
+    pairs: tuple[tuple[str, str], ...] = ()
+    parts: frozenset[str] = frozenset()
 
 
 def _mask(modality: Iterable[str]) -> int:
@@ -185,9 +182,11 @@ _new = tuple.__new__
 
 
 def _word(surface: str, meanings: tuple[Meaning, ...], kind: str, noise: str) -> Word:
-    slots = frozenset(slot for meaning in meanings for slot, _ in meaning.slots)
+    pairs = tuple(pair for meaning in meanings for pair in meaning.slots)
+    slots = frozenset(slot for slot, _ in pairs)
+    parts = frozenset(element for slot, element in pairs if slot == "part")
     if not meanings or noise:
-        return Word(surface, meanings, kind, noise, slots=slots)
+        return Word(surface, meanings, kind, noise, ALL, ALL, slots, pairs, parts)
     modality = without = fits = 0
     for meaning in meanings:
         fits |= meaning.mask | (XRAY if meaning.mask & XRAY else 0)
@@ -197,7 +196,7 @@ def _word(surface: str, meanings: tuple[Meaning, ...], kind: str, noise: str) ->
         if not said and len(meanings) > 1 and any(slot == "part" for slot, _ in meaning.slots):
             without |= meaning.mask
     modality = modality | without if modality else ALL
-    return Word(surface, meanings, kind, noise, modality, fits & modality, slots)
+    return Word(surface, meanings, kind, noise, modality, fits & modality, slots, pairs, parts)
 
 
 def _narrowed(mask: int, surface: str, modality_words: list[tuple[str, str]]) -> int:

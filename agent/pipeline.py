@@ -85,7 +85,7 @@ class Pipeline:
         self.asking = Asking(threads=getattr(model, "concurrency", 1))  # how it puts its questions
         self.kept = kept  # what the model answered before
         self.default_edition = "+".join(edition.id for edition in catalogue.editions)
-        self._compact: dict[tuple[Outcome, Unexplained], tuple[Compact, bool]] = {}
+        self._compact: dict[tuple[tuple[Exam, ...], tuple[Issue, ...], Unexplained], tuple[Compact, bool]] = {}
         self._resolve: Callable[[SlotExam], str | None] | None = None
         self._preparing = threading.Lock()  # questions are put at once, and made one by one
 
@@ -136,7 +136,8 @@ class Pipeline:
         kept = self._compact
         open_ones: list[tuple[int, Outcome, Unexplained]] = []  # that the second voice may settle
         for at, query in enumerate(queries):
-            key = outcome, unexplained = self.reader.answer(query.name, query.modality)
+            outcome, unexplained = self.reader.answer(query.name, query.modality)
+            key = outcome.exams, outcome.issues, unexplained
             found = kept.get(key)
             if found is None:
                 if len(kept) > KEPT:

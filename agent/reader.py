@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from agent.beside import Beside
+from agent.beside import DETAIL, HISTORY, Beside
 from agent.cross_section import CrossSection
 from agent.families import (
     bits_of,
@@ -62,9 +62,9 @@ KEPT = 200_000  # outcomes kept
 THORACIC = frozenset({"胸椎", "颈胸段", "胸腰段", "全脊柱"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a sequence of words comes to; indexes are those of the words in the sequence. Equal only to itself."""
+    """What a sequence of words comes to; indexes are those of the words in the sequence."""
 
     exams: tuple[Exam, ...]
     issues: tuple[Issue, ...]
@@ -159,10 +159,10 @@ class Reader:
         (胸部CT(椎体)) or is written twice (胸胸椎)."""
         sequence = self._sequence(tokens)
         outcome = self._translated(self._outcome(sequence, mask, text), tokens, mask, text)
-        said = {token.form for token in tokens}
-        if not said.isdisjoint(self.beside.details) and outcome.exams:
+        brought = self.beside.brought(tokens)
+        if brought & DETAIL and outcome.exams:
             regions = {self.stock.region(exam.family, exam.part) for exam in outcome.exams}
-            astray = self.beside.astray(said, regions)
+            astray = self.beside.astray(tokens, regions)
             if astray and "" not in regions:
                 return Outcome(outcome.exams, (*outcome.issues, ("uncertain_part", (), astray)))
         once = self.beside.doubled(tokens, text) if outcome.exams and not outcome.issues else ""
@@ -172,10 +172,10 @@ class Reader:
                 return Outcome(outcome.exams, (("combo_unclear", (), outcome.exams[0].part),))
         if self.beside.levels(tokens, text) and not any(exam.part in THORACIC for exam in outcome.exams):
             return Outcome(outcome.exams, (*outcome.issues, ("missing_part", (), "胸椎")))
-        doubt = self.beside.doubt(tokens, outcome.exams) if outcome.exams else None
+        doubt = self.beside.doubt(tokens, outcome.exams, brought) if outcome.exams else None
         if doubt is not None:
             return Outcome(outcome.exams, (*outcome.issues, doubt))
-        if not outcome.exams or said.isdisjoint(self.beside.complaints) or not (told := self.beside.histories(tokens)):
+        if not outcome.exams or not brought & HISTORY or not (told := self.beside.histories(tokens)):
             return outcome
         bare = tuple(UNEXPLAINED if at in told else form for at, form in enumerate(sequence))
         other = self._outcome(bare, mask, text)

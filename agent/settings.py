@@ -208,8 +208,8 @@ class Settings(BaseSettings):
         default="none",
         description=(
             "The language model of the model step: none, local (in this process: Yingma's own small model, or the GGUF "
-            "file of model_path), or the http(s) base URL of an OpenAI-compatible endpoint, /v1 included. In the chat "
-            "only an endpoint helps to understand what is asked; with local, which fills slots, the chat goes by rules."
+            "file of model_path), or the http(s) base URL of an OpenAI-compatible endpoint, /v1 included. An "
+            "endpoint and a GGUF file also help the chat to understand what is asked; Yingma's own fills slots only."
         ),
     )
     model_path: Path | None = Field(

@@ -14,6 +14,15 @@ from standard.errors import DataError
 FILE = Path(__file__).parent / "data" / "chat" / "choose-tools.toml"
 
 
+class ChatExample(BaseModel):
+    """One worked example: a case and the choice, each a line of JSON. Names are invented, never of a test set."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    case: Annotated[str, Field(min_length=1)]
+    choice: Annotated[str, Field(min_length=1)]
+
+
 class ChatPrompt(BaseModel):
     """The task, and what each tool is for."""
 
@@ -23,6 +32,8 @@ class ChatPrompt(BaseModel):
     version: Annotated[str, Field(pattern=r"^\d+(\.\d+)*$", description="Raised with every change of the text")]
     purpose: Annotated[str, Field(min_length=1)]
     system: Annotated[str, Field(min_length=1)]
+    written: Annotated[str, Field(min_length=1, description="How a model that cannot call tools writes its choice")]
+    examples: Annotated[list[ChatExample], Field(description="For such a model")]
     tools: dict[str, str]
 
 

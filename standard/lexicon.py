@@ -13,7 +13,7 @@ import csv
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from standard.errors import DataError
 
 DATA = Path(__file__).parent / "data"
+ENCLOSED = r"(?<=[(\[,;])伴?(?:{})(?=[^()\[\]、+/]*[)\]])"
 FORM_TABLES = ("modality", "part", "side", "scan", "post", "position", "way", "subitem", "vessel", "noise", "separator")
 MODALITIES = ("CT", "MR", "XR", "MG", "US", "NM")
 Source = Literal["standard", "guide", "article", "committee", "usage", "inferred"]
@@ -67,6 +68,16 @@ class PatternRow(Row):
     example: str
 
     _modality = field_validator("modality")(_modalities)
+
+
+class EnclosedRow(Row):
+    """A form that is noise, of the kind `element`, only in a bracket, behind its opening or a comma in it, in no list:
+    a disease that names a part, 上腹部CT(肾结石术后). Anywhere else the part may be ordered."""
+
+    surface: str
+    element: str
+    source: Source
+    example: str
 
 
 class IdiomRow(Row):
@@ -347,7 +358,8 @@ class Lexicon:
 
     forms: tuple[Form, ...]
     idioms: tuple[IdiomRow, ...]
-    patterns: tuple[PatternRow, ...]
+    patterns: tuple[PatternRow, ...]  # with those that `enclosed` comes to
+    enclosed: tuple[EnclosedRow, ...]
     vessels: tuple[VesselRow, ...]
     vessel_groups: tuple[VesselGroupRow, ...]
     groups: tuple[GroupRow, ...]
@@ -379,9 +391,7 @@ def _read_forms(folder: Path) -> Iterator[Form]:
     for slot in FORM_TABLES:
         seen: dict[tuple[str, str], tuple[str, int]] = {}
         for number, row in read_rows(folder / f"{slot}.tsv", FormRow):
-            if row.modality and slot in ("noise", "separator"):  # dropped before the modality is known
-                problem = ("对所有设备类型都有效，应为空", "holds for every modality; leave it empty")
-                raise DataError(f"{slot}.tsv", number, "modality", row.modality, problem)
+            _holds_for_all(f"{slot}.tsv", number, slot, row.modality)
             for modality in split(row.modality):
                 before = seen.setdefault((row.surface, modality), (row.element, number))
                 if before[0] != row.element and slot not in ("separator",):
@@ -404,6 +414,47 @@ def _read_forms(folder: Path) -> Iterator[Form]:
             )
 
 
+def _holds_for_all(file: str, number: int, slot: str, modality: str) -> None:
+    """Noise and separators are dropped before the modality is known."""
+    if modality and slot in ("noise", "separator"):
+        problem = ("对所有设备类型都有效，应为空", "holds for every modality; leave it empty")
+        raise DataError(file, number, "modality", modality, problem)
+
+
+def _read_patterns(path: Path) -> Iterator[PatternRow]:
+    for number, row in read_rows(path, PatternRow):
+        _holds_for_all(path.name, number, row.slot, row.modality)
+        try:
+            re.compile(row.pattern)
+        except re.error as error:
+            problem = (f"不是正则表达式：{error}", f"is no regular expression: {error}")
+            raise DataError(path.name, number, "pattern", row.pattern, problem) from error
+        yield row
+
+
+def _read_enclosed(path: Path) -> tuple[EnclosedRow, ...]:
+    seen: dict[str, int] = {}
+    for number, row in read_rows(path, EnclosedRow):
+        before = seen.setdefault(row.surface, number)
+        if before != number:
+            problem = (f"第 {before} 行已有；保留其一", f"is in row {before} already; keep one")
+            raise DataError(path.name, number, "surface", row.surface, problem)
+    return _rows(path, EnclosedRow)
+
+
+def _as_patterns(rows: Iterable[EnclosedRow]) -> Iterator[PatternRow]:
+    """One pattern for all forms of a kind, the longest first."""
+    kinds: dict[str, list[EnclosedRow]] = {}
+    for row in rows:
+        kinds.setdefault(row.element, []).append(row)
+    for element, of_kind in kinds.items():
+        words = sorted((row.surface for row in of_kind), key=lambda word: (-len(word), word))
+        pattern = ENCLOSED.format("|".join(map(re.escape, words)))
+        yield PatternRow(
+            pattern=pattern, slot="noise", element=element, modality="", source="usage", example=of_kind[0].example
+        )
+
+
 def _rows(path: Path, model: type[R]) -> tuple[R, ...]:
     return tuple(row for _, row in read_rows(path, model))
 
@@ -411,20 +462,15 @@ def _rows(path: Path, model: type[R]) -> tuple[R, ...]:
 def read_lexicon(folder: Path = DATA) -> Lexicon:
     """Read every table under `folder` (`lexicon/` and `rules/`). Raises DataError for the first fault."""
     lexicon, rules = folder / "lexicon", folder / "rules"
-    patterns = _rows(lexicon / "pattern.tsv", PatternRow)
-    for number, pattern in enumerate(patterns, 2):
-        try:
-            re.compile(pattern.pattern)
-        except re.error as error:
-            problem = (f"不是正则表达式：{error}", f"is no regular expression: {error}")
-            raise DataError("pattern.tsv", number, "pattern", pattern.pattern, problem) from error
+    enclosed = _read_enclosed(lexicon / "enclosed.tsv")
     digest = hashlib.sha256()
     for path in sorted([*lexicon.glob("*.tsv"), *rules.glob("*.tsv")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return Lexicon(
         forms=tuple(_read_forms(lexicon)),
         idioms=_rows(rules / "idiom.tsv", IdiomRow),
-        patterns=patterns,
+        patterns=(*_read_patterns(lexicon / "pattern.tsv"), *_as_patterns(enclosed)),
+        enclosed=enclosed,
         vessels=_rows(rules / "vessel.tsv", VesselRow),
         vessel_groups=_rows(rules / "vessel_group.tsv", VesselGroupRow),
         groups=_rows(rules / "group.tsv", GroupRow),

@@ -2,8 +2,9 @@
 
 It is asked once, with the person's words (masked where the setting says so), the open question, and the tools that only
 read; each call it makes is checked by pydantic and done here. What it says besides is shown escaped, and not at all
-where it holds anything that looks like a code. Yingma's own model fills slots and cannot talk: with it, or none, the
-dialogue is by rules alone.
+where it holds anything that looks like a code. An endpoint chooses in its own way (choosing_hosted.py), a file under a
+grammar (choosing_local.py). Yingma's own model fills slots and cannot talk: with it, or none, the dialogue is by
+rules alone.
 
 A name that instructs the model reaches nothing: the tools read, an exam name in a call must stand in the person's text,
 an answer must be one of the options, and queue and decisions are no tools.
@@ -17,14 +18,14 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from agent.chat.choosing import Chooser, Chosen, Tool
 from agent.chat.facts import AnyFact, CompareIn, DecodeIn, EditionsIn, Fact, ResolveIn, SearchIn
 from agent.chat.values import Question
-from agent.model.guard import Breaker, Budget
+from agent.model.ask import SpeakFailure
 from agent.model.masking import mask
 from agent.model.tables import outcome_sentence
-from agent.settings import Settings
 from prompts.chat import load_chat_prompt
 from standard.errors import InputError, Lang
 
@@ -53,40 +54,6 @@ TOOLS: dict[str, type[Fact]] = {
 }
 
 
-class _Function(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    name: str
-    arguments: str = "{}"
-
-
-class _Call(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    function: _Function
-
-
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    content: str | None = None
-    tool_calls: list[_Call] | None = None
-
-
-class _Choice(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    message: _Message
-
-
-class _Usage(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    prompt_tokens: int = Field(default=0, ge=0)
-    completion_tokens: int = Field(default=0, ge=0)
-
-
-class _Completion(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
-
-
 @dataclass(slots=True)
 class Planned:
     """What came of asking. `failure`: a reason of outcomes.tsv why nothing did; `hidden`: the remark held a code.
@@ -107,104 +74,49 @@ class Planned:
 
 
 class ChatModel:
-    """The model of a URL setting, spoken to in OpenAI's protocol with tools."""
+    """A model that can choose tools, and what is made of what it chooses."""
 
-    def __init__(self, settings: Settings) -> None:
-        import openai
-
-        key = settings.model_key.get_secret_value().strip()
-        self._settings = settings
-        self._prompt = load_chat_prompt()
-        self._client = openai.OpenAI(
-            base_url=settings.model, api_key=key or "none", timeout=settings.model_timeout, max_retries=0
-        )
-        self.budget = Budget(
-            settings.model_price_in,
-            settings.model_price_out,
-            settings.model_budget_cost,
-            settings.model_budget_tokens,
-        )
-        self.breaker = Breaker(settings.model_give_up_after, settings.model_give_up_seconds)
+    def __init__(self, chooser: Chooser) -> None:
+        self._chooser = chooser
+        self._purposes = load_chat_prompt().tools
 
     def close(self) -> None:
-        """Closes the connections."""
-        self._client.close()
+        """Frees what the model holds."""
+        self._chooser.close()
 
     def plan(self, text: str, question: Question | None, tools: Tools, lang: Lang) -> Planned:
-        """What the model makes of a text. Never raises for what the endpoint does."""
-        import openai
-
-        from agent.model.hosted_errors import reason_of
-
-        spent_out = self.budget.spent_out()
-        if spent_out:
-            return Planned(failure=spent_out)
-        if not self.breaker.lets_through():
-            return Planned(failure="given_up")
-        shown = self._masked(text)
+        """What the model makes of a text. Never raises for what the model does."""
+        shown = text[:TEXT_LIMIT]
+        if self._chooser.masks:
+            shown = mask(shown).text
+        offered = [
+            Tool(name, self._purposes[name], arguments.model_json_schema())
+            for name, arguments in TOOLS.items()
+            if name != "answer" or question is not None
+        ]
         try:
-            raw = self._client.chat.completions.with_raw_response.create(**self._request(shown, question, lang))
-        except openai.OpenAIError as err:
-            self.breaker.failed()
-            return Planned(failure=reason_of(err)[0])
-        self.breaker.answered()
-        try:
-            completion = _Completion.model_validate_json(raw.text)
-        except ValidationError:
-            return Planned(failure="bad_reply")
-        usage = completion.usage or _Usage()
-        self.budget.add(usage.prompt_tokens, usage.completion_tokens)
-        return self._done(completion.choices[0].message, text, shown, question, tools)
+            chosen = self._chooser.choose(_case(shown, question, lang), offered)
+        except SpeakFailure as failure:
+            return Planned(failure=failure.reason)
+        return self._done(chosen, text, shown, question, tools)
 
-    def _masked(self, text: str) -> str:
-        cut = text[:TEXT_LIMIT]
-        return mask(cut).text if self._settings.model_mask else cut
-
-    def _request(self, shown: str, question: Question | None, lang: Lang) -> dict[str, Any]:
-        case: dict[str, Any] = {"text": shown, "lang": lang}
-        if question is not None:
-            case["question"] = question.sentence(lang)
-            case["options"] = [f"{option.id} {option.label(lang)}" for option in question.options]
-        offered = [name for name in TOOLS if name != "answer" or question is not None]
-        return {
-            "model": self._settings.model_name,
-            "messages": [
-                {"role": "system", "content": self._prompt.system},
-                {"role": "user", "content": json.dumps(case, ensure_ascii=False)},
-            ],
-            "tools": [
-                {
-                    "type": "function",
-                    "function": {
-                        "name": name,
-                        "description": self._prompt.tools[name],
-                        "parameters": TOOLS[name].model_json_schema(),
-                    },
-                }
-                for name in offered
-            ],
-            "temperature": 0,
-            "seed": 0,
-            "max_tokens": self._settings.model_max_tokens,
-        }
-
-    def _done(self, message: _Message, text: str, shown: str, question: Question | None, tools: Tools) -> Planned:
+    def _done(self, chosen: Chosen, text: str, shown: str, question: Question | None, tools: Tools) -> Planned:
         planned = Planned()
-        for call in (message.tool_calls or [])[:MOST_CALLS]:
-            model = TOOLS.get(call.function.name)
+        for call in chosen.calls[:MOST_CALLS]:
+            model = TOOLS.get(call.name)
             if model is None:
-                planned.faults.append(f"{call.function.name}: no such tool")
+                planned.faults.append(f"{call.name}: no such tool")
                 continue
             try:
-                given = model.model_validate_json(call.function.arguments or "{}")
+                given = model.model_validate_json(call.arguments or "{}")
             except ValidationError as err:
-                planned.faults.append(f"{call.function.name}: {err.errors()[0]['msg']}")
+                planned.faults.append(f"{call.name}: {err.errors()[0]['msg']}")
                 continue
             try:
                 self._call(planned, given, text, shown, question, tools)
             except InputError as err:
-                planned.faults.append(f"{call.function.name}: {err.en}")
-        remark = " ".join((message.content or "").split())[:REMARK_LIMIT]
+                planned.faults.append(f"{call.name}: {err.en}")
+        remark = " ".join(chosen.remark.split())[:REMARK_LIMIT]
         planned.hidden = holds_code(remark)
         planned.remark = "" if planned.hidden else remark
         if not (planned.names or planned.facts or planned.option is not None or planned.remark):
@@ -231,6 +143,15 @@ class ChatModel:
             planned.option = given.option - 1
         else:
             raise InputError("没有这个选项。", "There is no such option.")
+
+
+def _case(shown: str, question: Question | None, lang: Lang) -> str:
+    """What is asked, as one line of JSON: whatever the text holds stays inside its quotation marks."""
+    case: dict[str, Any] = {"text": shown, "lang": lang}
+    if question is not None:
+        case["question"] = question.sentence(lang)
+        case["options"] = [f"{option.id} {option.label(lang)}" for option in question.options]
+    return json.dumps(case, ensure_ascii=False)
 
 
 def original(piece: str, text: str, shown: str) -> str:

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agent.answer import Query, Suggestion
+from agent.chat.choosing_hosted import HostedChooser
 from agent.chat.dialogue import Dialogue
 from agent.chat.model_turn import ChatModel
 from agent.chat.talk import Talk
 from agent.chat.tools import Answer, Tools
+from agent.model.embedded import own_model
 from agent.pipeline import Pipeline
 from agent.second import SecondVoice
 from agent.settings import Settings
@@ -27,8 +29,16 @@ URLS = ("http://", "https://")
 
 
 def chat_model(settings: Settings) -> ChatModel | None:
-    """The model that chooses tools: the endpoint of a URL. Yingma's own and GGUF files fill slots, so none for them."""
-    return ChatModel(settings) if settings.model.startswith(URLS) and settings.model_name else None
+    """The model that chooses tools: an endpoint, or a GGUF file of one's own. Yingma's own fills slots and no more.
+
+    ModelError where the file cannot be opened."""
+    if settings.model.startswith(URLS):
+        return ChatModel(HostedChooser(settings)) if settings.model_name else None
+    if settings.model == "local" and own_model(settings.model_path) is None:
+        from agent.chat.choosing_local import LocalChooser
+
+        return ChatModel(LocalChooser(settings))
+    return None
 
 
 def open_talk(context: Context) -> Talk:

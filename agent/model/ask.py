@@ -39,7 +39,7 @@ class Reply(NamedTuple):
 class SpeakFailure(Exception):  # noqa: N818 (an outcome, not a bug)
     """The model did not answer. `reason` is of data/outcomes.tsv; `detail` the text behind it, for the trace."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail

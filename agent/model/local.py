@@ -10,7 +10,8 @@ import hashlib
 import importlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from agent.model.engine import ContextOverflowError, Engine, Generated, GrammarF
 from agent.model.protocol import ModelOutcome, ModelRequest
 from agent.settings import Settings
 from prompts.schema import slot_schema
-from prompts.templates import Prompt, load_prompt
+from prompts.templates import load_prompt
 from standard.errors import ModelError
 
 PROMPT = "fill-slots"
@@ -39,12 +40,10 @@ class LocalModel:
         self._settings = settings
         self._path = settings.model_path.expanduser()
         self._prompt = load_prompt(PROMPT)
-        # One core is left to the rest: llama.cpp's threads wait for each other, and one that gets no core stops all.
-        threads = settings.model_threads or max(1, min(4, (os.cpu_count() or 1) - 1))
-        self.engine = Engine(self._path, context=settings.model_context, threads=threads)
+        self.engine = Engine(self._path, context=settings.model_context, threads=threads_of(settings))
         self._lock = threading.Lock()
         self._hash = file_hash(self._path)
-        self._frame = frame(self.engine, self._prompt, self.engine.chat_template)
+        self._frame = frame(self.engine, self._prompt.static_text(), self._prompt.answer)
         self.engine.set_prefix(self.engine.tokens(self._frame.before, special=True))
 
     @property
@@ -111,23 +110,30 @@ class LocalModel:
             return self.engine.generate(suffix, gbnf, max_tokens, deadline)
 
     def _speak(self, conversation: Conversation) -> Reply:
-        try:
+        with spoken():
             made = self.raw_fill(
                 self._suffix(conversation),
                 conversation.schema.gbnf(),
                 self._settings.model_max_tokens,
                 conversation.deadline,
             )
-        except GrammarFailedError as err:
-            raise SpeakFailure("grammar_failed", str(err)[:500]) from err
-        except ContextOverflowError as err:
-            raise SpeakFailure("context_overflow", str(err)) from err
-        except RuntimeError as err:
-            # llama.cpp's own failure (llama_decode returned …), raised by the binding.
-            raise SpeakFailure("engine_failed", str(err)[:500]) from err
         if made.finish_reason == "deadline":
             raise SpeakFailure("timeout", f"{made.tokens_out} tokens: {made.text}")
         return Reply(made.text, made.finish_reason, made.tokens_in, made.tokens_out, 0.0, DIALECT)
+
+
+@contextmanager
+def spoken() -> Iterator[None]:
+    """What llama.cpp does instead of answering, as a SpeakFailure."""
+    try:
+        yield
+    except GrammarFailedError as err:
+        raise SpeakFailure("grammar_failed", str(err)[:500]) from err
+    except ContextOverflowError as err:
+        raise SpeakFailure("context_overflow", str(err)) from err
+    except RuntimeError as err:
+        # llama.cpp's own failure (llama_decode returned …), raised by the binding.
+        raise SpeakFailure("engine_failed", str(err)[:500]) from err
 
 
 class Frame(NamedTuple):
@@ -139,11 +145,18 @@ class Frame(NamedTuple):
     after_retry: str
 
 
-def frame(engine: Engine, prompt: Prompt, template: str) -> Frame:
-    """By the file's chat template, or plain where it has none. ModelError where the template cannot be used."""
-    static = prompt.static_text()
+def threads_of(settings: Settings) -> int:
+    """Threads of a GGUF file. One core is left to the rest: llama.cpp's threads wait for each other, and one that gets
+    no core stops all."""
+    return settings.model_threads or max(1, min(4, (os.cpu_count() or 1) - 1))
+
+
+def frame(engine: Engine, static: str, answer: str, template: str | None = None) -> Frame:
+    """What stands around a case: by the file's chat template (or the one that is given), or plain where it has none,
+    with `answer` before the answer. ModelError where the template cannot be used."""
+    template = engine.chat_template if template is None else template
     if not template:
-        opening = "\n" + prompt.answer
+        opening = "\n" + answer
         return Frame(engine.bos + static, opening, "\n", opening)
     case, reply, retry = (f"\u241e{number}\u241e" for number in range(3))
     first = [{"role": "user", "content": static + case}]

@@ -27,6 +27,8 @@ def folder(tmp_path: Path) -> Path:
         ("lexicon/part.tsv", "某部\t胸部\tCT\t\trumour\t某部CT", None, "source"),
         ("lexicon/part.tsv", "某部\t胸部\tCT\t\tusage", None, None),
         ("lexicon/pattern.tsv", "(\\d\tnoise\tdevice\t\tusage\t1", None, "pattern"),
+        ("lexicon/pattern.tsv", "某\\d\tnoise\tdevice\tCT\tusage\t某1", None, "modality"),
+        ("lexicon/enclosed.tsv", "脾大\twish\tusage\t胸部CT平扫(脾大)", None, "surface"),
         ("lexicon/noise.tsv", "某词\tdevice\tCT\t\tusage\t胸部CT平扫(某词)", None, "modality"),
         ("rules/vessel.tsv", "颅脑\tX\tCT\t颅内动脉\t\tguide", None, "kind"),
     ],

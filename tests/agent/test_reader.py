@@ -14,7 +14,7 @@ from agent.answer import Query
 from agent.pipeline import Pipeline
 from agent.reader import LONGEST, Reader
 from standard import load_catalogue
-from standard.lexicon import load_lexicon
+from standard.lexicon import ENCLOSED, load_lexicon
 from standard.text import canonical
 
 with (Path(__file__).parent / "names.tsv").open(encoding="utf-8", newline="") as _file:
@@ -57,12 +57,8 @@ def test_every_example_of_the_lexicon_is_read_as_its_form(reader: Reader) -> Non
 
 
 def test_every_surface_is_canonical() -> None:
-    wrong = [
-        form.surface
-        for form in load_lexicon().forms
-        if form.surface != " " and canonical(form.surface).text != form.surface
-    ]
-    assert wrong == []
+    surfaces = [row.surface for rows in (load_lexicon().forms, load_lexicon().enclosed) for row in rows]
+    assert [each for each in surfaces if each != " " and canonical(each).text != each] == []
 
 
 def test_every_pattern_reads_its_example(reader: Reader) -> None:
@@ -72,6 +68,23 @@ def test_every_pattern_reads_its_example(reader: Reader) -> None:
         if number not in {token.form for token in tokens}:
             missed.append((pattern.pattern, pattern.example))
     assert missed == []
+
+
+def test_what_is_noise_in_a_bracket_is_no_noise_elsewhere(reader: Reader) -> None:
+    """Every form of enclosed.tsv: in its example, behind a comma in the bracket, and not in a list or on its own."""
+    words = reader.lexer.words
+    enclosing = {at for at, word in enumerate(words) if word.surface.startswith(ENCLOSED.partition("伴")[0])}
+
+    def is_noise(surface: str, text: str) -> bool:
+        tokens = reader.lexer.tokens(text)
+        return any(token.form in enclosing and surface in text[token.start : token.end] for token in tokens)
+
+    for row in reader.lexicon.enclosed:
+        surface, said = row.surface, canonical(row.example).text
+        assert is_noise(surface, said)
+        assert is_noise(surface, said.replace(surface, f"查,{surface}复查"))
+        for text in (surface, f"胸部CT平扫({surface}、胸部)", f"胸部CT平扫{surface}"):
+            assert not is_noise(surface, text)
 
 
 def test_every_idiom_reads_its_example(reader: Reader) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.chat.dialogue import Dialogue
-from agent.chat.model_turn import TOOLS, ChatModel, holds_code
+from agent.chat.model_turn import TOOLS, holds_code
 from agent.chat.opening import chat_model
 from agent.settings import load_settings
 from prompts.chat import load_chat_prompt
@@ -35,7 +35,7 @@ def calls(*given: tuple[str, Any], content: str | None = None) -> Action:
 def chat_with(server: FakeServer, **settings: Any) -> Chat:
     """A conversation with a model behind this server."""
     made = load_settings(model=server.url, model_name="fake", model_timeout=5, **settings)
-    return Chat(Dialogue(tools(), model=ChatModel(made)))
+    return Chat(Dialogue(tools(), model=chat_model(made)))
 
 
 def test_a_name_in_a_sentence_is_found() -> None:

@@ -60,7 +60,7 @@ def test_no_name_is_an_example_of_a_table() -> None:
 
     lexicon = load_lexicon()
     examples = {row.example for table in (lexicon.forms, lexicon.idioms, lexicon.patterns) for row in table}
-    examples |= {row.example for table in (lexicon.groups, lexicon.devices) for row in table}
+    examples |= {row.example for table in (lexicon.enclosed, lexicon.groups, lexicon.devices) for row in table}
     assert {row.name for row in [*ROWS, *read_gold(UNSEEN)]} & examples == set()
 
 

@@ -135,14 +135,14 @@ def test_control_tokens_in_a_name_are_text(local_model: LocalModel) -> None:
 
 
 def test_a_chat_template_frames_the_case(local_model: LocalModel) -> None:
-    made = frame(local_model.engine, local_model._prompt, CHATML)
+    made = frame(local_model.engine, local_model._prompt.static_text(), "", CHATML)
     assert made.before.startswith("<bos><|im_start|>user\n")
     assert made.after == "<|im_end|>\n<|im_start|>assistant\n<think></think>"
     assert made.between == "<|im_end|>\n<|im_start|>user\n"
     assert made.after_retry == made.after
     for broken in ("{{ raise_exception('no') }}", "{% for %}", "nothing of what is said"):
         with pytest.raises(ModelError):
-            frame(local_model.engine, local_model._prompt, broken)
+            frame(local_model.engine, local_model._prompt.static_text(), "", broken)
 
 
 def test_the_measure_compares_the_same_text_in_all_four_ways(local_model: LocalModel, request_for: Make) -> None:
