@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from agent import doubts
+from agent import doubts, film_doubts
 from agent.lexer import UNEXPLAINED, Lexer, Token, Word
 from agent.reading import Exam
 from agent.resolve import Issue
@@ -39,6 +39,8 @@ INCLUDING: Final = 128
 PARTS: Final = 256
 SIDE: Final = 512
 DETAIL: Final = 1024  # noise beside parts of its own regions
+SEQUENCE: Final = 2048
+AGENT: Final = 4096
 OF_KIND = (
     ("open", OPEN),
     *(
@@ -47,7 +49,14 @@ OF_KIND = (
         for kind in kinds
     ),
 )
-OF_NOISE = {doubts.COMPLAINT: COMPLAINT, doubts.CONDITION: CONDITION, doubts.INCLUDING: INCLUDING, doubts.PARTS: PARTS}
+OF_NOISE = {
+    doubts.COMPLAINT: COMPLAINT,
+    doubts.CONDITION: CONDITION,
+    doubts.INCLUDING: INCLUDING,
+    doubts.PARTS: PARTS,
+    doubts.SEQUENCE: SEQUENCE,
+    doubts.AGENT: AGENT,
+}
 
 
 class Beside:
@@ -122,6 +131,8 @@ class Beside:
         sound = of_sound == len(exams)
         if brought & ADDED:
             yield "combo_unclear", doubts.before_sum(words, exams)
+            if several:
+                yield "combo_unclear", doubts.adrift(words, exams)
         if several and brought & COMPLAINT:
             past = doubts.history(words, exams)
             yield "conflict_part", "" if past and self.histories(tokens) else past
@@ -153,6 +164,17 @@ class Beside:
             yield "missing_position", doubts.lateral(words, exams)
         if several:
             yield "combo_unclear", doubts.bedside(exams)
+        if any(exam.family == "DR" for exam in exams):
+            if several:
+                yield "combo_unclear", film_doubts.trailing(words)
+            if brought & PLUS:
+                yield "combo_unclear", film_doubts.unsaid(words)
+            if brought & OPEN:
+                yield "combo_unclear", film_doubts.enclosed(words, exams)
+        if brought & SEQUENCE:
+            yield "combo_unclear", doubts.sequence(words, exams)
+        if brought & AGENT:
+            yield "uncertain_word", doubts.agent(words, exams)
         if brought & MEMBERS:
             yield "combo_unclear", doubts.dropped(words, exams, self._regions)
 

@@ -21,6 +21,8 @@ CONDITION = "condition"  # noise before what is not ordered, or not yet: 必要�
 INCLUDING = "including"  # noise before what an exam holds: 含, 包括
 FEW = 1  # parts that a word includes, besides its own; a list says all of them
 PARTS = "parts"  # noise that counts parts, more than one: 两部位
+SEQUENCE = "sequence"  # noise of plain MR: T1WI, FLAIR
+AGENT = "agent"  # noise of a contrast agent: 碘海醇, 钆喷酸葡胺
 PLACE = "anatomy"  # noise that says a place
 ADDED = frozenset({"plus", "and", "comma"})  # separators of exams
 PLUS = frozenset({"plus", "and"})
@@ -40,6 +42,8 @@ PLAIN = frozenset({"平扫", "常规"})
 USUAL = frozenset({"平扫", "增强", "平扫+增强", "平扫|增强", "常规", "常规扫描", "成像", "床旁"})
 SIDE = frozenset({"side"})
 SIDES = ("左", "右", "双")
+BARE = frozenset({"平扫", "增强", "平扫+增强", "平扫+DWI"})  # scans of MR that T1WI and T2WI are sequences of
+DEFAULT_SCAN = "plain_scan_default"  # the rule that fills a scan which is not said
 DEFAULT_VIEW = "position_default"  # the rule that fills a view which is not said
 MOBILE = "42"  # what the codes of films at the bed begin with
 
@@ -53,7 +57,7 @@ def _kind(word: Word | None) -> str:
     return "" if word is None else word.kind
 
 
-def _pieces(words: Words, separators: Collection[str]) -> list[list[Word | None]]:
+def pieces_between(words: Words, separators: Collection[str]) -> list[list[Word | None]]:
     """The words between separators of some kinds."""
     pieces: list[list[Word | None]] = [[]]
     for word in words:
@@ -73,7 +77,7 @@ def _special_scan(words: Iterable[Word | None]) -> str:
 def before_sum(words: Words, exams: Sequence[Exam]) -> str:
     """A scan, other than the plain one, that a sum says apart from the part that it is of: MRCP+上腹, MRI+MRA BRAIN,
     四维彩超+胎儿心脏. The part's plain exam may be ordered too."""
-    parted = _pieces(words, ADDED)
+    parted = pieces_between(words, ADDED)
     pieces = [{slot for word in piece if word is not None for slot in word.slots} for piece in parted]
     scans = [_special_scan(piece) for piece in parted]
     if len(exams) >= sum(not piece.isdisjoint(ORDERED) for piece in pieces):
@@ -318,7 +322,7 @@ def summed(words: Words, exams: Sequence[Exam], headings: Collection[str]) -> st
     (TTE+TEE), a special examination beside a sub-item (NT+四维)."""
     if None in words:
         return ""
-    pieces = [[word for word in piece if word is not None] for piece in _pieces(words, PLUS)]
+    pieces = [[word for word in piece if word is not None] for piece in pieces_between(words, PLUS)]
     if len(exams) >= len(pieces):
         return ""
     read = {exam.part for exam in exams}
@@ -353,12 +357,40 @@ def bedside(exams: Sequence[Exam]) -> str:
     return beds[0].part if beds and len(beds) < len(films) else ""
 
 
+def adrift(words: Words, exams: Sequence[Exam]) -> str:
+    """A special scan of MR that a sum says alone behind two parts, and so may be of either: 头颅MRA+颈部MRA+DWI."""
+    if any(exam.family != "MR" for exam in exams):
+        return ""
+    parts: set[frozenset[str]] = set()
+    for piece in pieces_between(words, ADDED):
+        said = {word.parts for word in piece if word is not None and names_part(word)}
+        if not said and len(parts) > 1 and (scan := _special_scan(piece)):
+            return scan
+        parts |= said
+    return ""
+
+
+def sequence(words: Words, exams: Sequence[Exam]) -> str:
+    """A sequence of plain MR beside special scans alone, so that the plain exam may be ordered too:
+    头颅MR(T1WI、T2WI、DWI)."""
+    if any(exam.family != "MR" or exam.scan in BARE for exam in exams):
+        return ""
+    return next((word.surface for word in words if word is not None and word.noise == SEQUENCE), "")
+
+
+def agent(words: Words, exams: Sequence[Exam]) -> str:
+    """A contrast agent where no scan is said, which by convention is the plain one: 胸部CT(碘海醇)."""
+    if not any(DEFAULT_SCAN in exam.rules for exam in exams):
+        return ""
+    return next((word.surface for word in words if word is not None and word.noise == AGENT), "")
+
+
 def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> str:
     """A member of a sum of which no exam came, only a word that says a place, or heads any part (`regions`):
     心脏+四肢血管彩超."""
     read = {exam.part for exam in exams}
     depth = 0
-    for piece in _pieces(words, MEMBERS):
+    for piece in pieces_between(words, MEMBERS):
         said: list[Word] = []
         unsure = False  # a word stands in a bracket, or is unknown
         for word in piece:

@@ -5,7 +5,7 @@ X-ray and mammography are one family: a name says by its words which of their de
 
 from __future__ import annotations
 
-from standard.lexicon import MODALITIES
+from standard.lexicon_rows import MODALITIES
 
 MASK = {modality: 1 << index for index, modality in enumerate(MODALITIES)}
 ALL = (1 << len(MODALITIES)) - 1

@@ -13,7 +13,8 @@ from pydantic import BeforeValidator
 
 from agent.calibration import fitted
 from standard.errors import Lang
-from standard.lexicon import DATA, Row, read_rows
+from standard.lexicon import DATA, read_rows
+from standard.lexicon_rows import Row
 
 Weight = Annotated[float, BeforeValidator(lambda cell: float(str(cell)))]  # log-odds, as a cell of a table
 

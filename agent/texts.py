@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from standard.errors import DataError, Lang
-from standard.lexicon import Row, read_rows
+from standard.lexicon import read_rows
+from standard.lexicon_rows import Row
 
 
 class TextRow(Row):

@@ -12,7 +12,8 @@ from itertools import islice
 
 from standard.edition import Item
 from standard.item_slots import ItemSlots, item_slots
-from standard.lexicon import MODALITIES, Lexicon
+from standard.lexicon import Lexicon
+from standard.lexicon_rows import MODALITIES
 
 LIMIT = 112
 MOST = {"part": 40, "scan": 36, "post": 6, "position": 16, "subitem": 6, "way": 4, "side": 4}

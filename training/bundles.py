@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from standard.errors import DataError
-from standard.lexicon import Row, read_rows
+from standard.lexicon import read_rows
+from standard.lexicon_rows import Row
 from training.joined import ByPart
 from training.shapes import DATA, Weighted
 from training.wordings import PLAIN_OR_CONTRAST, Meaning

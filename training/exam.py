@@ -10,7 +10,8 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from standard.lexicon import MODALITIES, Lexicon
+from standard.lexicon import Lexicon
+from standard.lexicon_rows import MODALITIES
 from standard.text import canonical
 from training.damage import Damage
 from training.forms import Forms

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from standard.lexicon import MODALITIES, Lexicon
+from standard.lexicon import Lexicon
+from standard.lexicon_rows import MODALITIES
 from standard.text import canonical
 from training.shapes import OneShares
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 from standard import Catalogue, Item
 from standard.item_slots import ItemSlots, item_slots
-from standard.lexicon import GroupRow, Lexicon
+from standard.lexicon import Lexicon
+from standard.lexicon_rows import GroupRow
 from training.shapes import Shapes
 
 UNSPECIFIED = "非指定部位"

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from standard.errors import DataError
-from standard.lexicon import Row, read_rows
+from standard.lexicon import read_rows
+from standard.lexicon_rows import Row
 
 ROUTES = Path(__file__).parent / "data" / "routes.tsv"
 # Below these there may be anything; a hole of many pieces elsewhere would open what nobody has thought of.

@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from standard.lexicon import Row, read_rows
+from standard.lexicon import read_rows
+from standard.lexicon_rows import Row
 from standard.text import LINE_BREAKS
 
 DATA = Path(__file__).parent / "data"

@@ -22,7 +22,8 @@ from agent.families import family_name
 from agent.masks import ALL
 from agent.reading import Exam, Reading
 from agent.stock import UNSPECIFIED
-from standard.lexicon import Row, read_rows
+from standard.lexicon import read_rows
+from standard.lexicon_rows import Row
 
 DATA = Path(__file__).parent / "data"
 MOST = 9  # options of a question

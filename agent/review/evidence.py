@@ -24,7 +24,8 @@ from agent.review.editing import SIDES
 from agent.review.typeahead import DATA
 from standard import Catalogue, Item
 from standard.item_slots import split_side
-from standard.lexicon import Lexicon, Row, load_lexicon, read_rows
+from standard.lexicon import Lexicon, load_lexicon, read_rows
+from standard.lexicon_rows import Row
 
 MOST = 10
 SIBLINGS = 40  # items of the same part that are looked at

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from standard import Catalogue
-from standard.lexicon import Row, load_lexicon, read_rows
+from standard.lexicon import load_lexicon, read_rows
+from standard.lexicon_rows import Row
 from standard.search import fold
 
 DATA = Path(__file__).parent / "data"

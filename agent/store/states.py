@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from standard.errors import DataError, Lang
-from standard.lexicon import Row, read_rows
+from standard.lexicon import read_rows
+from standard.lexicon_rows import Row
 
 DATA = Path(__file__).parent / "data"
 STATES, WORDS = DATA / "states.tsv", DATA / "words.tsv"

@@ -15,7 +15,8 @@ from evals.report.confusion import DATA
 from evals.report.figures import figures
 from evals.report.model import Answer, Change, Comparison, Options, Report, Version
 from standard.errors import Lang
-from standard.lexicon import Row, read_rows
+from standard.lexicon import read_rows
+from standard.lexicon_rows import Row
 
 MOVED = 5e-5  # a score that moved by less is the same in the four digits that are shown
 State = Literal["right", "wrong", "none"]  # of the codes of an answer; none: it has none

@@ -24,7 +24,8 @@ from evals.report.model import Confusion, Difference, Pair, SlotErrors
 from standard import Catalogue, Decoded, decode
 from standard.errors import CodeError, Lang
 from standard.item_slots import FAMILIES, split_side
-from standard.lexicon import Lexicon, Row, read_rows
+from standard.lexicon import Lexicon, read_rows
+from standard.lexicon_rows import Row
 
 DATA = Path(__file__).parent / "data"
 
