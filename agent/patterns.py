@@ -23,9 +23,9 @@ import ahocorasick_rs
 MOST = 40  # characters of a set: a larger one, as all Latin letters, says little of a text
 OTHER_DIGIT = re.compile(r"(?![0-9])\d")  # of another script: \d meets it, and no key that holds a digit does
 DIGITS = frozenset("0123456789")
-COMMON = frozenset("平扫增强常规CTMRD部位()[]")  # characters that most texts hold
+COMMON = frozenset("平扫增强常规CTMRDI部位()[]")  # characters that most texts hold
 REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
-OFTEN, SELDOM = 0.5, 0.02  # how likely a text holds a character of those, and another one, roughly
+OFTEN, DIGIT, SELDOM = 0.5, 0.1, 0.02  # how likely a text holds a character of those, a digit, another one, roughly
 Needs = list[frozenset[str]]  # each a set of which every match holds one
 
 
@@ -35,7 +35,7 @@ class Patterns:
     def __init__(self, patterns: Sequence[str], first: int) -> None:
         self._patterns = [(form, re.compile(pattern)) for form, pattern in enumerate(patterns, first)]
         self._all = (1 << len(patterns)) - 1  # a bit is a pattern
-        keys = [words_of(pattern) or min(needs_of(pattern), key=len, default=frozenset()) for pattern in patterns]
+        keys = [words_of(pattern) or min(needs_of(pattern), key=_chance, default=frozenset()) for pattern in patterns]
         self._keyless = _mask(not each for each in keys)
         every = sorted(frozenset[str]().union(*keys))
         self._finder = ahocorasick_rs.AhoCorasick(every)
@@ -147,7 +147,11 @@ def _heads(parsed: list[Any]) -> frozenset[str]:
 
 def _chance(words: frozenset[str]) -> float:
     """How likely a text holds one of some words, roughly."""
-    return sum(math.prod(OFTEN if char in COMMON else SELDOM for char in word) for word in words)
+    return sum(math.prod(map(_likely, word)) for word in words)
+
+
+def _likely(char: str) -> float:
+    return OFTEN if char in COMMON else DIGIT if char in DIGITS else SELDOM
 
 
 def _needs(parsed: Any) -> Needs:
