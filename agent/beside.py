@@ -34,7 +34,7 @@ MEMBERS: Final = 8
 HEADS: Final = 16
 COMPLAINT: Final = 32
 CONDITION: Final = 64
-HISTORY: Final = 96  # one of those two
+HISTORY: Final = 32 | 64  # one of those two
 INCLUDING: Final = 128
 PARTS: Final = 256
 SIDE: Final = 512
@@ -106,7 +106,7 @@ class Beside:
     def _is_noise(self, token: Token) -> bool:
         return token.form != UNEXPLAINED and self._noise[token.form]
 
-    def doubt(self, tokens: list[Token], exams: tuple[Exam, ...], brought: int) -> Issue | None:
+    def doubt(self, tokens: list[Token], text: str, exams: tuple[Exam, ...], brought: int) -> Issue | None:
         """What makes exams that were read doubtful all the same; None for nothing. `brought`: by the words."""
         if tokens and self._sells(tokens):
             return "not_an_exam", (), self._words[tokens[-1].form].surface
@@ -116,11 +116,18 @@ class Beside:
         words = [None if token.form == UNEXPLAINED else self._words[token.form] for token in tokens]
         for reason, word in self._doubts(tokens, words, exams, brought):
             if word:
-                return reason, (), word
+                return reason, (), self._as_written(word, tokens, text)
         grown = next((exam.part for exam in exams if (exam.family, exam.part) in self._children), "")
         if grown and self._young(tokens, exams):
             return "uncertain_part", (), grown
         return None
+
+    def _as_written(self, word: str, tokens: list[Token], text: str) -> str:
+        """What a doubt is about: a word, or what stands in the text where it is a pattern."""
+        for start, end, form in tokens:
+            if form >= self._first_pattern and self._words[form].surface == word:
+                return text[start:end]
+        return word
 
     def _doubts(
         self, tokens: list[Token], words: list[Word | None], exams: tuple[Exam, ...], brought: int
@@ -131,8 +138,8 @@ class Beside:
         sound = of_sound == len(exams)
         if brought & ADDED:
             yield "combo_unclear", doubts.before_sum(words, exams)
-            if several:
-                yield "combo_unclear", doubts.adrift(words, exams)
+        if several and brought & MEMBERS:
+            yield "combo_unclear", doubts.adrift(words, exams)
         if several and brought & COMPLAINT:
             past = doubts.history(words, exams)
             yield "conflict_part", "" if past and self.histories(tokens) else past
@@ -170,7 +177,7 @@ class Beside:
             if brought & PLUS:
                 yield "combo_unclear", film_doubts.unsaid(words)
             if brought & OPEN:
-                yield "combo_unclear", film_doubts.enclosed(words, exams)
+                yield "combo_unclear", film_doubts.in_bracket(words, exams)
         if brought & SEQUENCE:
             yield "combo_unclear", doubts.sequence(words, exams)
         if brought & AGENT:

@@ -43,7 +43,7 @@ USUAL = frozenset({"平扫", "增强", "平扫+增强", "平扫|增强", "常规
 SIDE = frozenset({"side"})
 SIDES = ("左", "右", "双")
 BARE = frozenset({"平扫", "增强", "平扫+增强", "平扫+DWI"})  # scans of MR that T1WI and T2WI are sequences of
-DEFAULT_SCAN = "plain_scan_default"  # the rule that fills a scan which is not said
+PLAIN_SCAN = "平扫"
 DEFAULT_VIEW = "position_default"  # the rule that fills a view which is not said
 MOBILE = "42"  # what the codes of films at the bed begin with
 
@@ -358,11 +358,12 @@ def bedside(exams: Sequence[Exam]) -> str:
 
 
 def adrift(words: Words, exams: Sequence[Exam]) -> str:
-    """A special scan of MR that a sum says alone behind two parts, and so may be of either: 头颅MRA+颈部MRA+DWI."""
+    """A special scan of MR that a sum or a list says alone behind two parts, and so may be of either:
+    头颅MRA+颈部MRA+DWI."""
     if any(exam.family != "MR" for exam in exams):
         return ""
     parts: set[frozenset[str]] = set()
-    for piece in pieces_between(words, ADDED):
+    for piece in pieces_between(words, MEMBERS):
         said = {word.parts for word in piece if word is not None and names_part(word)}
         if not said and len(parts) > 1 and (scan := _special_scan(piece)):
             return scan
@@ -379,10 +380,15 @@ def sequence(words: Words, exams: Sequence[Exam]) -> str:
 
 
 def agent(words: Words, exams: Sequence[Exam]) -> str:
-    """A contrast agent where no scan is said, which by convention is the plain one: 胸部CT(碘海醇)."""
-    if not any(DEFAULT_SCAN in exam.rules for exam in exams):
+    """A contrast agent in a piece of which no scan is said, so that the plain one is a convention or another piece's:
+    胸部CT(碘海醇)+头颅CT平扫."""
+    if not any(exam.family in ("CT", "MR") and exam.scan == PLAIN_SCAN for exam in exams):
         return ""
-    return next((word.surface for word in words if word is not None and word.noise == AGENT), "")
+    for piece in pieces_between(words, MEMBERS):
+        word = next((word for word in piece if word is not None and word.noise == AGENT), None)
+        if word is not None and not any(other is not None and "scan" in other.slots for other in piece):
+            return word.surface
+    return ""
 
 
 def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> str:

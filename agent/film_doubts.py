@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from agent.doubts import PLUS, SUMS, Words, names_part, pieces_between
+from agent.doubts import COMPLAINT, PLUS, SIDE, SUMS, Words, names_part, pieces_between
 from agent.lexer import Word
 from agent.reading import Exam
-from agent.segments import MODALITY
+
+ENDS = frozenset({"position", "modality"})  # what a word that ends a film says: 正侧位, 胸片
+FILM = "film"  # noise: 片
 
 
 def trailing(words: Words) -> str:
-    """A part straight behind the view of another one, with no view of its own: 左手正斜位 拇指, 腰椎正侧位含骶尾."""
-    part = view = False  # one was said; the last word, but for noise, is its view
+    """A part straight behind a finished film, with no view of its own: 左手正斜位 拇指, 腰椎正侧位含骶尾, 胸片 拇指."""
+    part = film = False  # a part was said; the last word, but for noise and a side, ends its film
     for at, word in enumerate(words):
         if word is None or word.kind not in ("slots", "noise"):
-            view = False
-        elif "position" in word.slots:
-            part, view = part or "part" in word.slots, part
+            film = False
+        elif not word.slots.isdisjoint(ENDS):
+            part = part or "part" in word.slots
+            film = part and (film or "position" in word.slots or "part" in word.slots)
         elif names_part(word):
-            if view and not _has_view(words[at + 1 :]):
+            if film and not _has_view(words[at + 1 :]) and not _is_history(words[at + 1 :]):
                 return word.surface
-            part, view = True, False
-        elif word.slots:
-            view = False
+            part, film = True, False
+        elif word.slots and word.slots != SIDE:
+            film = False
     return ""
+
+
+def _is_history(words: Words) -> bool:
+    """Whether a complaint of the part stands straight behind it, which beside.py looks at: 左肘正侧位·右肘骨折."""
+    return bool(words) and words[0] is not None and words[0].noise == COMPLAINT
 
 
 def _has_view(words: Words) -> bool:
@@ -39,10 +47,10 @@ def _has_view(words: Words) -> bool:
 
 
 def unsaid(words: Words) -> str:
-    """A view that a sum adds to a film of which no view is said: 骨盆平片+双侧闭孔斜位, 胸部DR+侧位."""
+    """A view that a sum adds to a film of which no view is said: 骨盆平片+双侧闭孔斜位, 胸片+侧位, 腰椎片+双斜位."""
     for piece, added in pairwise(pieces_between(words, PLUS)):
         said, more = _slots(piece), _slots(added)
-        film = any(word is not None and word.slots == MODALITY for word in piece)
+        film = "modality" in said or any(word is not None and word.noise == FILM for word in piece)
         if film and "part" in said and "position" not in said and "position" in more and "part" not in more:
             return next(word.surface for word in added if word is not None and "position" in word.slots)
     return ""
@@ -52,7 +60,7 @@ def _slots(words: Words) -> frozenset[str]:
     return frozenset[str]().union(*(word.slots for word in words if word is not None))
 
 
-def enclosed(words: Words, exams: Sequence[Exam]) -> str:
+def in_bracket(words: Words, exams: Sequence[Exam]) -> str:
     """A film with its view in a bracket, of a part that became no exam: 双髋关节正位(骨盆正位)."""
     read = {exam.part for exam in exams}
     before = False  # a part stands before the bracket

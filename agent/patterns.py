@@ -169,8 +169,8 @@ def _needs(parsed: Any) -> Needs:
             found += _needs(value[3])
         elif code is op.BRANCH:
             ways = [_needs(way) for way in value[1]]
-            if all(ways):  # one of the least sets of all
-                found.append(frozenset().union(*(min(way, key=len) for way in ways)))
+            if all(ways):  # of each way the set that few texts meet
+                found.append(frozenset().union(*(min(way, key=_chance) for way in ways)))
     return found
 
 

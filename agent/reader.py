@@ -172,7 +172,7 @@ class Reader:
                 return Outcome(outcome.exams, (("combo_unclear", (), outcome.exams[0].part),))
         if self.beside.levels(tokens, text) and not any(exam.part in THORACIC for exam in outcome.exams):
             return Outcome(outcome.exams, (*outcome.issues, ("missing_part", (), "胸椎")))
-        doubt = self.beside.doubt(tokens, outcome.exams, brought) if outcome.exams else None
+        doubt = self.beside.doubt(tokens, text, outcome.exams, brought) if outcome.exams else None
         if doubt is not None:
             return Outcome(outcome.exams, (*outcome.issues, doubt))
         if not outcome.exams or not brought & HISTORY or not (told := self.beside.histories(tokens)):

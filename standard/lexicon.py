@@ -52,7 +52,9 @@ from standard.lexicon_rows import (
 )
 
 DATA = Path(__file__).parent / "data"
-ENCLOSED = r"(?<=[(\[,;左右双侧])伴?(?:{})(?=[^()\[\]、+/]*[)\]])"
+# Behind the opening of a bracket, or a side that stands there; from there to its end there is no list. A comma may part
+# exams, 彩超(甲状腺,乳腺结节), and so opens nothing.
+ENCLOSED = r"(?:(?<=[(\[])|(?<=[(\[][左右双])|(?<=[(\[][左右双]侧))伴?(?:{})(?=[^()\[\]、+/]*[)\]])"
 FORM_TABLES = ("modality", "part", "side", "scan", "post", "position", "way", "subitem", "vessel", "noise", "separator")
 
 
@@ -199,13 +201,13 @@ def _read_patterns(path: Path) -> Iterator[PatternRow]:
 
 
 def _read_enclosed(path: Path) -> tuple[EnclosedRow, ...]:
-    seen: dict[str, int] = {}
+    rows: dict[str, tuple[int, EnclosedRow]] = {}
     for number, row in read_rows(path, EnclosedRow):
-        before = seen.setdefault(row.surface, number)
+        before, _ = rows.setdefault(row.surface, (number, row))
         if before != number:
             problem = (f"第 {before} 行已有；保留其一", f"is in row {before} already; keep one")
             raise DataError(path.name, number, "surface", row.surface, problem)
-    return _rows(path, EnclosedRow)
+    return tuple(row for _, row in rows.values())
 
 
 def _as_patterns(rows: Iterable[EnclosedRow]) -> Iterator[PatternRow]:

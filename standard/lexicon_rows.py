@@ -51,8 +51,10 @@ class PatternRow(Row):
 
 
 class EnclosedRow(Row):
-    """A form that is noise, of the kind `element`, only in a bracket, behind its opening or a comma in it, in no list:
-    a disease that names a part, 上腹部CT(肾结石术后). Anywhere else the part may be ordered."""
+    """A form that is noise, of the kind `element`, only in a bracket: a disease that names a part, 胸部CT(肾结石术后).
+
+    Behind the opening, with 左, 右, 双 and 伴 before it or not, and in no list: anywhere else the part may be
+    ordered."""
 
     surface: str
     element: str

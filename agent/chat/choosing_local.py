@@ -63,16 +63,21 @@ class LocalChooser:
 
     def choose(self, case: str, tools: Sequence[Tool]) -> Chosen:
         """Its one call, or what it says. SpeakFailure where it comes to no end."""
-        suffix = self._engine.tokens(case) + self._engine.tokens(self._frame.after, special=True)
+        deadline = time.monotonic() + self._settings.model_timeout
         rules = grammar(tuple((tool.name, json.dumps(tool.arguments)) for tool in tools))
-        with self._lock, spoken():
-            deadline = time.monotonic() + self._settings.model_timeout
-            made = self._engine.generate(suffix, rules, self._settings.model_max_tokens, deadline)
+        if not self._lock.acquire(timeout=self._settings.model_timeout):  # others ask
+            raise SpeakFailure("timeout")
+        try:
+            with spoken():
+                suffix = self._engine.tokens(case) + self._engine.tokens(self._frame.after, special=True)
+                made = self._engine.generate(suffix, rules, self._settings.model_max_tokens, deadline)
+        finally:
+            self._lock.release()
         if made.finish_reason != "stop":
             raise SpeakFailure("timeout" if made.finish_reason == "deadline" else "truncated", made.text)
         try:
-            answer = _Answer.model_validate_json(made.text)
-        except ValidationError as err:  # such as half of a surrogate pair, which a grammar cannot forbid
+            answer = _Answer.model_validate(json.loads(made.text, strict=False))
+        except (ValueError, ValidationError) as err:  # half a surrogate pair, say, which a grammar cannot forbid
             raise SpeakFailure("not_json", made.text) from err
         if answer.tool == SAY:
             return Chosen((), str(answer.arguments.get("remark", "")))

@@ -136,13 +136,20 @@ class ChatModel:
             a, b = original(given.a, text, shown), original(given.b, text, shown)
             planned.facts.append(tools.compare(CompareIn(a=a, b=b)))
         elif isinstance(given, SearchIn):
-            planned.facts.append(tools.search(given))
+            planned.facts.append(_found(given, text, tools))
         elif isinstance(given, EditionsIn):
             planned.facts.append(tools.editions(given))
         elif isinstance(given, AnswerIn) and question is not None and given.option <= len(question.options):
             planned.option = given.option - 1
         else:
             raise InputError("没有这个选项。", "There is no such option.")
+
+
+def _found(given: SearchIn, text: str, tools: Tools) -> AnyFact:
+    """What a search finds; where that is nothing, what the words of it find that the person wrote."""
+    found = tools.search(given)
+    own = " ".join(word for word in given.words.split() if word in text)
+    return tools.search(given.model_copy(update={"words": own})) if not found.total and own else found
 
 
 def _case(shown: str, question: Question | None, lang: Lang) -> str:

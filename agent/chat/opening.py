@@ -1,7 +1,8 @@
 """Opens the dialogue of a server: tools over its pipeline and store, and the language model where one can talk.
 
 With a model behind a URL the dialogue answers by the reader alone, so that nobody waits for an endpoint that hangs; the
-model chooses tools, and what goes into the store is answered by the whole pipeline.
+model chooses tools, and what goes into the store is answered by the whole pipeline. A GGUF file in this process answers
+with the pipeline, and so a turn may wait for it twice: to choose, and to fill slots.
 """
 
 from __future__ import annotations
