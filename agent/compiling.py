@@ -15,10 +15,10 @@ from standard.compiled import LIBRARY, ROOT
 
 # What reads and routes a name, from its text to a route. Not here: modules with pydantic models.
 READER = """
-    beside cross_section doubts evidence families film_doubts gloss group groups lexer masks nodes nuclear patterns
+    beside cross_section doubts evidence families film_doubts gloss group groups lexer masks nodes nuclear
     piece projection reader reading relations resolve router segments stock ultrasound unexplained
 """
-COMPILED = ("standard/text.py", *(f"agent/{name}.py" for name in READER.split()))
+COMPILED = ("standard/patterns.py", "standard/text.py", *(f"agent/{name}.py" for name in READER.split()))
 # Interpreted modules whose types the compiler knows; what stands in any other module it takes as it comes.
 KNOWN = tuple(f"agent/{name}.py" for name in ("__init__", "answer", "calibration", "opinions", "reasons"))
 SUFFIX = "__mypyc"  # of the library, put there by mypyc

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import ahocorasick_rs
 
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
-from agent.patterns import Patterns
 from standard.lexicon import Lexicon, split
+from standard.patterns import Patterns
 
 UNEXPLAINED = -1
 

@@ -11,6 +11,8 @@ import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from standard.patterns import Patterns
+
 if TYPE_CHECKING:
     from standard.lexicon import Form, Lexicon
 
@@ -73,18 +75,18 @@ class Cleaner:
     """
 
     def __init__(self, lexicon: Lexicon | None) -> None:
-        self._patterns: tuple[tuple[re.Pattern[str], str], ...] = ()
-        self._any = re.compile(r"(?!)")  # matches where one of the patterns does
+        self._patterns = Patterns((), 0)
+        self._said: tuple[tuple[re.Pattern[str], str], ...] = ()  # each pattern, and what stands in for it
         self._instead: dict[str, str] = {}
         self._automaton: Any = None
         if lexicon is None:
             return
         import ahocorasick_rs
 
-        self._patterns = tuple(
+        self._patterns = Patterns([row.pattern for row in lexicon.patterns], 0)
+        self._said = tuple(
             (re.compile(row.pattern), " " if row.slot == "noise" else row.element) for row in lexicon.patterns
         )
-        self._any = re.compile("|".join(f"(?:{row.pattern})" for row in lexicon.patterns) or r"(?!)")
         whole: set[str] = set()  # forms that stay as they are
         for form in lexicon.forms:
             surface, word = fold(form.surface), _word(form)
@@ -109,9 +111,9 @@ class Cleaner:
         if self._automaton is None or not text:
             return text
         without = unicodedata.normalize("NFKC", name[: LONGEST * 4]).upper()
-        if self._any.search(without):  # before folding: patterns know hyphens and points
-            for pattern, word in self._patterns:
-                without = pattern.sub(word, without)
+        for at in dict.fromkeys(at for at, _, _ in self._patterns.found(without)):
+            pattern, word = self._said[at]  # before folding: patterns know hyphens and points
+            without = pattern.sub(word, without)
         without = fold(without)
         pieces, end = [], 0
         for start, stop in self.cover(without):

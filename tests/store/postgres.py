@@ -11,7 +11,8 @@ from evals.bench.postgres import Server, binaries
 
 __all__ = ["Server", "binaries", "running"]
 
-SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "deadlock_timeout=20ms")
+# Without autovacuum, so that the plans of queries do not depend on when it came by.
+SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off", "deadlock_timeout=20ms")
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.lexer import EACH, GAP, LONG, UNEXPLAINED, Lexer
-from agent.patterns import Patterns, needs_of, words_of
 from evals.gold import read_gold
 from standard.lexicon import load_lexicon
+from standard.patterns import Patterns, needs_of, words_of
 from standard.text import canonical
 
 DATA = Path(__file__).resolve().parent.parent.parent / "evals" / "data"
