@@ -110,7 +110,8 @@ class Cleaner:
         text = fold(name)
         if self._automaton is None or not text:
             return text
-        without = unicodedata.normalize("NFKC", name[: LONGEST * 4]).upper()
+        whole = name[: LONGEST * 4].encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
+        without = unicodedata.normalize("NFKC", whole).upper()
         for at in dict.fromkeys(at for at, _, _ in self._patterns.found(without)):
             pattern, word = self._said[at]  # before folding: patterns know hyphens and points
             without = pattern.sub(word, without)

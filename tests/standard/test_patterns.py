@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.lexer import EACH, GAP, LONG, UNEXPLAINED, Lexer
@@ -52,6 +52,7 @@ def every(text: str) -> list[tuple[int, int, int]]:
 
 
 @given(st.lists(st.sampled_from(LETTERS) | st.sampled_from(PIECES), max_size=12).map("".join))
+@settings(deadline=None)  # every pattern of the lexicon is tried
 def test_nothing_is_lost(text: str) -> None:
     assert FOUND.found(text) == every(text)
 
