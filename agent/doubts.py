@@ -68,6 +68,11 @@ def pieces_between(words: Words, separators: Collection[str]) -> list[list[Word 
     return pieces
 
 
+def slots_of(words: Iterable[Word | None]) -> set[str]:
+    """All slots that some words can fill."""
+    return {slot for word in words if word is not None for slot in word.slots}
+
+
 def _special_scan(words: Iterable[Word | None]) -> str:
     """The first scan that a part may not have apart; "" where there is none."""
     pairs = (pair for word in words if word is not None for pair in word.pairs)
@@ -78,7 +83,7 @@ def before_sum(words: Words, exams: Sequence[Exam]) -> str:
     """A scan, other than the plain one, that a sum says apart from the part that it is of: MRCP+上腹, MRI+MRA BRAIN,
     四维彩超+胎儿心脏. The part's plain exam may be ordered too."""
     parted = pieces_between(words, ADDED)
-    pieces = [{slot for word in piece if word is not None for slot in word.slots} for piece in parted]
+    pieces = [slots_of(piece) for piece in parted]
     scans = [_special_scan(piece) for piece in parted]
     if len(exams) >= sum(not piece.isdisjoint(ORDERED) for piece in pieces):
         return ""
@@ -327,12 +332,12 @@ def summed(words: Words, exams: Sequence[Exam], headings: Collection[str]) -> st
         return ""
     read = {exam.part for exam in exams}
     for at, piece in enumerate(pieces):
-        slots = {slot for word in piece for slot in word.slots}
+        slots = slots_of(piece)
         named = [word for word in piece if "part" in word.slots]
         heads = all(not word.parts.isdisjoint(headings) for word in named)
         if named and heads and not any(part in each for word in named for part in word.parts for each in read):
             return named[0].surface
-        before = {slot for word in pieces[at - 1] for slot in word.slots} if at else set()
+        before = slots_of(pieces[at - 1]) if at else set()
         if {"way", "part"} <= slots and "part" in before and "way" not in before:
             return piece[0].surface
         if slots == SCAN and "subitem" in before:
@@ -409,7 +414,7 @@ def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> st
         named = [word for word in said if "part" in word.slots]
         if named and all(not (parts := word.parts).isdisjoint(regions) and parts.isdisjoint(read) for word in named):
             return named[0].surface
-        slots = {slot for word in said for slot in word.slots}
+        slots = slots_of(said)
         places = [word for word in said if word.noise == PLACE and not word.slots]
         if places and not unsure and slots.isdisjoint(ORDERS - {"scan"} | {"part"}):
             return places[0].surface

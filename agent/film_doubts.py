@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from agent.doubts import COMPLAINT, PLUS, SIDE, SUMS, Words, names_part, pieces_between
+from agent.doubts import COMPLAINT, PLUS, SIDE, SUMS, Words, names_part, pieces_between, slots_of
 from agent.lexer import Word
 from agent.reading import Exam
 
@@ -49,15 +49,11 @@ def _has_view(words: Words) -> bool:
 def unsaid(words: Words) -> str:
     """A view that a sum adds to a film of which no view is said: 骨盆平片+双侧闭孔斜位, 胸片+侧位, 腰椎片+双斜位."""
     for piece, added in pairwise(pieces_between(words, PLUS)):
-        said, more = _slots(piece), _slots(added)
+        said, more = slots_of(piece), slots_of(added)
         film = "modality" in said or any(word is not None and word.noise == FILM for word in piece)
         if film and "part" in said and "position" not in said and "position" in more and "part" not in more:
             return next(word.surface for word in added if word is not None and "position" in word.slots)
     return ""
-
-
-def _slots(words: Words) -> frozenset[str]:
-    return frozenset[str]().union(*(word.slots for word in words if word is not None))
 
 
 def in_bracket(words: Words, exams: Sequence[Exam]) -> str:
@@ -72,7 +68,7 @@ def in_bracket(words: Words, exams: Sequence[Exam]) -> str:
             inside = [] if before else None
         elif word.kind == "close":
             parts = [each for each in inside or () if names_part(each)]
-            if parts and "position" in _slots(inside or ()) and all(each.parts.isdisjoint(read) for each in parts):
+            if parts and "position" in slots_of(inside or ()) and all(each.parts.isdisjoint(read) for each in parts):
                 return parts[0].surface
             inside = None
         elif inside is not None:

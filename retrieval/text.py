@@ -76,7 +76,7 @@ class Cleaner:
 
     def __init__(self, lexicon: Lexicon | None) -> None:
         self._patterns = Patterns((), 0)
-        self._said: tuple[tuple[re.Pattern[str], str], ...] = ()  # each pattern, and what stands in for it
+        self._instead_of: list[str] = []  # what stands in for each pattern
         self._instead: dict[str, str] = {}
         self._automaton: Any = None
         if lexicon is None:
@@ -84,9 +84,7 @@ class Cleaner:
         import ahocorasick_rs
 
         self._patterns = Patterns([row.pattern for row in lexicon.patterns], 0)
-        self._said = tuple(
-            (re.compile(row.pattern), " " if row.slot == "noise" else row.element) for row in lexicon.patterns
-        )
+        self._instead_of = [" " if row.slot == "noise" else row.element for row in lexicon.patterns]
         whole: set[str] = set()  # forms that stay as they are
         for form in lexicon.forms:
             surface, word = fold(form.surface), _word(form)
@@ -112,10 +110,7 @@ class Cleaner:
             return text
         whole = name[: LONGEST * 4].encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
         without = unicodedata.normalize("NFKC", whole).upper()
-        for at in dict.fromkeys(at for at, _, _ in self._patterns.found(without)):
-            pattern, word = self._said[at]  # before folding: patterns know hyphens and points
-            without = pattern.sub(word, without)
-        without = fold(without)
+        without = fold(self._patterns.replaced(without, self._instead_of))  # patterns know hyphens and points
         pieces, end = [], 0
         for start, stop in self.cover(without):
             instead = self._instead.get(without[start:stop])

@@ -33,6 +33,7 @@ class Patterns:
     """Compiled patterns; `found` is a pure function of the text. The form of pattern i is `first` + i."""
 
     def __init__(self, patterns: Sequence[str], first: int) -> None:
+        self._first = first
         self._patterns = [(form, re.compile(pattern)) for form, pattern in enumerate(patterns, first)]
         self._all = (1 << len(patterns)) - 1  # a bit is a pattern
         keys = [words_of(pattern) or min(needs_of(pattern), key=_chance, default=frozenset()) for pattern in patterns]
@@ -58,6 +59,13 @@ class Patterns:
                 if end > start:
                     out.append((form, start, end))
         return out
+
+    def replaced(self, text: str, instead: Sequence[str]) -> str:
+        """The text with the word of pattern i, instead[i], where it matches; one pattern after the other."""
+        for form in dict.fromkeys(form for form, _, _ in self.found(text)):
+            at = form - self._first
+            text = self._patterns[at][1].sub(instead[at], text)
+        return text
 
 
 @lru_cache(maxsize=1)  # both questions are asked of one pattern after the other

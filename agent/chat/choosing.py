@@ -37,6 +37,3 @@ class Chooser(Protocol):
 
     def choose(self, case: str, tools: Sequence[Tool]) -> Chosen:
         """What it makes of a case (one line of JSON). SpeakFailure, with a reason of outcomes.tsv, for no answer."""
-
-    def close(self) -> None:
-        """Frees connections or memory."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import openai
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.chat.choosing import Call, Chosen, Tool
 from agent.model.ask import SpeakFailure
-from agent.model.guard import Breaker, Budget
+from agent.model.endpoint import Usage, breaker_of, budget_of, open_client
+from agent.model.hosted_errors import reason_of
 from agent.settings import Settings
 from prompts.chat import load_chat_prompt
 
@@ -36,53 +38,29 @@ class _Choice(BaseModel):
     message: _Message
 
 
-class _Usage(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    prompt_tokens: int = Field(default=0, ge=0)
-    completion_tokens: int = Field(default=0, ge=0)
-
-
 class _Completion(BaseModel):
     model_config = ConfigDict(extra="ignore")
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
+    usage: Usage | None = None
 
 
 class HostedChooser:
     """The model of a URL setting, by its own way of calling tools."""
 
     def __init__(self, settings: Settings) -> None:
-        import openai
-
-        key = settings.model_key.get_secret_value().strip()
         self._settings = settings
         self._system = load_chat_prompt().system
-        self._client = openai.OpenAI(
-            base_url=settings.model, api_key=key or "none", timeout=settings.model_timeout, max_retries=0
-        )
-        self.budget = Budget(
-            settings.model_price_in,
-            settings.model_price_out,
-            settings.model_budget_cost,
-            settings.model_budget_tokens,
-        )
-        self.breaker = Breaker(settings.model_give_up_after, settings.model_give_up_seconds)
+        self._client = open_client(settings)
+        self.budget = budget_of(settings)
+        self.breaker = breaker_of(settings)
 
     @property
     def masks(self) -> bool:
         """As the setting says: what it is shown leaves the machine."""
         return self._settings.model_mask
 
-    def close(self) -> None:
-        """Closes the connections."""
-        self._client.close()
-
     def choose(self, case: str, tools: Sequence[Tool]) -> Chosen:
         """What the endpoint answers. SpeakFailure for whatever it does instead."""
-        import openai
-
-        from agent.model.hosted_errors import reason_of
-
         spent_out = self.budget.spent_out()
         if spent_out:
             raise SpeakFailure(spent_out)
@@ -98,7 +76,7 @@ class HostedChooser:
             completion = _Completion.model_validate_json(raw.text)
         except ValidationError as err:
             raise SpeakFailure("bad_reply") from err
-        usage = completion.usage or _Usage()
+        usage = completion.usage or Usage()
         self.budget.add(usage.prompt_tokens, usage.completion_tokens)
         message = completion.choices[0].message
         calls = (Call(each.function.name, each.function.arguments) for each in message.tool_calls or ())

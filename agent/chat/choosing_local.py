@@ -19,11 +19,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.chat.choosing import Call, Chosen, Tool
 from agent.model.ask import SpeakFailure
-from agent.model.engine import Engine, import_llama
-from agent.model.local import frame, spoken, threads_of
+from agent.model.engine import import_llama
+from agent.model.local import frame, open_engine, spoken
 from agent.settings import Settings
 from prompts.chat import ChatPrompt, load_chat_prompt
-from standard.errors import ModelError
 
 SAY = "say"
 REMARK: dict[str, Any] = {"type": "object", "properties": {"remark": {"type": "string"}}, "required": ["remark"]}
@@ -44,22 +43,11 @@ class LocalChooser:
 
     def __init__(self, settings: Settings) -> None:
         """ModelError where the file, or llama.cpp, is not there."""
-        if settings.model_path is None:
-            raise ModelError(
-                "没有说用哪个模型文件；请把 YINGMA_MODEL_PATH 设成一个 GGUF 文件。",
-                "Which model file to use is not said; set YINGMA_MODEL_PATH to a GGUF file.",
-            )
         self._settings = settings
         self._lock = threading.Lock()
-        path = settings.model_path.expanduser()
-        self._engine = Engine(path, context=settings.model_context, threads=threads_of(settings))
+        self._engine = open_engine(settings)
         self._frame = frame(self._engine, static_text(load_chat_prompt()), "")
         self._engine.set_prefix(self._engine.tokens(self._frame.before, special=True))
-
-    def close(self) -> None:
-        """Frees the model."""
-        with self._lock:
-            self._engine.close()
 
     def choose(self, case: str, tools: Sequence[Tool]) -> Chosen:
         """Its one call, or what it says. SpeakFailure where it comes to no end."""

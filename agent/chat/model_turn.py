@@ -80,10 +80,6 @@ class ChatModel:
         self._chooser = chooser
         self._purposes = load_chat_prompt().tools
 
-    def close(self) -> None:
-        """Frees what the model holds."""
-        self._chooser.close()
-
     def plan(self, text: str, question: Question | None, tools: Tools, lang: Lang) -> Planned:
         """What the model makes of a text. Never raises for what the model does."""
         shown = text[:TEXT_LIMIT]

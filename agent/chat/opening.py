@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agent.answer import Query, Suggestion
-from agent.chat.choosing_hosted import HostedChooser
 from agent.chat.dialogue import Dialogue
 from agent.chat.model_turn import ChatModel
 from agent.chat.talk import Talk
@@ -32,9 +31,11 @@ URLS = ("http://", "https://")
 def chat_model(settings: Settings) -> ChatModel | None:
     """The model that chooses tools: an endpoint, or a GGUF file of one's own. Yingma's own fills slots and no more.
 
-    ModelError where the file cannot be opened."""
-    if settings.model.startswith(URLS):
-        return ChatModel(HostedChooser(settings)) if settings.model_name else None
+    ModelError where it cannot be opened. Imports openai or llama_cpp only when they are needed."""
+    if settings.model.startswith(URLS) and settings.model_name:
+        from agent.chat.choosing_hosted import HostedChooser
+
+        return ChatModel(HostedChooser(settings))
     if settings.model == "local" and own_model(settings.model_path) is None:
         from agent.chat.choosing_local import LocalChooser
 

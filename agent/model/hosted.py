@@ -21,7 +21,7 @@ import tenacity
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.model.ask import Conversation, Reply, SpeakFailure, ask
-from agent.model.guard import Breaker, Budget
+from agent.model.endpoint import Usage, breaker_of, budget_of, open_client
 from agent.model.hosted_errors import failure_of, reason_of, retry_after
 from agent.model.masking import mask
 from agent.model.protocol import ModelOutcome, ModelRequest, ReaderSpan
@@ -46,18 +46,12 @@ class _Choice(BaseModel):
     finish_reason: str | None = None
 
 
-class _Usage(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    prompt_tokens: int = Field(default=0, ge=0)
-    completion_tokens: int = Field(default=0, ge=0)
-
-
 class _Completion(BaseModel):
     """What of a chat completion is used; checked here, because the client does not check."""
 
     model_config = ConfigDict(extra="ignore")
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
+    usage: Usage | None = None
 
 
 class HostedModel:
@@ -70,33 +64,17 @@ class HostedModel:
                 "Which model of the endpoint to use is not said; set YINGMA_MODEL_NAME "
                 "(or YINGMA_MODEL=none to go on without).",
             )
-        key = settings.model_key.get_secret_value().strip()
-        if not (key.isascii() and key.isprintable()):
-            raise ModelError(
-                "密钥里有不能发送的字符；请重新设 YINGMA_MODEL_KEY。",
-                "The key holds characters that cannot be sent; set YINGMA_MODEL_KEY again.",
-            )
         self._host = _host(settings.model)
         self._settings = settings
         self._sleep = sleep
         self._prompt = load_prompt(PROMPT)
-        self._client = openai.OpenAI(
-            base_url=settings.model,
-            api_key=key or "none",
-            timeout=settings.model_timeout,
-            max_retries=0,
-        )
+        self._client = open_client(settings)
         auto = settings.model_dialect == "auto"
         self._dialect = dialects()[FIRST_DIALECT if auto else settings.model_dialect]
         self._settled = not auto
         self._slots = threading.BoundedSemaphore(settings.model_concurrency)
-        self.budget = Budget(
-            settings.model_price_in,
-            settings.model_price_out,
-            settings.model_budget_cost,
-            settings.model_budget_tokens,
-        )
-        self.breaker = Breaker(settings.model_give_up_after, settings.model_give_up_seconds)
+        self.budget = budget_of(settings)
+        self.breaker = breaker_of(settings)
 
     @property
     def name(self) -> str:
@@ -221,7 +199,7 @@ class HostedModel:
         except ValidationError as err:
             raise SpeakFailure("bad_reply", f"{err.errors()[0]['msg']}: {text[:200]!r}") from err
         choice = completion.choices[0]
-        usage = completion.usage or _Usage()
+        usage = completion.usage or Usage()
         cost = self.budget.add(usage.prompt_tokens, usage.completion_tokens)
         if choice.message.refusal:
             raise SpeakFailure("content_filter", choice.message.refusal[:500])

@@ -31,16 +31,10 @@ class LocalModel:
     """The model of the setting `local`."""
 
     def __init__(self, settings: Settings) -> None:
-        import_llama()
-        if settings.model_path is None:
-            raise ModelError(
-                "没有说用哪个模型文件；请把 YINGMA_MODEL_PATH 设成一个 GGUF 文件，或设 YINGMA_MODEL=none。",
-                "Which model file to use is not said; set YINGMA_MODEL_PATH to a GGUF file, or YINGMA_MODEL=none.",
-            )
         self._settings = settings
-        self._path = settings.model_path.expanduser()
+        self._path = model_file(settings)
         self._prompt = load_prompt(PROMPT)
-        self.engine = Engine(self._path, context=settings.model_context, threads=threads_of(settings))
+        self.engine = open_engine(settings)
         self._lock = threading.Lock()
         self._hash = file_hash(self._path)
         self._frame = frame(self.engine, self._prompt.static_text(), self._prompt.answer)
@@ -145,10 +139,23 @@ class Frame(NamedTuple):
     after_retry: str
 
 
-def threads_of(settings: Settings) -> int:
-    """Threads of a GGUF file. One core is left to the rest: llama.cpp's threads wait for each other, and one that gets
-    no core stops all."""
-    return settings.model_threads or max(1, min(4, (os.cpu_count() or 1) - 1))
+def model_file(settings: Settings) -> Path:
+    """The GGUF file of the setting. ModelError where none is named."""
+    if settings.model_path is None:
+        raise ModelError(
+            "没有说用哪个模型文件；请把 YINGMA_MODEL_PATH 设成一个 GGUF 文件，或设 YINGMA_MODEL=none。",
+            "Which model file to use is not said; set YINGMA_MODEL_PATH to a GGUF file, or YINGMA_MODEL=none.",
+        )
+    return settings.model_path.expanduser()
+
+
+def open_engine(settings: Settings) -> Engine:
+    """The file, opened with the settings' context and threads. ModelError where it, or llama.cpp, is not there.
+
+    One core is left to the rest: llama.cpp's threads wait for each other, and one that gets no core stops all."""
+    import_llama()
+    threads = settings.model_threads or max(1, min(4, (os.cpu_count() or 1) - 1))
+    return Engine(model_file(settings), context=settings.model_context, threads=threads)
 
 
 def frame(engine: Engine, static: str, answer: str, template: str | None = None) -> Frame:

@@ -4,7 +4,6 @@ tested is that whatever it writes is one call of a tool on offer, checked like a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,11 +27,9 @@ OFFERED = [Tool(name, "", kind.model_json_schema()) for name, kind in TOOLS.item
 
 
 @pytest.fixture(scope="module")
-def chooser(gguf: Path) -> Iterator[LocalChooser]:
+def chooser(gguf: Path) -> LocalChooser:
     """Opened once; few tokens, so that a model that goes round in circles is soon cut off."""
-    made = LocalChooser(load_settings(model="local", model_path=gguf, model_threads=1, model_max_tokens=40))
-    yield made
-    made.close()
+    return LocalChooser(load_settings(model="local", model_path=gguf, model_threads=1, model_max_tokens=40))
 
 
 def said(chooser: LocalChooser, case: str) -> Chosen | str:
@@ -84,7 +81,6 @@ def test_what_takes_too_long_is_answered_by_rules(gguf: Path) -> None:
     model = chat_model(settings)
     assert model is not None
     assert "语言模型没有帮上忙" in Chat(Dialogue(tools(), model=model)).say(TALK)
-    model.close()
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
