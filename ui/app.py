@@ -76,7 +76,7 @@ def make_app(context: Context) -> FastAPI:
         path="/ui",
         auth_dependency=user,
         theme=theme(),
-        head=f'<link rel="stylesheet" href="{styles.url}">',
+        head=f'<link rel="stylesheet" href="{styles.url}">',  # once more (head.py): after Gradio's, ours decide
         i18n=texts.i18n(),
         footer_links=[],
         run_history=False,
@@ -116,4 +116,7 @@ def theme() -> Any:
         font=FONTS,
         font_mono=MONO,
     )
-    return base.set(layout_gap="6px", block_padding="4px 6px", block_border_width="0px")
+    # Gradio's own grey for what is said beside (400) is too pale to read all day on white.
+    return base.set(
+        layout_gap="6px", block_padding="4px 6px", block_border_width="0px", body_text_color_subdued="*neutral_500"
+    )

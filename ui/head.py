@@ -1,9 +1,9 @@
-"""Puts scripts directly after <head> of the pages: who it is and the language that he chose, then our own scripts.
+"""Puts directly after <head> of the pages who it is and the language that he chose, then our own styles and scripts.
 
 Gradio takes its language from navigator.language when its own scripts start, so this has to come before them. Our
-scripts too: given to Gradio (`head=`), they would be fetched while it builds the tabs, and a tab that is built first
-stays empty. They read `window.YINGMA`: {lang: "zh"|"en", person: {id, name, role}, local, pages: the tabs that he
-may see, t: texts of the bar}.
+scripts and styles too: given to Gradio (`head=`), they would be fetched while it builds the tabs, a tab that is built
+first would stay empty, and the first card of the review page would wait for Gradio. They read `window.YINGMA`: {lang:
+"zh"|"en", person: {id, name, role}, local, pages: the tabs that he may see, t: texts of the bar, review: of that page}.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Head:
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self.app = app
         self.context = context
-        self.scripts = f'<script src="{bundle("js").url}"></script>'
+        self.own = f'<link rel="stylesheet" href="{bundle("css").url}"><script src="{bundle("js").url}"></script>'
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -69,6 +69,7 @@ class Head:
             "local": self.context.local,
             "pages": [each.id for each in PAGES if person.at_least(each.role)],
             "t": texts.of("bar", lang) | {"role": texts.text(f"role.{person.role}", lang)},
+            "review": texts.of("review", lang),
         }
         tag = TAGS[lang]
         plain = json.dumps(told, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "").replace("\u2029", "")
@@ -77,5 +78,5 @@ class Head:
             f'for(const[k,v]of[["language","{tag}"],["languages",["{tag}"]]])'
             "Object.defineProperty(navigator,k,{get:()=>v,configurable:true});"
             f'document.documentElement.lang="{tag}";document.documentElement.dataset.role="{person.role}"</script>'
-            f"{self.scripts}"
+            f"{self.own}"
         )

@@ -1,4 +1,4 @@
-"""The page review: a frame for static/review*.js, which does all the rest over /api/review."""
+"""The page review: a place for static/review*.js, which does all the rest over /api/review."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ def page(context: Context, texts: Words) -> None:
     gr.HTML(
         value="",
         apply_default_css=False,
-        html_template='<div class="review" tabindex="-1"></div>',
-        js_on_load="Review.start(element.querySelector('.review'), props.words)",
-        words=texts.both("review"),
+        html_template='<div class="desk"></div>',
+        js_on_load="Review.settle(element.querySelector('.desk'))",
         elem_id="review-frame",
     )

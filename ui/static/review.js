@@ -1,6 +1,6 @@
 // The review page: what is on the screen, and the steps from card to card. Everything from the server is put in as text,
 // never as markup. Parts: review_send (outbox, queue, leases), review_draw, review_edit (slots, type-ahead), review_keys
-// (shortcuts as a table), review_panels (dialogs), review_bulk.
+// (shortcuts as a table), review_panels (dialogs), review_bulk, review_early (before Gradio has built the page).
 window.Review = {};
 (() => {
   const R = window.Review;
@@ -70,9 +70,9 @@ window.Review = {};
 
   R.exam = () => S.model && S.model.exams[S.model.active];
 
-  R.start = (root, words) => {
+  R.start = (root) => {
     S.root = root;
-    S.t = words[window.YINGMA.lang];
+    S.t = window.YINGMA.review;
     R.frame();
     document.addEventListener("keydown", function handle(event) {
       if (!root.isConnected) return document.removeEventListener("keydown", handle);

@@ -1,0 +1,87 @@
+"""The first card does not wait for Gradio, whose scripts a browser fetches by the hundred when it comes for the first
+time: the page works before they are there, and nothing is lost when they have built its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.review.screen import Screen, prepare
+from tests.review.test_keyboard import clusters, decisions
+from tests.serving import Server, logged_in
+from tests.store.world import distinct
+
+GRADIO = "**/ui/assets/**.js"
+
+
+@contextmanager
+def without_gradio(browser: Any, server: Server, user: str) -> Iterator[tuple[Screen, Callable[[], None]]]:
+    """The page of a user for whom Gradio's scripts do not come until the second value is called."""
+    context = logged_in(browser, server, user)
+    held: list[Any] = []
+    try:
+        on = Screen(context.new_page())
+        on.page.route(GRADIO, lambda route: held.append(route))
+        on.page.goto(f"{server.url}/ui/", wait_until="commit")
+        on.card()
+
+        def let() -> None:
+            on.page.route(GRADIO, lambda route: route.continue_())  # the last one given is asked first
+            for route in held:
+                route.continue_()
+            on.page.get_by_role("tab", name="审核").wait_for(timeout=60_000)
+            on.until("!document.getElementById('early')", timeout=60_000)
+
+        yield on, let
+        assert not on.errors, on.errors
+        assert not context.strayed, context.strayed
+    finally:
+        context.close()
+
+
+def test_the_queue_is_worked_on_before_gradio_is_there_and_goes_on_after(browser: Any, calm: Server) -> None:
+    me = prepare(calm, "早", "早到医院", [(name, 50 - at) for at, name in enumerate(distinct(4))])
+    with without_gradio(browser, calm, "早") as (on, let):
+        with on.next():
+            on.press("1", "Enter")
+        on.delivered()
+        assert on.page.get_by_role("tab", name="审核").count() == 0  # Gradio is not there
+        before, seen = on.model("card.id"), on.raw
+        let()
+        assert (on.model("card.id"), on.raw) == (before, seen)
+        assert on.page.locator(".review").count() == 1
+        assert on.page.locator("#tab-review .review .card .names").inner_text() != ""
+        with on.next():
+            on.press("1", "Enter")  # the keys are the page's still
+        on.delivered()
+    made = decisions(calm, clusters(calm, "早到医院"))
+    assert sorted(len(rows) for rows in made.values()) == [0, 0, 1, 1]
+    assert {each.user_id for rows in made.values() for each in rows} == {me}
+
+
+def test_what_is_typed_meanwhile_stays(browser: Any, calm: Server) -> None:
+    prepare(calm, "写", "写到一半医院", distinct(1))
+    with without_gradio(browser, calm, "写") as (on, let):
+        on.press("f")
+        comment = on.page.get_by_role("textbox")
+        comment.wait_for()
+        on.type("左右不清")
+        let()
+        assert comment.input_value() == "左右不清"
+        on.type("，请放射科看")  # and is typed on
+        assert comment.input_value() == "左右不清，请放射科看"
+
+
+def test_another_page_has_no_early_desk(browser: Any, calm: Server) -> None:
+    prepare(calm, "标", "看标准医院", distinct(1))
+    context = logged_in(browser, calm, "标")
+    try:
+        page = context.new_page()
+        page.goto(f"{calm.url}/ui/?tab=standard")
+        page.locator(".standard .bar input").wait_for(timeout=60_000)
+        assert page.locator("#early").count() == 0
+        page.get_by_role("tab", name="审核").click()
+        page.locator(".review .card[data-turn]").wait_for(timeout=60_000)
+    finally:
+        context.close()
