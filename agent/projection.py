@@ -142,29 +142,35 @@ class Projection:
     def _equivalent(
         self, part: PartRef, views: Views, offered: set[Views], rules: list[str], issues: list[Issue]
     ) -> tuple[Views, list[Views] | None]:
-        """Replace single views by what the rules allow for the part, then cover again."""
-        new: set[str] = set()
+        """Replace the views by what the rules allow for the part, then cover again: the row for just these views goes
+        before the rows for single ones. Two views that come to the same one (站立正位 and 仰卧正位 of the pelvis) may be
+        two exams: a person is asked."""
+        whole = self.instead.get((part.element, views)) or self.instead.get(("*", views))
+        new, review = whole if whole is not None else self._one_by_one(part, views, offered)
+        chosen = self._cover(new, offered)
+        if chosen is None and whole is not None:
+            new, review = self._one_by_one(part, views, offered)
+            chosen = self._cover(new, offered)
+        if chosen is None:
+            return views, None
+        rules.append("position_equivalent")
+        if review:
+            issues.append(("uncertain_position", (part.index,), name_of(views)))
+        return new, chosen
+
+    def _one_by_one(self, part: PartRef, views: Views, offered: set[Views]) -> tuple[Views, bool]:
+        """Each view by what stands for it where no item shows it; whether a person is to be asked."""
+        new: list[str] = []
         review = False
         for view in views:
             single = frozenset({view})
             found = self.instead.get((part.element, single)) or self.instead.get(("*", single))
             if found is not None and not any(view in each for each in offered):
-                new |= found[0]
+                new += found[0]
                 review = review or found[1]
             else:
-                new.add(view)
-        chosen = self._cover(frozenset(new), offered)
-        if chosen is None:
-            whole = self.instead.get((part.element, views)) or self.instead.get(("*", views))
-            if whole is not None:
-                new, review = set(whole[0]), whole[1]
-                chosen = self._cover(whole[0], offered)
-        if chosen is not None:
-            rules.append("position_equivalent")
-            if review:
-                issues.append(("uncertain_position", (part.index,), name_of(views)))
-            return frozenset(new), chosen
-        return views, None
+                new.append(view)
+        return frozenset(new), review or len(set(new)) < len(new)
 
     def _cover(self, views: Views, offered: set[Views]) -> list[Views] | None:
         """The fewest items that show each view exactly once."""
