@@ -92,7 +92,8 @@ class Screen:
 
     @contextmanager
     def next(self) -> Iterator[None]:
-        """What is done inside brings another card, or the end of the queue."""
+        """What is done inside, to the card that is there or comes, brings another card, or the end of the queue."""
+        self.until("Review.state.model")
         before = self.page.locator(".review .card").get_attribute("data-turn")
         yield
         self.page.wait_for_function(

@@ -51,6 +51,7 @@ def test_killed_during_a_decision_it_is_kept_and_delivered_once(browser: Any, mo
         with on.next():
             on.press("1", "Enter")
         on.delivered()
+        on.until("Review.state.queue.length === 6")  # all others are here: without a server none would come
         killing = threading.Thread(target=mortal.kill)
         killing.start()
         for _ in range(3):
