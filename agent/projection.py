@@ -143,8 +143,8 @@ class Projection:
         self, part: PartRef, views: Views, offered: set[Views], rules: list[str], issues: list[Issue]
     ) -> tuple[Views, list[Views] | None]:
         """Replace the views by what the rules allow for the part, then cover again: the row for just these views goes
-        before the rows for single ones. Two views that come to the same one (站立正位 and 仰卧正位 of the pelvis) may be
-        two exams: a person is asked."""
+        before the rows for single ones. Two views that come to the same one (站立正位 and 仰卧正位 of the pelvis) may
+        be two exams: a person is asked."""
         whole = self.instead.get((part.element, views)) or self.instead.get(("*", views))
         new, review = whole if whole is not None else self._one_by_one(part, views, offered)
         chosen = self._cover(new, offered)
