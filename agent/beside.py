@@ -124,9 +124,9 @@ class Beside:
 
     def _as_written(self, word: str, tokens: list[Token], text: str) -> str:
         """What a doubt is about: a word, or what stands in the text where it is a pattern."""
-        for start, end, form in tokens:
-            if form >= self._first_pattern and self._words[form].surface == word:
-                return text[start:end]
+        for token in tokens:
+            if token.form >= self._first_pattern and self._words[token.form].surface == word:
+                return text[token.start : token.end]
         return word
 
     def _doubts(
@@ -248,7 +248,8 @@ class Beside:
         if LEVELS.search(text) is None:
             return False
         level = part = False
-        for start, end, form in [*tokens, Token(0, 0, UNEXPLAINED)]:
+        for token in [*tokens, Token(0, 0, UNEXPLAINED)]:
+            start, end, form = token.start, token.end, token.form
             word = None if form == UNEXPLAINED else self._words[form]
             if end == 0 or (word is not None and word.kind in APART):
                 if level and not part:

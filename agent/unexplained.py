@@ -36,17 +36,17 @@ class UnexplainedRuns:
 
     def of(self, name: str, text: Canonical, tokens: Sequence[Token]) -> Unexplained:
         """Of a name with its canonical text and the cut of it."""
-        runs = [at for at, token in enumerate(tokens) if token[2] == UNEXPLAINED]
+        runs = [at for at, token in enumerate(tokens) if token.form == UNEXPLAINED]
         if not runs:
             return NOTHING
         count, matters, apart = 0, False, True
         for at in runs:
-            start, end, _ = tokens[at]
+            start, end = tokens[at].start, tokens[at].end
             run = text.text[start:end]
             count += end - start
             matters = matters or self._matters.search(run) is not None
-            before = -1 if at == 0 or text.blank_before(name, start) else tokens[at - 1][2]
-            after = -1 if at + 1 == len(tokens) or text.blank_before(name, end) else tokens[at + 1][2]
+            before = -1 if at == 0 or text.blank_before(name, start) else tokens[at - 1].form
+            after = -1 if at + 1 == len(tokens) or text.blank_before(name, end) else tokens[at + 1].form
             matters = matters or (before >= 0 and self._behind[before])
             if run.isdigit():  # a room, a ward, a quantity
                 continue
@@ -59,16 +59,15 @@ class UnexplainedRuns:
     def _word(self, name: str, text: Canonical, tokens: Sequence[Token], at: int) -> str:
         """A run with the noise that touches it, which may be one word with it: 之一, 空号."""
         first = last = at
-        while first and not text.blank_before(name, tokens[first][0]) and self._is_noise(tokens[first - 1]):
+        while first and not text.blank_before(name, tokens[first].start) and self._is_noise(tokens[first - 1]):
             first -= 1
-        while (
-            last + 1 < len(tokens) and not text.blank_before(name, tokens[last][1]) and self._is_noise(tokens[last + 1])
-        ):
+        end = len(tokens) - 1
+        while last < end and not text.blank_before(name, tokens[last].end) and self._is_noise(tokens[last + 1]):
             last += 1
-        return text.text[tokens[first][0] : tokens[last][1]]
+        return text.text[tokens[first].start : tokens[last].end]
 
     def _is_noise(self, token: Token) -> bool:
-        return token[2] == UNEXPLAINED or self._noise[token[2]]
+        return token.form == UNEXPLAINED or self._noise[token.form]
 
 
 def _bounds(word: Word, rule: UnexplainedRule) -> bool:

@@ -34,37 +34,36 @@ class Patterns:
 
     def __init__(self, patterns: Sequence[str], first: int) -> None:
         self._first = first
-        self._patterns = [(form, re.compile(pattern)) for form, pattern in enumerate(patterns, first)]
-        self._all = (1 << len(patterns)) - 1  # a bit is a pattern
+        self._patterns = [re.compile(pattern) for pattern in patterns]
+        self._search = [pattern.search for pattern in self._patterns]
         keys = [words_of(pattern) or min(needs_of(pattern), key=_chance, default=frozenset()) for pattern in patterns]
-        self._keyless = _mask(not each for each in keys)
+        self._keyless = frozenset(at for at, each in enumerate(keys) if not each)
         every = sorted(frozenset[str]().union(*keys))
         self._finder = ahocorasick_rs.AhoCorasick(every)
-        self._let = [_mask(key in each for each in keys) for key in every]  # the patterns of each key
+        self._let = [frozenset(at for at, each in enumerate(keys) if key in each) for key in every]  # of each key
 
     def found(self, text: str) -> list[tuple[int, int, int]]:
         """All that a pattern matches, and not with nothing: form, start, end; in the order of the patterns."""
-        left = self._keyless
+        tried = set(self._keyless)
         for key, _, _ in self._finder.find_matches_as_indexes(text, overlapping=True):
-            left |= self._let[key]
+            tried |= self._let[key]
         if OTHER_DIGIT.search(text) is not None:
-            left = self._all
+            tried = set(range(len(self._patterns)))
         out: list[tuple[int, int, int]] = []
-        while left:
-            lowest = left & -left
-            left ^= lowest
-            form, pattern = self._patterns[lowest.bit_length() - 1]
-            for match in pattern.finditer(text):
+        for at in sorted(tried):
+            if self._search[at](text) is None:  # most do not match, and this tells it soonest
+                continue
+            for match in self._patterns[at].finditer(text):
                 start, end = match.span()
                 if end > start:
-                    out.append((form, start, end))
+                    out.append((self._first + at, start, end))
         return out
 
     def replaced(self, text: str, instead: Sequence[str]) -> str:
         """The text with the word of pattern i, instead[i], where it matches; one pattern after the other."""
         for form in dict.fromkeys(form for form, _, _ in self.found(text)):
             at = form - self._first
-            text = self._patterns[at][1].sub(instead[at], text)
+            text = self._patterns[at].sub(instead[at], text)
         return text
 
 
@@ -195,7 +194,3 @@ def _chars(items: Iterable[tuple[Any, Any]]) -> frozenset[str]:
         else:
             return frozenset()
     return frozenset(found)
-
-
-def _mask(which: Iterable[bool]) -> int:
-    return sum(1 << at for at, each in enumerate(which) if each)

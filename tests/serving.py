@@ -41,7 +41,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SECONDS = 120  # that a start may take on a busy machine
+SECONDS = 300  # that a start may take on a busy machine, the index of candidates built for the first time
+PATIENCE = 120_000  # milliseconds that a browser waits for what must come
 
 
 class Server:
@@ -166,6 +167,7 @@ def logged_in(browser: Any, server: Server, name: str, lang: str = "zh", width: 
     context = browser.new_context(
         viewport={"width": width, "height": height}, locale="zh-CN" if lang == "zh" else "en-US"
     )
+    context.set_default_timeout(PATIENCE)
     context.strayed = strayed = []
 
     def guard(route: Any) -> None:

@@ -53,12 +53,12 @@ class Screen:
     def open(self, url: str) -> None:
         """Go there, and wait for the first card, or for the word that there is none."""
         self.page.goto(f"{url}/ui/")
-        self.page.locator(".review .card").wait_for(state="attached", timeout=60_000)
+        self.page.locator(".review .card").wait_for(state="attached")
         self.ready()
 
     def card(self) -> None:
         """Wait for a card."""
-        self.page.locator(".review .card[data-turn]").wait_for(timeout=60_000)
+        self.page.locator(".review .card[data-turn]").wait_for()
 
     def model(self, what: str) -> Any:
         """Something of the card on the screen, as the page knows it."""
@@ -66,7 +66,7 @@ class Screen:
 
     def ready(self) -> bool:
         """Wait for a card, or for the word that there is none; whether there is one."""
-        self.until("Review.state.model || Review.state.loaded", timeout=60_000)
+        self.until("Review.state.model || Review.state.loaded")
         return self.model("card") is not None
 
     @property
@@ -108,7 +108,7 @@ class Screen:
 
     def delivered(self) -> None:
         """Wait until the outbox is empty."""
-        self.until("Review.send.waiting() === 0 && !document.querySelector('.review .box').textContent", timeout=60_000)
+        self.until("Review.send.waiting() === 0 && !document.querySelector('.review .box').textContent")
 
     def choose(self, text: str) -> None:
         """Type into the open list of values, and take the first of what is found."""
@@ -122,6 +122,14 @@ class Screen:
         )
         self.press("Enter")
         combo.wait_for(state="detached")
+
+    def alerted(self, text: str) -> None:
+        """Wait until the page says something aloud, or, for an empty text, nothing."""
+        self.until(
+            "(text) => { const said = document.querySelector('.review .alert').textContent;"
+            " return text ? said.includes(text) : !said }",
+            arg=text,
+        )
 
     @property
     def alert(self) -> str:

@@ -175,7 +175,7 @@ def test_a_conflict_says_who_was_first_and_overwrites_nothing(browser: Any, calm
         with on.next():
             on.press("1", "Enter")
         on.until("document.querySelector('.review .alert').textContent.includes('丁已先处理')")
-        assert f"#{number}" in on.alert
+        on.alerted(f"#{number}")
         with on.next():
             on.press("1", "Enter")
         on.delivered()

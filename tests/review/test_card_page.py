@@ -92,7 +92,7 @@ def test_the_key_for_the_side_changes_nothing_else(browser: Any, calm_sqlite: Se
         assert on.model("exams[0].code") == "20010100110000"
         with on.next():
             on.press("s")
-        assert on.alert == ""
+        on.alerted("")
         assert on.model("exams[0].fields") == []
         on.press("l")
         on.until("document.querySelector('.review .alert').textContent.includes('还没有部位')")
@@ -106,14 +106,14 @@ def test_what_was_said_of_a_card_goes_with_it(browser: Any, calm_sqlite: Server)
     with screen(browser, calm_sqlite, "陈旧") as on:
         on.only("陈旧医院")
         on.press("Enter")
-        assert "检查 1 还没有标准中的编码" in on.alert
+        on.alerted("检查 1 还没有标准中的编码")
         on.only("新鲜医院")
         on.until("Review.state.model.card.institution === '新鲜医院'")
-        assert on.alert == ""
+        on.alerted("")
         on.press("Enter")
-        assert "检查 1" in on.alert
+        on.alerted("检查 1")
         on.press("1")
-        assert on.alert == ""  # it has one now
+        on.alerted("")  # it has one now
 
 
 def test_a_session_that_ended_is_said_with_the_way_back(browser: Any, calm_sqlite: Server) -> None:
@@ -125,7 +125,7 @@ def test_a_session_that_ended_is_said_with_the_way_back(browser: Any, calm_sqlit
         on.type("胸部")
         on.page.locator(".trouble").get_by_role("link", name="登录").wait_for()
         assert "会话已过期" in on.page.locator(".trouble").inner_text()
-        assert on.alert == ""
+        on.alerted("")
         on.press("Escape", "h")
         dialog = on.page.get_by_role("dialog")
         dialog.get_by_text("会话已过期").wait_for()

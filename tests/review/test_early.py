@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.review.screen import Screen, prepare
+from tests.review.screen import Screen, answer_questions, prepare
 from tests.review.test_keyboard import clusters, decisions
 from tests.serving import Server, logged_in
 from tests.store.world import distinct
@@ -18,6 +18,7 @@ GRADIO = "**/ui/assets/**.js"
 @contextmanager
 def without_gradio(browser: Any, server: Server, user: str) -> Iterator[tuple[Screen, Callable[[], None]]]:
     """The page of a user for whom Gradio's scripts do not come until the second value is called."""
+    answer_questions(server)  # of other tests, which would come first
     context = logged_in(browser, server, user)
     held: list[Any] = []
     try:
@@ -30,8 +31,8 @@ def without_gradio(browser: Any, server: Server, user: str) -> Iterator[tuple[Sc
             on.page.route(GRADIO, lambda route: route.continue_())  # the last one given is asked first
             for route in held:
                 route.continue_()
-            on.page.get_by_role("tab", name="审核").wait_for(timeout=60_000)
-            on.until("!document.getElementById('early')", timeout=60_000)
+            on.page.get_by_role("tab", name="审核").wait_for()
+            on.until("!document.getElementById('early')")
 
         yield on, let
         assert not on.errors, on.errors
@@ -79,9 +80,9 @@ def test_another_page_has_no_early_desk(browser: Any, calm: Server) -> None:
     try:
         page = context.new_page()
         page.goto(f"{calm.url}/ui/?tab=standard")
-        page.locator(".standard .bar input").wait_for(timeout=60_000)
+        page.locator(".standard .bar input").wait_for()
         assert page.locator("#early").count() == 0
         page.get_by_role("tab", name="审核").click()
-        page.locator(".review .card[data-turn]").wait_for(timeout=60_000)
+        page.locator(".review .card[data-turn]").wait_for()
     finally:
         context.close()

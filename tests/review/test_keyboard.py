@@ -268,12 +268,12 @@ def test_exams_are_added_and_removed_and_what_is_missing_is_said(browser: Any, c
     with screen(browser, calm_sqlite, "几个") as on:
         on.only("几个医院")
         on.press("Enter")
-        assert "检查 1 还没有标准中的编码" in on.alert
+        on.alerted("检查 1 还没有标准中的编码")
         on.press("2", "i")
         on.choose("CT胸部(平扫)")
         on.until("Review.state.model.exams[1].listed")
         on.press("i", "Escape", "Enter")
-        assert "检查 3" in on.alert
+        on.alerted("检查 3")
         on.press("d", "l", "e")
         on.press("Escape")
         with on.next():

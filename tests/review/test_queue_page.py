@@ -115,7 +115,7 @@ def test_a_clerk_may_only_put_in_question(browser: Any, calm_sqlite: Server) -> 
         on.only(place)
         on.card()
         on.press("1", "Enter")
-        assert "不能这样做" in on.alert
+        on.alerted("不能这样做")
         on.press("b")
         assert on.page.get_by_role("dialog").count() == 0
         on.press("f")
