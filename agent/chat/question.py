@@ -196,9 +196,8 @@ class Asker:
         words = "、".join(f"「{piece}」" for piece in dict.fromkeys(opened.pieces))
         of = self._concerned(draft, opened)
         word = words or opened.word or (of[0].part if of else "")
-        slot = {"parts": "part", "part": "part", "side": "side", "scan": "scan", "position": "position"}.get(
-            row.kind, ""
-        )
+        same = {"parts": "part", "part": "part", "side": "side", "scan": "scan", "position": "position"}
+        slot = same.get(row.kind, "")
         if row.kind == "choice":
             slot = "scan" if any(option.typed and option.typed[0].startswith("scan") for option in options) else "side"
         if row.kind == "modality":
@@ -476,7 +475,8 @@ class Asker:
         left += [Open(reason=reason, word=word) for reason, word in found.left]
         for exam in slotted:
             if not exam.code and not any(each.reason == "missing_side" and each.word == exam.part for each in left):
-                left.append(Open(reason="missing_side", word=exam.part))
+                sided = self.slots.sides(exam.exam)  # without any, the edition has no such item at all
+                left.append(Open(reason="missing_side" if sided else "uncatalogued", word=exam.part))
         answered = (*draft.answered, Answered(reason=opened.reason, zh=label[0], en=label[1]))
         return draft.model_copy(update={"exams": slotted, "open": tuple(left), "answered": answered})
 

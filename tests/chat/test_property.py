@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from agent.chat.dialogue import Dialogue
 from agent.chat.facts import ItemFact, LineFact
+from agent.chat.values import Option
 from tests.chat.talking import Chat, tools
 from tests.store.world import pipeline
 
@@ -75,12 +76,22 @@ def test_any_text_in_any_state(steps: list[str | int], modality: str, lang: Any)
 @given(st.lists(st.sampled_from(PIECES[:26]), min_size=1, max_size=5).map("".join), st.data())
 def test_answering_the_questions_comes_to_an_end(name: str, data: st.DataObject) -> None:
     """Each answer settles something: after a few there is a code, or none is offered any more."""
+    comes_to_an_end(name, lambda options: data.draw(st.sampled_from(options)))
+
+
+def test_an_exam_that_the_edition_has_not_is_not_asked_for_a_side() -> None:
+    for first in (0, 1):  # 胸部 of ultrasound has no item, and 颅脑 none without a way
+        comes_to_an_end("胸部彩超颅脑", lambda options, at=first: options[min(at, len(options) - 1)])
+
+
+def comes_to_an_end(name: str, choose: Callable[[Sequence[Option]], Option]) -> None:
+    """Say a name, and answer what is asked."""
     chat = Chat(Dialogue(tools()))
     chat.say(name)
     for _ in range(8):
         question = chat.state.question
         if question is None:
             break
-        option = data.draw(st.sampled_from(question.options))
+        option = choose(question.options)
         chat.say(option.zh, option.id)
     assert chat.state.question is None
