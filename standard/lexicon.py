@@ -52,9 +52,9 @@ from standard.lexicon_rows import (
 )
 
 DATA = Path(__file__).parent / "data"
-# Behind the opening of a bracket, or a side that stands there; from there to its end there is no list. A comma may part
-# exams, 彩超(甲状腺,乳腺结节), and so opens nothing.
-ENCLOSED = r"(?:(?<=[(\[])|(?<=[(\[][左右双])|(?<=[(\[][左右双]侧))伴?(?:{})(?=[^()\[\]、+/]*[)\]])"
+# Behind the opening of a bracket, or a side that stands there; from there to its end there is no list but one of such
+# words alone. A comma may part exams, 彩超(甲状腺,乳腺结节), and so opens nothing.
+ENCLOSED = r"(?:(?<=[(\[])|(?<=[(\[][左右双])|(?<=[(\[][左右双]侧))伴?(?:{})(?:[,;、]伴?(?:{}))*(?=[^()\[\]、+/]*[)\]])"
 FORM_TABLES = ("modality", "part", "side", "scan", "post", "position", "way", "subitem", "vessel", "noise", "separator")
 
 
@@ -211,16 +211,22 @@ def _read_enclosed(path: Path) -> tuple[EnclosedRow, ...]:
 
 
 def _as_patterns(rows: Iterable[EnclosedRow]) -> Iterator[PatternRow]:
-    """One pattern for all forms of a kind, the longest first."""
+    """One pattern for all forms of a kind; behind one of them, others of any kind belong to it."""
     kinds: dict[str, list[EnclosedRow]] = {}
     for row in rows:
         kinds.setdefault(row.element, []).append(row)
+    every = _alternatives(row.surface for of_kind in kinds.values() for row in of_kind)
     for element, of_kind in kinds.items():
-        words = sorted((row.surface for row in of_kind), key=lambda word: (-len(word), word))
-        pattern = ENCLOSED.format("|".join(map(re.escape, words)))
+        pattern = ENCLOSED.format(_alternatives(row.surface for row in of_kind), every)
         yield PatternRow(
             pattern=pattern, slot="noise", element=element, modality="", source="usage", example=of_kind[0].example
         )
+
+
+def _alternatives(words: Iterable[str]) -> str:
+    """Any of some words, the longest first; one that ends in a letter ends there: COA is not in COATS."""
+    ordered = sorted(words, key=lambda word: (-len(word), word))
+    return "|".join(re.escape(word) + ("(?![A-Z])" if "A" <= word[-1] <= "Z" else "") for word in ordered)
 
 
 def _rows(path: Path, model: type[R]) -> tuple[R, ...]:
