@@ -115,7 +115,7 @@ def _converter() -> OpenCC:
 
 def _fold(char: str) -> str:
     if char in LINE_BREAKS:
-        return "|"
+        return ";"  # a line is an exam of its own; | parts the fields of one
     if char == "\t":
         return " "
     category = unicodedata.category(char)
