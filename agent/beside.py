@@ -140,11 +140,13 @@ class Beside:
             yield "combo_unclear", doubts.before_sum(words, exams)
         if several and brought & MEMBERS:
             yield "combo_unclear", doubts.adrift(words, exams)
-        if several and brought & COMPLAINT:
+        if brought & COMPLAINT:
             past = doubts.history(words, exams)
             yield "conflict_part", "" if past and self.histories(tokens) else past
         if brought & CONDITION:
             yield "combo_unclear", doubts.condition(words)
+        if brought & PLUS:
+            yield "combo_unclear", doubts.cut_off(words)
         if brought & SIDE:
             yield "conflict_side", doubts.side(words, exams)
         if several:
@@ -174,6 +176,7 @@ class Beside:
         if any(exam.family == "DR" for exam in exams):
             if several:
                 yield "combo_unclear", film_doubts.trailing(words)
+                yield "combo_unclear", film_doubts.beside(words)
             if brought & PLUS:
                 yield "combo_unclear", film_doubts.unsaid(words)
             if brought & OPEN:

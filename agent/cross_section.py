@@ -94,6 +94,8 @@ class CrossSection:
                 alone = []
             if alone:
                 others, rules = [""], []
+                if group.parts and any(self._has(parts, self.PLAIN, post) for post in alone):  # 胸部CT(肺结节分析)
+                    issues.append(("combo_unclear", where, alone[0]))
             else:
                 others, rules = [self.PLAIN], ["plain_scan_default"]
         if vascular and not others:

@@ -96,14 +96,16 @@ def before_sum(words: Words, exams: Sequence[Exam]) -> str:
 
 
 def history(words: Words, exams: Sequence[Exam]) -> str:
-    """A part with a complaint behind it, that became an exam beside that of another part: 直肠癌术后胸部CT平扫."""
-    read = {exam.part for exam in exams}
+    """A part with a complaint behind it, that became an exam beside that of another part: 直肠癌术后胸部CT平扫; or one
+    with it: 甲状腺癌术后颈部淋巴结彩超."""
+    read = {part for exam in exams for part in exam.part.split("+")}
     if len(read) < 2:
         return ""
+    sound = all(exam.family == "US" for exam in exams)
     depth = 0
     for at, word in enumerate(words[:-1]):
         depth += (_kind(word) == "open") - (_kind(word) == "close")
-        if depth or word is None or not names_part(word) or word.parts.isdisjoint(read):
+        if depth or word is None or not names_part(word):
             continue
         over = at + 1
         while over < len(words) and (found := words[over]) is not None and found.noise == PLACE and not found.slots:
@@ -111,9 +113,24 @@ def history(words: Words, exams: Sequence[Exam]) -> str:
         behind = words[over] if over < len(words) else None
         if behind is None or behind.noise != COMPLAINT or behind.slots:
             continue
-        if any(other is not word and names_part(other) and other.parts != word.parts for other in words if other):
+        own = _elements(word)
+        named = [other for other in words if other is not None and other is not word and names_part(other)]
+        others = {part for other in named for part in _elements(other)}
+        as_another = sound and read - others  # 腹部 of ultrasound is an exam by another name
+        if others and not own <= others and (own & read or as_another):
             return word.surface
     return ""
+
+
+def _elements(word: Word) -> set[str]:
+    """The parts that a word names, one by one: 颈腰椎 names two."""
+    return {each for part in word.parts for each in part.replace("+", ";").split(";")}
+
+
+def cut_off(words: Words) -> str:
+    """A sum of which the last member is missing: 胸部CT+."""
+    last = words[-1]
+    return last.surface if last is not None and last.kind in PLUS else ""
 
 
 def condition(words: Words) -> str:

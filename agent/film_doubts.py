@@ -11,6 +11,8 @@ from agent.reading import Exam
 
 ENDS = frozenset({"position", "modality"})  # what a word that ends a film says: 正侧位, 胸片
 FILM = "film"  # noise: 片
+WHOLE = frozenset({"part", "position"})  # what a word that is a whole film says: 骨龄
+LABELS = ("dash", "under", "open")  # behind which stands what is said of the film before, or another one
 
 
 def trailing(words: Words) -> str:
@@ -46,12 +48,33 @@ def _has_view(words: Words) -> bool:
     return False
 
 
+def beside(words: Words) -> str:
+    """A word that is a whole film, in a bracket or behind a dash, of another part than the film before it: the bone age
+    of 左膝关节正侧位(骨龄), which may say what that film is for."""
+    said: frozenset[str] = frozenset()
+    between = ""
+    for word in words:
+        if word is None:
+            continue
+        if word.slots >= WHOLE and said and between in LABELS and word.parts.isdisjoint(said):
+            return word.surface
+        if "part" in word.slots:
+            said |= word.parts
+            between = ""
+        elif word.kind not in ("slots", "noise"):
+            between = between if between == "open" else word.kind
+    return ""
+
+
 def unsaid(words: Words) -> str:
-    """A view that a sum adds to a film of which no view is said: 骨盆平片+双侧闭孔斜位, 胸片+侧位, 腰椎片+双斜位."""
+    """A view that a sum adds to a film of which no view is said: 骨盆平片+双侧闭孔斜位, 胸片+侧位, 腰椎片+双斜位; or
+    that of another part which is shared with it, 腰椎片+胸部侧位."""
     for piece, added in pairwise(pieces_between(words, PLUS)):
         said, more = slots_of(piece), slots_of(added)
+        ends = piece[-1] is not None and piece[-1].noise == FILM if piece else False
         film = "modality" in said or any(word is not None and word.noise == FILM for word in piece)
-        if film and "part" in said and "position" not in said and "position" in more and "part" not in more:
+        alone = "part" not in more or ends
+        if film and alone and "part" in said and "position" not in said and "position" in more:
             return next(word.surface for word in added if word is not None and "position" in word.slots)
     return ""
 

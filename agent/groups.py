@@ -25,8 +25,9 @@ from agent.relations import Containment
 from agent.stock import UNSPECIFIED
 
 WHOLE = frozenset({"plus", "and"})  # what stands before one of these is no heading of what follows
-# Separators after a heading (腹部_胆囊), by family; elsewhere a dash alone.
+# Separators after a heading (腹部_胆囊), by family; elsewhere a dash or _.
 HEADS = {"US": frozenset({"", "dash", "under", "slash"}), "XR": frozenset({"dash", "under", "slash"})}
+PATH = frozenset({"dash", "under"})
 
 
 class Grouper:
@@ -464,7 +465,7 @@ class Grouper:
     def _drop_headings(self, group: Group, family: str) -> None:
         if len(group.parts) < 2:
             return
-        heads = HEADS.get(family, frozenset({"dash"}))
+        heads = HEADS.get(family, PATH)
         for pure in [part for part in group.parts if self.containment.only_heading(family, part.element)]:
             if any(self.containment.heads(family, pure.element, part.element) for part in group.parts):
                 group.parts.remove(pure)
