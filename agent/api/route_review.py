@@ -367,6 +367,7 @@ def _answer(outcome: Outcome, lang: Lang) -> dict[str, Any]:
         "sentence": outcome.sentence(lang),
         "stale": outcome.refusal == "stale",
         "requeued": len(outcome.requeued),
+        "answered": len(outcome.answered),
         "told": None
         if told is None or told.hidden
         else {"by": told.by, "action": told.action, "codes": list(told.codes)},
