@@ -210,6 +210,35 @@ def test_a_sample_is_wrong_in_one_slot_and_looks_like_any_card(world: World) -> 
     assert all(sample["may"][action] for action in ("settle", "reject", "flag", "ask"))
 
 
+def test_the_code_of_a_sample_is_the_first_candidate_as_in_any_card(world: World) -> None:
+    names = {"胸部CT平扫": [CHEST], "左膝关节CT平扫": [], "胸部CT平扫+增强": []}
+    lead = world.person("lead")
+    for name, codes in names.items():
+        given = sure(name, codes or answer(name).codes)
+        world.put(given)
+        world.decide(lead, world.cluster(name), codes=list(given.codes))
+    slots = set()
+
+    def retrieve(name: str, modality: str) -> list[dict[str, Any]]:
+        return [{"code": code, "score": 0.9, "ranks": {"dense": 1, "lexical": 1}} for code in answer(name).codes]
+
+    with_found = work(world, found=retrieve).desk
+    for number in range(24):
+        who = viewer(world)
+        with world.store.writing() as session:
+            made = controls.make(session, desk().editor, who.user_id, "tab", f"turn {number}", world.at())
+            assert made is not None
+            for each in (desk(), with_found):
+                card = controls.shown(session, each, made, who, 20)
+                assert card is not None
+                (exam,) = card["exams"]
+                assert [exam["code"]] == card["codes"] == made.wrong_codes
+                assert exam["candidates"][0]["code"] == exam["code"]
+                assert exam["candidates"][0]["rows"][1][0] == "read"
+            slots.add(made.slot)
+    assert len(slots) > 2
+
+
 @pytest.mark.parametrize(("right", "caught"), [(True, True), (False, False)])
 def test_the_answer_to_a_sample_changes_nothing_but_the_rate(world: World, right: bool, caught: bool) -> None:
     settled_by_others(world)
