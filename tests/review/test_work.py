@@ -388,6 +388,17 @@ def test_an_assignment_says_something_to_somebody_who_can(world: World) -> None:
     for user, place, reason in ((li, None, None), (clerk, None, "missing_side"), (999, None, "x"), (li, 999, None)):
         with pytest.raises(InputError):
             world.store.write(lambda session, u=user, p=place, r=reason: assign(session, u, li, world.at(), p, None, r))  # type: ignore[misc]
+    for wrong in (
+        {"reason": "x"},
+        {"reason": "complete"},
+        {"modality": "x"},
+        {"modality": "CT+CT"},
+        {"modality": "DR"},
+    ):
+        with pytest.raises(InputError, match="There is no such"):
+            world.store.write(lambda session, w=wrong: assign(session, li, li, world.at(), **w))  # type: ignore[misc]
+    for right in ({"reason": "missing_side"}, {"modality": "CT+MR"}, {"modality": ""}):
+        world.store.write(lambda session, r=right: assign(session, li, li, world.at(), **r))  # type: ignore[misc]
     with pytest.raises(InputError):
         world.store.write(lambda session: end(session, 999, li, world.at()))
 

@@ -17,6 +17,12 @@ window.Overview = (root, texts) => {
   let sentences = {};
   root.append(h("div", { className: "bar" }, again, when, problem), figures, outside, audit, h("div", { className: "grid" }, left, right));
 
+  // In the time of who looks, as the other pages tell it.
+  function moment(value) {
+    const at = new Date(value);
+    const two = (part) => String(part).padStart(2, "0");
+    return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
+  }
   const th = (text, n) => h("th", { className: n ? "n" : "", textContent: text });
   const td = (content, kind = "") => h("td", { className: kind }, content);
   const num = (value) => td(number(value), "n");
@@ -118,7 +124,7 @@ window.Overview = (root, texts) => {
     const where = [each.institution === "" ? t.nowhere : each.institution, each.modality].filter(Boolean);
     return h("div", { className: "stop", role: "alert" },
       h("b", { textContent: t.audit_stopped }), " ", where.length ? where.map((part) => [name(part, 60), " "]) : t.overall,
-      h("span", { textContent: t.audit_found.replace("{draws}", number(each.draws)).replace("{wrong}", number(each.wrong)).replace("{at}", each.at.slice(0, 16).replace("T", " ")) }), " ",
+      h("span", { textContent: t.audit_found.replace("{draws}", number(each.draws)).replace("{wrong}", number(each.wrong)).replace("{at}", moment(each.at)) }), " ",
       h("a", { href: `/api/audit/accepted?stop=${each.id}`, download: true, textContent: t.audit_doubt.replace("{names}", number(each.names)).replace("{exams}", number(each.exams)) }), " ",
       why, lift, wrong);
   }
