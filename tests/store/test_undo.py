@@ -103,15 +103,18 @@ def test_retracting_lists_and_requeues_what_was_influenced(world: World) -> None
     world.put(ANKLE, exams=5, job="january", at="甲医院")
     lead = world.person("lead")
     done = world.decide(lead, world.cluster())
-    world.decide(lead, world.cluster(), "widen")
+    widened = world.decide(lead, world.cluster(), "widen")
     world.put(ANKLE, exams=7, job="february", at="乙医院")
     world.put(ANKLE_NOISY, exams=2, job="february", at="甲医院")
     borrowed = world.cluster(institution="乙医院")
     assert (borrowed.status, borrowed.borrowed_id) == ("settled", done.decision_id)
     with world.store.reading() as session:
         found = influence(session, done.decision_id or 0)
+        elsewhere = influence(session, widened.decision_id or 0)
     assert [(each.names, each.exams, each.borrowed) for each in found.clusters] == [(2, 7, False), (1, 7, True)]
     assert [tuple(each) for each in found.jobs] == [("february", 2, 9)]
+    assert [(each.id, each.borrowed) for each in elsewhere.clusters] == [(borrowed.id, True)]
+    assert [tuple(each) for each in elsewhere.jobs] == [("february", 1, 7)]
     outcome = world.undo(world.person("lead"), done.decision_id)
     assert outcome.requeued == (borrowed.id,)
     assert {cluster.status for cluster in world.clusters()} == {"open"}
