@@ -158,6 +158,14 @@ def answered(memory: Memory, catalogue: Catalogue, fresh: Suggestion) -> Suggest
     )
 
 
+def answering(memory: Memory, catalogue: Catalogue, fresh: Suggestion) -> int | None:
+    """The decision by which memory answers a fresh suggestion; None where it does not."""
+    assert fresh.reading is not None
+    held = memory.find(fresh.query, fresh.reading, fresh.codes)
+    said = None if held is None else verdict(held, catalogue, fresh.route, fresh.codes)
+    return held.decision_id if held is not None and said is not None and said[0] == "accepted" else None
+
+
 def verdict(
     held: Held, catalogue: Catalogue, route: Route | str, fresh: Sequence[str]
 ) -> tuple[Route, str, tuple[str, ...], str] | None:

@@ -43,7 +43,7 @@ class SheetTable:
                 f"{path} 有密码；请去掉密码后另存。", f"{path} has a password; save a copy without it."
             ) from error
         except (calamine.CalamineError, OSError, ValueError) as error:
-            raise _broken(path, error) from error
+            raise _broken(path) from error
         rows, plain = _texts(values)
         _fill_formulas(path, name, rows)
         rows = _trimmed(rows)
@@ -68,10 +68,12 @@ class SheetTable:
         return pick(self.rows(), indices)
 
 
-def _broken(path: Path, error: Exception) -> InputError:
+def _broken(path: Path) -> InputError:
+    """Without what the parser said of it, which is about archives and in one language."""
     return InputError(
-        f"{path} 不是可读的 xlsx 文件（{error}）；请在表格软件中打开并另存为 .xlsx。",
-        f"{path} is not a readable xlsx file ({error}); open it in a spreadsheet program and save it as .xlsx.",
+        f"{path} 不是可读的 xlsx 文件：是别的格式，或已损坏、不完整；请在表格软件中打开并另存为 .xlsx。",
+        f"{path} is not a readable xlsx file: it has another format, or is damaged or cut short; open it in a "
+        "spreadsheet program and save it as .xlsx.",
     )
 
 
@@ -145,7 +147,7 @@ def _fill_formulas(path: Path, sheet: str, rows: list[tuple[str, ...]]) -> None:
             if not any(b"<f>" in data or b"<f " in data for data in map(archive.read, parts)):
                 return
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise _broken(path, error) from error
+        raise _broken(path) from error
     import openpyxl
 
     book = openpyxl.load_workbook(path, read_only=True)

@@ -232,7 +232,7 @@ def _complete(edition: Edition, layout: Layout, modality: str, slots: Mapping[st
         if each.none is not None:
             chosen.setdefault(each.slot, each.none)
         elif each.slot not in chosen:
-            raise CodeError(f"缺少{each.zh}（{each.slot}）；请给出", f"Slot {each.slot} is missing; give it")
+            raise CodeError(f"缺少{each.zh}；请给出", f"The {each.en} is missing; give it")
     return chosen
 
 

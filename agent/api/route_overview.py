@@ -22,6 +22,7 @@ def whole(context: CurrentContext, person: CurrentPerson) -> dict[str, Any]:
     with context.store.reading() as session:
         standing = overview.standing(session)
         queue = overview.queue(session)
+        finished = overview.finished(session)
         days = overview.days(session, now(), None if person.at_least("lead") else person.id)
     return {
         "standing": [
@@ -30,6 +31,7 @@ def whole(context: CurrentContext, person: CurrentPerson) -> dict[str, Any]:
             for each in standing
         ],
         "queue": [each._asdict() | _sentences(each.reason) for each in queue],
+        "finished": finished._asdict(),
         "days": [each._asdict() for each in days],
         "reasons": {name: _sentences(name) for name in reasons()},
     }

@@ -20,11 +20,13 @@ from agent.api.language import language_of
 from agent.api.person import CurrentPerson, Person
 from agent.reasons import reasons
 from agent.review.editing import Wanted, plain
+from agent.review.evidence import FAMILY
 from agent.review.typeahead import entry, find, find_items
 from agent.review.view import Viewer
 from agent.review.work import Wish
 from agent.store import Filter, Order, Outcome, now, peek
 from agent.store.bulk import Applied, Scope, apply, batches, preview, undo_bulk
+from agent.store.keys import modality_context
 from agent.store.people import names_of_users
 from agent.store.queue import Sorting
 from agent.store.schema import Cluster, Institution, Name, Suggestion
@@ -122,10 +124,11 @@ class ChoicesBody(Body):
 
 
 class FindBody(Body):
-    """Items by words."""
+    """Items by words. `modality`: of one alone; `near`: of what a column or an exam says, which come first."""
 
     words: Short
     modality: Short = ""
+    near: Short = ""
 
 
 class CardBody(Body):
@@ -236,7 +239,9 @@ def choices(body: ChoicesBody, context: CurrentContext) -> dict[str, Any]:
 @router.post("/find")
 def find_item(body: FindBody, context: CurrentContext) -> dict[str, Any]:
     """Items by words, initials, synonyms or code."""
-    found = find_items(context.catalogue, body.words, body.modality)
+    families = modality_context(body.near).split("+") if body.near else []
+    first = {each for each in context.catalogue.modalities if FAMILY.get(each, each) in families}
+    found = find_items(context.catalogue, body.words, body.modality, first=first)
     return {"rows": [{"code": each.code, "name": each.name, "listed": True} for each in found]}
 
 
@@ -367,6 +372,7 @@ def _answer(outcome: Outcome, lang: Lang) -> dict[str, Any]:
         "sentence": outcome.sentence(lang),
         "stale": outcome.refusal == "stale",
         "requeued": len(outcome.requeued),
+        "answered": len(outcome.answered),
         "told": None
         if told is None or told.hidden
         else {"by": told.by, "action": told.action, "codes": list(told.codes)},

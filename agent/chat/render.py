@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from agent.chat.facts import (
 from agent.chat.tools import LINES
 from agent.chat.values import Draft
 from agent.defuse import drawn
-from agent.reasons import evidence_rows
+from agent.reasons import ConventionRow, EvidenceRow, ReasonRow, conventions, evidence_rows, reasons
 from agent.texts import Texts, texts_in
 from standard.errors import Lang
 
@@ -129,12 +129,16 @@ class Renderer:
 
     def evidence(self, fact: NameFact) -> str:
         """The rows whose sum is the score."""
-        rows = evidence_rows()
+        tables: dict[str, Mapping[str, EvidenceRow | ReasonRow | ConventionRow]] = {
+            "reason": reasons(),
+            "convention": conventions(),
+        }
         lines = [f"{self.say('evidence')}\n"]
         for each in fact.evidence:
-            row = rows.get(each.signal)
+            named = tables.get(each.signal, {}).get(each.value)  # what the value is called stands in place of it
+            row = named or evidence_rows().get(each.signal)
             told = (row.zh if self.lang == "zh" else row.en) if row is not None else each.signal
-            value = who_and_when(each.value) if each.signal.startswith("memory") else each.value
+            value = who_and_when(each.value) if each.signal.startswith("memory") else "" if named else each.value
             lines.append(f"- {each.weight:+.2f} {told} {escape(value)}".rstrip())
         return "\n".join(lines) + "\n\n"
 

@@ -1,8 +1,9 @@
 """What a job found goes into the store: what is for review, what memory answered, what the audit drew; or all of it.
 
 The store wants whole readings, which the answers of a bulk run do not hold; so these names are read once more, a piece
-at a time, as if nobody had decided anything: it is the store that compares them with what was decided. A name counts
-once in a job, however often this is run.
+at a time, as if nobody had decided anything: it is the store that compares them with what was decided. With each goes
+the decision that answered it in the job, whatever became of its cluster. A name counts once in a job, however often
+this is run.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from agent.answer import Query
 from agent.audit.place import STOPPED, to_review
 from agent.jobs.folder import Folder, JobSpec
 from agent.jobs.pieces import Pieces
-from agent.memory import MEMORY
+from agent.memory import MEMORY, answering
 from agent.pipeline import Pipeline
 from agent.store import Entry, Put, Store, now, open_job, put, put_before, put_since
 from agent.store.audit import Draw, keep_draws
@@ -97,7 +98,8 @@ def feed(
         entries = []
         for name, each in zip(some, pipeline.fresh([name.query for name in some]), strict=True):
             held = name.held and each.route == "accepted"
-            entries.append(Entry(to_review(each, name.held) if held else each, name.exams))
+            by = answering(pipeline.memory, pipeline.catalogue, each) if pipeline.memory else None
+            entries.append(Entry(to_review(each, name.held) if held else each, name.exams, by))
         sample = [name.draw for name in some if name.draw is not None]
 
         def operation(session: Session, entries: list[Entry] = entries, sample: list[Draw] = sample) -> None:

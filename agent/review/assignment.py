@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, func, literal, or_, select, true
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from agent.reasons import reasons
 from agent.store.ledger import record
 from agent.store.people import acting
 from agent.store.progress import Count
@@ -22,6 +23,7 @@ from agent.store.schema import Cluster, Counter, Institution
 from agent.store.schema_review import Assignment
 from agent.store.states import Step, cell
 from standard.errors import InputError
+from standard.modality import ALL_FAMILIES
 
 SECOND_FIRST = ("adjudication", "flagged", "second_look")
 
@@ -35,7 +37,7 @@ def assign(
     modality: str | None = None,
     reason: str | None = None,
 ) -> Assignment:
-    """Give a person a filter. InputError where it says nothing, or the person or institution is none."""
+    """Give a person a filter. InputError where it says nothing, or what nothing in the queue can be."""
     user = acting(session, user_id)
     if user is None or cell(Step("open", "settle"), user.role) == "-":
         raise InputError("这个人不能审核；请选审核员。", "This person cannot review; choose a reviewer.")
@@ -43,6 +45,14 @@ def assign(
         raise InputError("请至少选一个条件。", "Choose at least one condition.")
     if institution_id is not None and session.get(Institution, institution_id) is None:
         raise InputError("没有这个机构。", "There is no such institution.")
+    if reason is not None and (reason not in reasons() or reasons()[reason].route != "review"):
+        raise InputError("没有这个待审原因。", "There is no such reason for a person to look.")
+    families = set(modality.split("+")) if modality else set()
+    if modality and (not families <= ALL_FAMILIES or "+".join(sorted(families)) != modality):
+        raise InputError(
+            f"没有这个检查类型；有：{'、'.join(sorted(ALL_FAMILIES))}。",
+            f"There is no such modality; there are {', '.join(sorted(ALL_FAMILIES))}.",
+        )
     same = next(
         (
             each

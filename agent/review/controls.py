@@ -23,7 +23,7 @@ from sqlmodel import col
 from agent.review.agreement import wilson
 from agent.review.assignment import any_of
 from agent.review.editing import Editor
-from agent.review.view import Desk, Viewer
+from agent.review.view import Desk, Retrieved, Viewer
 from agent.store.keys import digest, short
 from agent.store.people import acting
 from agent.store.queue import Card, Filter, card
@@ -132,6 +132,10 @@ def shown(session: Session, desk: Desk, control: Control, viewer: Viewer, names:
     replaced = json.dumps(suggestion.content, ensure_ascii=False)
     for right, wrong in zip(control.right_codes, control.wrong_codes, strict=True):
         replaced = replaced.replace(json.dumps(right)[1:-1], json.dumps(wrong)[1:-1])
+    content = json.loads(replaced)
+    for exam in (content.get("reading") or {}).get("exams") or ():
+        if exam.get("code") in set(control.wrong_codes) - set(control.right_codes):
+            exam |= desk.weigher.read_as(exam["code"])  # else the right one would stand above it in the list
     false = Suggestion(
         cluster_id=suggestion.cluster_id,
         digest="",
@@ -139,13 +143,13 @@ def shown(session: Session, desk: Desk, control: Control, viewer: Viewer, names:
         reason=suggestion.reason,
         score=suggestion.score,
         codes=list(control.wrong_codes),
-        content=json.loads(replaced),
+        content=content,
         candidates=suggestion.candidates,
         versions=suggestion.versions,
         created_at=suggestion.created_at,
     )
     as_open = Card(found.cluster, found.institution, false, found.names, (), False)
-    view = desk.view(as_open, viewer, {}, desk.retrieved(false))
+    view = desk.view(as_open, viewer, {}, _swapped(desk.retrieved(false), control))
     may = {action: cell(Step("open", action), viewer.role) not in ("-", "back") for action in view["may"]}
     return view | {
         "rev": 1,  # that of its cluster would tell that it was decided
@@ -156,6 +160,13 @@ def shown(session: Session, desk: Desk, control: Control, viewer: Viewer, names:
         "blind": False,
         "may": may,
     }
+
+
+def _swapped(retrieved: Retrieved, control: Control) -> Retrieved:
+    """What retrieval found, as if it had found the wrong code where it found the right one."""
+    other = dict(zip(control.right_codes, control.wrong_codes, strict=True))
+    other |= {wrong: right for right, wrong in other.items()}
+    return [{**each, "code": other.get(each["code"], each["code"])} for each in retrieved]
 
 
 def answer(

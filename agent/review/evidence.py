@@ -127,6 +127,13 @@ class Weigher:
         family = FAMILY.get(item.modality, item.modality)
         return Facts(family, stem, side, elements.get("scan", ""), frozenset(filter(None, extra)))
 
+    def read_as(self, code: str) -> dict[str, str]:
+        """The slots of an exam that was read as an item; nothing for what is no item."""
+        said = self._facts.get(code)
+        if said is None:
+            return {}
+        return {"part": said.stem, "side": said.side, "scan": said.scan, "extra": "+".join(sorted(said.extra))}
+
     def candidates(self, exam: Exam, parts: Iterable[str], voices: Voices, most: int = MOST) -> list[Candidate]:
         """The best items for an exam. `parts`: all parts that the name names; `voices`: what was said of the name.
 

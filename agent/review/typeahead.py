@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cache, lru_cache
 from itertools import islice, product
 from pathlib import Path
@@ -148,9 +148,16 @@ def find(entries: Iterable[tuple[Entry, T]], query: str, limit: int = LIMIT) -> 
     return [each for _, each in ranked[:limit]]
 
 
-def find_items(catalogue: Catalogue, query: str, modality: str = "", limit: int = LIMIT) -> list[Entry]:
-    """Items of a catalogue, of one modality where it is said; nothing for a query without words."""
+def find_items(
+    catalogue: Catalogue, query: str, modality: str = "", limit: int = LIMIT, first: Container[str] = ()
+) -> list[Entry]:
+    """Items of a catalogue, of one modality where it is said; nothing for a query without words. `first`: modalities
+    whose items come before all others, however well these fit."""
     if not words_of(query):
         return []
     wanted = (one for one in items(catalogue) if not modality or catalogue.items[one.code].modality == modality)
-    return find(((one, one) for one in wanted), query, limit)
+    kinds: tuple[list[Entry], list[Entry]] = [], []
+    for one in wanted:
+        kinds[catalogue.items[one.code].modality not in first].append(one)
+    found = find(((one, one) for one in kinds[0]), query, limit)
+    return found + find(((one, one) for one in kinds[1]), query, limit - len(found))

@@ -12,7 +12,7 @@ The role is read from the database, never taken from the caller.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from agent.store.audit import contradicts, judge
+from agent.store.borrowing import spread
 from agent.store.keys import digest, short
 from agent.store.ledger import Tally, decisions_of, described, follow, move, next_decision_id, record, start_of
 from agent.store.people import acting
@@ -86,6 +87,7 @@ class Outcome:
     told: Told | None = None
     refusal: str = ""
     requeued: tuple[int, ...] = field(default=())  # other clusters that went back to the queue
+    answered: tuple[int, ...] = field(default=())  # those that a widened decision settled
 
     def sentence(self, lang: Lang = "zh") -> str:
         """What to tell the person; empty for `ok` and `again`."""
@@ -193,10 +195,12 @@ def write(session: Session, cluster: Cluster, decisions: list[Decision], at: dat
         decision.id,
     )
     requeued = follow(session, cluster, decisions, tally, at)
+    widened = decision.action == "widen" and cluster.group_wide
+    answered = spread(session, cluster, tally, at) if widened else []
     session.flush()
     tally.write(session)
     judge(session, cluster, at)
-    return answer("ok", cluster, decision.id, requeued)
+    return replace(answer("ok", cluster, decision.id, requeued), answered=tuple(answered))
 
 
 def _doubted(session: Session, rules: Rules, order: Order) -> bool:

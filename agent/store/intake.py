@@ -40,10 +40,12 @@ from agent.store.states import FINAL
 
 
 class Entry(NamedTuple):
-    """One name with its answer, and on how many exams it stands. The suggestion must hold its reading."""
+    """One name with its answer, and on how many exams it stands. The suggestion must hold its reading. `decision`: the
+    one that answered it in the job, where the job knows; else it is that of its cluster."""
 
     suggestion: Suggestion
     exams: int = 1
+    decision: int | None = None
 
 
 class Put(NamedTuple):
@@ -90,7 +92,7 @@ def put_since(session: Session, job_id: int, mark: int) -> Put:
 def _items(entries: Sequence[Entry]) -> list[Item]:
     """Distinct names in the order of their keys, exams added up."""
     found: dict[tuple[str, str], Item] = {}
-    for suggestion, exams in entries:
+    for suggestion, exams, decision in entries:
         query = suggestion.query
         text, institution = text_key(query.name, query.modality), institution_key(query.institution)
         item = found.get((text, institution))
@@ -101,6 +103,7 @@ def _items(entries: Sequence[Entry]) -> list[Item]:
             found[text, institution] = item
         spelling = digest("spelling", list(query))[:16]
         item.spellings[spelling] = item.spellings.get(spelling, 0) + exams
+        item.decision_id = decision if item.decision_id is None else item.decision_id
     return [found[key] for key in sorted(found)]
 
 
@@ -197,7 +200,8 @@ def _count(
         cluster = clusters[name.cluster_id]
         assert name.id is not None
         by_id[name.id] = name
-        decision = cluster.decision_id if cluster.status in FINAL else None
+        own = cluster.decision_id if cluster.status in FINAL else None
+        decision = own if item.decision_id is None else item.decision_id
         for spelling, exams in sorted(item.spellings.items()):
             exams_of[name.id, spelling] = exams
             rows.append(

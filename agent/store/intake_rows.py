@@ -34,6 +34,7 @@ class Item:
     cluster: str
     digest: str
     institution_id: int = 0
+    decision_id: int | None = None
 
 
 def find_institutions(session: Session, items: list[Item]) -> None:

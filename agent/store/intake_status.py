@@ -17,10 +17,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from agent.store.borrowing import memory_of
 from agent.store.ledger import OUTCOMES, decisions_of, described, next_decision_id, record, start_of
-from agent.store.memory import Place, Remembered, recall_readings, recall_texts
+from agent.store.memory import Remembered
 from agent.store.replay import replay, standing
-from agent.store.schema import Cluster, Institution, Name, Suggestion
+from agent.store.schema import Cluster, Suggestion
 from agent.store.schema_acts import Decision
 from agent.store.states import FINAL
 
@@ -35,7 +36,7 @@ class Statuses:
     def update(self, clusters: Iterable[Cluster], fresh: Mapping[int, Sequence[Suggestion]], made: set[str]) -> None:
         """Bring each cluster to what its fresh answers make of it. `made`: keys of those that are new."""
         clusters = [cluster for cluster in clusters if cluster.id in fresh]
-        memory = self._memory([cluster for cluster in clusters if cluster.key in made])
+        memory = memory_of(self.session, [cluster for cluster in clusters if cluster.key in made])
         for cluster in clusters:
             rows = fresh[cluster.id or 0]
             review = any(row.route == "review" for row in rows)
@@ -46,31 +47,6 @@ class Statuses:
             if cluster.status in FINAL:
                 self._contest(cluster, rows)
             self._show(cluster, rows)
-
-    def _memory(self, clusters: Sequence[Cluster]) -> dict[int, Remembered]:
-        """What the group decided on the names of new clusters; on their readings, where nobody saw the names."""
-        ids = [cluster.id or 0 for cluster in clusters]
-        own = select(col(Institution.id), col(Institution.key))
-        own = own.where(col(Institution.id).in_({cluster.institution_id for cluster in clusters}))
-        institutions = dict(self.session.execute(own).all())
-        where = {cluster.id or 0: institutions[cluster.institution_id] for cluster in clusters}
-        texts = select(col(Name.cluster_id), col(Name.text_key)).where(col(Name.cluster_id).in_(ids))
-        pairs = [(number, Place(key, where[number])) for number, key in self.session.execute(texts).all()]
-        pairs += [(each.id or 0, Place(each.reading_key, where[each.id or 0])) for each in clusters]
-        names = len(pairs) - len(clusters)
-        said = recall_texts(self.session, [place for _, place in pairs[:names]])
-        said += recall_readings(self.session, [place for _, place in pairs[names:]])
-        found: dict[int, Remembered] = {}
-        split: set[int] = set()
-        for at, ((number, _), each) in enumerate(zip(pairs, said, strict=True)):
-            known = found.get(number)
-            if each is None or (known is not None and at >= names):
-                continue  # names go before readings
-            if known is None:
-                found[number] = each
-            elif (known.action, set(known.codes)) != (each.action, set(each.codes)):
-                split.add(number)
-        return {number: each for number, each in found.items() if number not in split}
 
     def _begin(self, cluster: Cluster, review: bool, remembered: Remembered | None) -> None:
         """The first status of a new cluster."""

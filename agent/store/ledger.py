@@ -147,7 +147,8 @@ def same_answer(one: Decision, other: Decision) -> bool:
 
 
 def follow(session: Session, cluster: Cluster, decisions: Sequence[Decision], tally: Tally, at: datetime) -> list[int]:
-    """Clusters that borrowed a decision of this one, which no longer holds, go back to the queue. Their ids.
+    """Clusters that borrowed a decision of this one, which no longer holds or is no longer the group's, go back to the
+    queue. Their ids.
 
     While the decision is only in question (flagged, second look), what borrowed it stays as it is.
     """
@@ -155,6 +156,7 @@ def follow(session: Session, cluster: Cluster, decisions: Sequence[Decision], ta
         return []
     by_id = {each.id: each for each in decisions}
     undone = {each.undoes_id for each in decisions}
+    wide = any(each.action == "widen" for each in standing(decisions))
     holds = by_id.get(cluster.decision_id)
     borrowers = session.scalars(
         select(Cluster)
@@ -166,7 +168,7 @@ def follow(session: Session, cluster: Cluster, decisions: Sequence[Decision], ta
     requeued = []
     for each in borrowers:
         borrowed = by_id[each.borrowed_id]
-        if borrowed.id not in undone and (holds is None or same_answer(borrowed, holds)):
+        if wide and borrowed.id not in undone and (holds is None or same_answer(borrowed, holds)):
             continue
         before = described(each)
         each.borrowed_id = None

@@ -18,7 +18,7 @@ from agent.store.deciding import Outcome, answer, locked, refused, sent_before, 
 from agent.store.keys import digest, short
 from agent.store.ledger import decisions_of, described
 from agent.store.people import acting
-from agent.store.schema import Cluster, Job, Sighting
+from agent.store.schema import Cluster, Job, Name, Sighting
 from agent.store.schema_acts import Decision
 from agent.store.states import Action, Step, cell
 
@@ -110,23 +110,29 @@ class Influence(NamedTuple):
 
 
 def influence(session: Session, decision_id: int) -> Influence:
-    """What a decision influenced so far: to show before it is retracted."""
-    clusters = session.scalars(
-        select(Cluster)
-        .where(or_(col(Cluster.decision_id) == decision_id, col(Cluster.borrowed_id) == decision_id))
-        .order_by(col(Cluster.id))
-    )
+    """What a decision influenced so far: to show before it is retracted. Of a widening: what it brought elsewhere."""
+    target = session.get(Decision, decision_id)
+    wide = target is not None and target.action == "widen"
+    settles = or_(col(Cluster.decision_id) == decision_id, col(Cluster.borrowed_id) == decision_id)
+    answered = col(Sighting.decision_id) == decision_id
+    if target is not None and wide:
+        made = select(col(Decision.id)).where(col(Decision.cluster_id) == target.cluster_id)
+        home = session.get_one(Cluster, target.cluster_id).institution_id
+        settles = col(Cluster.borrowed_id).in_(made)
+        away = select(col(Name.id)).where(col(Name.institution_id) != home)
+        answered = col(Sighting.decision_id).in_(made) & col(Sighting.name_id).in_(away)
+    clusters = session.scalars(select(Cluster).where(settles).order_by(col(Cluster.id)))
     jobs = session.execute(
         select(col(Job.name), func.count(col(Sighting.name_id).distinct()), func.sum(col(Sighting.exams)))
         .join(Job, col(Job.id) == col(Sighting.job_id))
-        .where(col(Sighting.decision_id) == decision_id)
+        .where(answered)
         .group_by(col(Job.id), col(Job.name))
         .order_by(col(Job.id))
     )
     return Influence(
         tuple(
             InfluencedCluster(
-                each.id or 0, each.institution_id, each.names, each.exams, each.borrowed_id == decision_id
+                each.id or 0, each.institution_id, each.names, each.exams, wide or each.borrowed_id == decision_id
             )
             for each in clusters
         ),

@@ -51,6 +51,30 @@ def test_what_a_person_decided_answers(served: Server) -> None:
     assert explained["reason"]["id"] == "memory"
 
 
+def test_a_widened_decision_says_how_many_that_waited_it_settled(served: Server) -> None:
+    world = World(served.store)
+    name = f"踝关节三维重建术（{now().timestamp()}）"
+    for place in ("甲医院", "乙医院", "丙医院"):
+        world.put(name, at=place, job=name)
+    body = {"id": world.cluster(name, "甲医院").id, "rev": 1, "action": "settle", "codes": [CHEST], "key": name}
+    with served.client("lead") as client:
+        assert client.post("/api/review/decide", json=body).json()["answered"] == 0
+        widen = {"id": body["id"], "rev": 2, "action": "widen", "key": f"{name} widen"}
+        assert client.post("/api/review/decide", json=widen).json()["answered"] == 2
+        back = client.post("/api/review/undo", json={"tab": "tab", "of": widen["key"], "key": f"{name} undo"}).json()
+    assert (back["r"], back["requeued"]) == ("ok", 2)
+    assert world.cluster(name, "乙医院").status == "open"
+
+
+def test_items_of_the_modality_of_a_card_are_found_first(served_sqlite: Server) -> None:
+    kinds = {}
+    with served_sqlite.client("reviewer") as client:
+        for near in ("", "MR", "磁共振"):
+            rows = client.post("/api/review/find", json={"words": "胸部 平扫", "near": near}).json()["rows"]
+            kinds[near] = rows[0]["name"][:2]
+    assert kinds == {"": "CT", "MR": "MR", "磁共振": "MR"}
+
+
 def test_explain_tells_everything(served_sqlite: Server) -> None:
     with served_sqlite.client("viewer") as client:
         found = client.get("/api/explain", params={"name": CONFLICT, "candidates": False}).json()

@@ -6,7 +6,7 @@ import pytest
 
 from agent.chat.dialogue import Dialogue
 from agent.chat.question import questions
-from agent.reasons import reasons
+from agent.reasons import conventions, reasons
 from tests.chat.talking import Chat, tools
 
 CONFLICT = "[头部]16排以上螺旋X线计算机体层(CT)胸部平扫(医保)"
@@ -43,6 +43,15 @@ def test_a_typed_answer(chat: Chat, typed: str, code: str) -> None:
     chat.say("踝关节三维重建术")
     chat.say(typed)
     assert chat.codes == (f"200725{code}111100",)
+
+
+def test_why_names_reasons_and_conventions_and_shows_no_ids(chat: Chat) -> None:
+    ids = {*reasons(), *conventions()}
+    for name, words in (("踝关节三维重建术", "缺少左右"), ("头颅CTA", "血管成像归入血管部位")):
+        chat.say(name)
+        said = chat.say("为什么").split("\n- ")[1:]
+        assert [line for line in said if words in line]
+        assert [each for each in ids for line in said if f" {each}" in line.replace("\\", "")] == []
 
 
 def test_another_name_is_not_an_answer(chat: Chat) -> None:

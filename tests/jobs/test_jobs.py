@@ -20,10 +20,11 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from agent.jobs import find_job
+from agent.store import influence
 from agent.store.schema import Cluster, Job, Name, Sighting
 from evals.bench.machine import children
 from tests.jobs.conftest import Told, rows_of, table
-from tests.store.world import ANKLE, CHEST, SURE, World
+from tests.store.world import ANKLE, CHEST, CONTRAST, SURE, World
 
 Yingma = Callable[..., Told]
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -145,6 +146,24 @@ def test_memory_answers_a_job_and_what_it_answered_is_known(yingma: Yingma, tmp_
             select(col(Job.name), col(Sighting.decision_id)).join(Job, col(Job.id) == Sighting.job_id)
         )
         assert dict(rows.all())["j"] is not None  # a retraction tells that this output holds its answer
+
+
+def test_a_decision_of_another_institution_that_answered_a_job_is_known(
+    yingma: Yingma, tmp_path: Path, kept: World
+) -> None:
+    """The cluster there was accepted, and is not settled by the decision; its name in the output is."""
+    kept.put(SURE, at="甲医院")
+    kept.put(SURE, at="乙医院")
+    lead = kept.person("lead")
+    done = kept.decide(lead, kept.cluster(SURE, "甲医院"), codes=[CONTRAST])
+    kept.decide(lead, kept.cluster(SURE, "甲医院"), "widen")
+    source = table(tmp_path / "in.csv", ("name", "institution"), (SURE, "乙医院"), (SURE, "乙医院"))
+    assert yingma("job", "run", source, "-o", tmp_path / "o.csv", "--id", "j")[0] == 0
+    assert [row["yingma_codes"] for row in rows_of(tmp_path / "o.csv")] == [CONTRAST] * 2
+    assert kept.cluster(SURE, "乙医院").status == "accepted"
+    with kept.store.reading() as session:
+        assert [tuple(each) for each in influence(session, done.decision_id or 0).jobs] == [("j", 1, 2)]
+    fed(kept)
 
 
 # -- kill -9 -----------------------------------------------------------------------------------------------------------

@@ -132,6 +132,7 @@ def test_what_was_decided_is_made_to_hold_everywhere(browser: Any, calm_sqlite: 
     place, other, name = "全集团医院", "集团另一医院", "左腕关节CT平扫甫集团"
     answer_questions(calm_sqlite)
     prepare(calm_sqlite, "全集团", place, [name])
+    fill(calm_sqlite.store, [(name, "", "集团第三医院", 5)], job="集团第三医院")  # waits there when it is widened
     with screen(browser, calm_sqlite, "全集团") as on:
         with on.next():
             on.press("1", "Enter")
@@ -146,7 +147,7 @@ def test_what_was_decided_is_made_to_hold_everywhere(browser: Any, calm_sqlite: 
         on.page.locator("[data-act=widen]").wait_for()
         with on.next():
             on.press("w")
-        on.page.get_by_text("的决定已用于全集团").wait_for()
+        on.page.get_by_text("的决定已用于全集团：所有机构的同样名称都按它；其中待审的 1 组随之有了决定").wait_for()
         on.delivered()
     made = decisions(calm_sqlite, clusters(calm_sqlite, place))[name]
     assert [each.action for each in made] == ["settle", "widen"]
@@ -164,11 +165,11 @@ def test_what_was_decided_is_made_to_hold_everywhere(browser: Any, calm_sqlite: 
         rows.nth(1).wait_for()
         dialog.locator(".scroll").focus()
         on.press("ArrowDown", "u")  # the decision before the widening
-        on.page.get_by_text("已影响 2 组 2 名 8 次检查、1 个任务的结果").wait_for()
+        on.page.get_by_text("已影响 3 组 3 名 13 次检查、1 个任务的结果").wait_for()
         influence = on.page.locator(".influence")
         assert influence.locator("tr", has_text=other).count() == 2  # its cluster, and the job of the same name
         on.type("不对")
         on.press("Enter")
-        on.page.get_by_text("受它影响的 1 组回到队列").wait_for()
+        on.page.get_by_text("受它影响的 2 组回到队列").wait_for()
     assert clusters(calm_sqlite, other)[name].status == "open"
     assert clusters(calm_sqlite, place)[name].status == "open"

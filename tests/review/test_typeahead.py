@@ -41,6 +41,17 @@ def test_every_word_occurs() -> None:
     assert {CATALOGUE.items[each.code].modality for each in find_items(CATALOGUE, "胸部", "MR")} == {"MR"}
 
 
+def test_items_of_the_modality_at_hand_come_first_and_the_others_follow() -> None:
+    plain = [CATALOGUE.items[each.code].modality for each in find_items(CATALOGUE, "胸部 平扫")]
+    assert plain[0] == "CT"
+    found = find_items(CATALOGUE, "胸部 平扫", first={"MR"})
+    kinds = [CATALOGUE.items[each.code].modality == "MR" for each in found]
+    assert kinds == sorted(kinds, reverse=True)
+    assert {True, False} <= set(kinds)
+    assert len(found) == len(plain) == len(set(found))
+    assert find_items(CATALOGUE, "mr 胸部 平扫", first={"CT"}) == find_items(CATALOGUE, "mr 胸部 平扫")
+
+
 def test_names_come_before_codes() -> None:
     rows = [entry("11", "平扫"), entry("99", "11号扫描"), entry("110", "增强")]
     assert [each.name for each in find(((one, one) for one in rows), "11")] == ["11号扫描", "平扫", "增强"]

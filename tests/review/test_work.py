@@ -210,6 +210,35 @@ def test_a_sample_is_wrong_in_one_slot_and_looks_like_any_card(world: World) -> 
     assert all(sample["may"][action] for action in ("settle", "reject", "flag", "ask"))
 
 
+def test_the_code_of_a_sample_is_the_first_candidate_as_in_any_card(world: World) -> None:
+    names = {"胸部CT平扫": [CHEST], "左膝关节CT平扫": [], "胸部CT平扫+增强": []}
+    lead = world.person("lead")
+    for name, codes in names.items():
+        given = sure(name, codes or answer(name).codes)
+        world.put(given)
+        world.decide(lead, world.cluster(name), codes=list(given.codes))
+    slots = set()
+
+    def retrieve(name: str, modality: str) -> list[dict[str, Any]]:
+        return [{"code": code, "score": 0.9, "ranks": {"dense": 1, "lexical": 1}} for code in answer(name).codes]
+
+    with_found = work(world, found=retrieve).desk
+    for number in range(24):
+        who = viewer(world)
+        with world.store.writing() as session:
+            made = controls.make(session, desk().editor, who.user_id, "tab", f"turn {number}", world.at())
+            assert made is not None
+            for each in (desk(), with_found):
+                card = controls.shown(session, each, made, who, 20)
+                assert card is not None
+                (exam,) = card["exams"]
+                assert [exam["code"]] == card["codes"] == made.wrong_codes
+                assert exam["candidates"][0]["code"] == exam["code"]
+                assert exam["candidates"][0]["rows"][1][0] == "read"
+            slots.add(made.slot)
+    assert len(slots) > 2
+
+
 @pytest.mark.parametrize(("right", "caught"), [(True, True), (False, False)])
 def test_the_answer_to_a_sample_changes_nothing_but_the_rate(world: World, right: bool, caught: bool) -> None:
     settled_by_others(world)
@@ -359,6 +388,17 @@ def test_an_assignment_says_something_to_somebody_who_can(world: World) -> None:
     for user, place, reason in ((li, None, None), (clerk, None, "missing_side"), (999, None, "x"), (li, 999, None)):
         with pytest.raises(InputError):
             world.store.write(lambda session, u=user, p=place, r=reason: assign(session, u, li, world.at(), p, None, r))  # type: ignore[misc]
+    for wrong in (
+        {"reason": "x"},
+        {"reason": "complete"},
+        {"modality": "x"},
+        {"modality": "CT+CT"},
+        {"modality": "DR"},
+    ):
+        with pytest.raises(InputError, match="There is no such"):
+            world.store.write(lambda session, w=wrong: assign(session, li, li, world.at(), **w))  # type: ignore[misc]
+    for right in ({"reason": "missing_side"}, {"modality": "CT+MR"}, {"modality": ""}):
+        world.store.write(lambda session, r=right: assign(session, li, li, world.at(), **r))  # type: ignore[misc]
     with pytest.raises(InputError):
         world.store.write(lambda session: end(session, 999, li, world.at()))
 

@@ -69,6 +69,7 @@ def test_where_the_group_does_not_agree_memory_is_silent(world: World) -> None:
         world.put(ANKLE, at=place)
     for place, code in places:
         world.decide(lead, world.cluster(institution=place), codes=[code])
+    for place, _ in places:
         assert world.decide(lead, world.cluster(institution=place), "widen").result == "ok"
     assert codes(said(world, Query(ANKLE, "", "丙医院"))) == [None]
     world.put(ANKLE, at="丙医院")

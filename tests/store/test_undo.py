@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from agent.answer import Query
-from agent.store import Store, card, influence, recall, undo_batch
-from tests.store.world import ANKLE, ANKLE_NOISY, CHEST, CONFLICT, CONTRAST, HEAD, SURE, World, clean, sure
+from agent.store import Entry, Store, card, influence, open_job, recall, undo_batch
+from agent.store.audit import Draw, keep_draws
+from agent.store.keys import institution_key, text_key
+from tests.store.world import ANKLE, ANKLE_NOISY, CHEST, CONFLICT, CONTRAST, HEAD, SURE, World, answer, clean, sure
 
 
 def test_one_decision_is_undone_later_and_alone(world: World) -> None:
@@ -101,15 +103,18 @@ def test_retracting_lists_and_requeues_what_was_influenced(world: World) -> None
     world.put(ANKLE, exams=5, job="january", at="甲医院")
     lead = world.person("lead")
     done = world.decide(lead, world.cluster())
-    world.decide(lead, world.cluster(), "widen")
+    widened = world.decide(lead, world.cluster(), "widen")
     world.put(ANKLE, exams=7, job="february", at="乙医院")
     world.put(ANKLE_NOISY, exams=2, job="february", at="甲医院")
     borrowed = world.cluster(institution="乙医院")
     assert (borrowed.status, borrowed.borrowed_id) == ("settled", done.decision_id)
     with world.store.reading() as session:
         found = influence(session, done.decision_id or 0)
+        elsewhere = influence(session, widened.decision_id or 0)
     assert [(each.names, each.exams, each.borrowed) for each in found.clusters] == [(2, 7, False), (1, 7, True)]
     assert [tuple(each) for each in found.jobs] == [("february", 2, 9)]
+    assert [(each.id, each.borrowed) for each in elsewhere.clusters] == [(borrowed.id, True)]
+    assert [tuple(each) for each in elsewhere.jobs] == [("february", 1, 7)]
     outcome = world.undo(world.person("lead"), done.decision_id)
     assert outcome.requeued == (borrowed.id,)
     assert {cluster.status for cluster in world.clusters()} == {"open"}
@@ -132,6 +137,65 @@ def test_what_was_borrowed_stays_while_the_decision_is_only_in_question(world: W
     world.decide(world.person("clerk"), world.cluster(institution="甲医院"), "flag")
     changed = world.decide(world.person("reviewer"), world.cluster(institution="甲医院"), codes=[HEAD])
     assert changed.requeued == (world.cluster(institution="乙医院").id,)
+    assert world.cluster(institution="乙医院").status == "open"
+    world.check()
+
+
+def test_a_widened_decision_settles_what_waits_elsewhere_and_its_undo_puts_it_back(world: World) -> None:
+    for place in ("甲医院", "乙医院", "丙医院", "丁医院"):
+        world.put(ANKLE, at=place, exams=3)
+    world.put(ANKLE_NOISY, at="戊医院")  # by its reading
+    world.put(ANKLE, at="乙医院", modality="CT")  # another name
+    world.put(sure(ANKLE_NOISY, [HEAD], institution="丁医院"), job="sure")  # says otherwise: a person looks
+    lead, clerk = world.person("lead"), world.person("clerk")
+    done = world.decide(lead, world.cluster(institution="甲医院"))
+    world.decide(clerk, world.cluster(institution="丙医院"), "flag")
+    assert world.next(world.person("reviewer"), "other tab", 9)  # on a screen: its decision will be a conflict
+    shown = world.clusters()[1]
+    widened = world.decide(lead, world.cluster(institution="甲医院"), "widen")
+    settled = [each for each in world.clusters() if each.borrowed_id == done.decision_id]
+    assert [each.id for each in settled] == list(widened.answered)
+    assert [(each.status, each.decision_id, each.modality) for each in settled] == [
+        ("settled", done.decision_id, "")
+    ] * 2
+    assert [each.status for each in world.clusters()] == ["settled", "settled", "flagged", "open", "settled", "open"]
+    assert world.decide(clerk, shown, "flag").result == "conflict"
+    world.check()
+    back = world.undo(lead, widened.decision_id)
+    assert back.requeued == widened.answered
+    assert [each.status for each in world.clusters()] == ["settled", "open", "flagged", "open", "open", "open"]
+    world.check()
+    again = world.decide(lead, world.cluster(institution="甲医院"), "widen")
+    assert again.answered == widened.answered
+    assert world.undo(lead, done.decision_id).requeued == widened.answered
+    world.check()
+
+
+def test_what_anybody_decided_on_or_was_drawn_is_not_settled_by_widening(world: World) -> None:
+    for place in ("甲医院", "乙医院", "丙医院"):
+        world.put(ANKLE, at=place)
+    lead = world.person("lead")
+    own = world.decide(lead, world.cluster(institution="乙医院"), codes=[HEAD])
+    world.undo(lead, own.decision_id)  # he took it back and will look again
+    drawn = Draw(text_key(ANKLE, ""), institution_key("丙医院"), ("CT",), (CHEST,), 1, 0.1, True)
+    with world.store.writing() as session:
+        job = open_job(session, "job", world.at())
+        keep_draws(session, job.id or 0, [drawn], world.at())
+    world.decide(lead, world.cluster(institution="甲医院"))
+    assert world.decide(lead, world.cluster(institution="甲医院"), "widen").answered == ()
+    assert [each.status for each in world.clusters()] == ["settled", "open", "open"]
+    world.check()
+
+
+def test_the_decision_that_answered_in_a_job_is_kept_where_the_cluster_has_another_status(world: World) -> None:
+    world.put(ANKLE, at="甲医院")
+    lead = world.person("lead")
+    done = world.decide(lead, world.cluster())
+    world.put(ANKLE, at="乙医院", job="before")
+    world.put_entries([Entry(answer(ANKLE, "", "乙医院"), 4, done.decision_id)], "answered")
+    with world.store.reading() as session:
+        found = influence(session, done.decision_id or 0)
+    assert [tuple(each) for each in found.jobs] == [("answered", 1, 4)]
     assert world.cluster(institution="乙医院").status == "open"
     world.check()
 

@@ -159,7 +159,11 @@ window.Bulk = (root, texts, limit) => {
     return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
   };
   const lasting = (seconds) =>
-    seconds >= 3600 ? `${Math.floor(seconds / 3600)}:${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")} h` : seconds >= 60 ? `${Math.floor(seconds / 60)} min` : `${Math.ceil(seconds)} s`;
+    seconds >= 3600
+      ? put(t.hours, { n: `${Math.floor(seconds / 3600)}:${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")}` })
+      : seconds >= 60
+        ? put(t.minutes, { n: Math.floor(seconds / 60) })
+        : put(t.seconds, { n: Math.ceil(seconds) });
 
   function progress(job) {
     const going = GOING.includes(job.state);

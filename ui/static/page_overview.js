@@ -8,14 +8,21 @@ window.Overview = (root, texts) => {
   const when = h("span", { className: "dim" });
   const again = h("button", { className: "plain", textContent: t.again, onclick: () => load() });
   const figures = h("div", { className: "figures" });
+  const outside = h("p", { className: "dim" });
   const left = h("div");
   const right = h("div");
   const places = h("div");
   const quality = h("div");
   const audit = h("div", { className: "audit" });
   let sentences = {};
-  root.append(h("div", { className: "bar" }, again, when, problem), figures, audit, h("div", { className: "grid" }, left, right));
+  root.append(h("div", { className: "bar" }, again, when, problem), figures, outside, audit, h("div", { className: "grid" }, left, right));
 
+  // In the time of who looks, as the other pages tell it.
+  function moment(value) {
+    const at = new Date(value);
+    const two = (part) => String(part).padStart(2, "0");
+    return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
+  }
   const th = (text, n) => h("th", { className: n ? "n" : "", textContent: text });
   const td = (content, kind = "") => h("td", { className: kind }, content);
   const num = (value) => td(number(value), "n");
@@ -38,7 +45,7 @@ window.Overview = (root, texts) => {
     }
   }
 
-  function draw({ standing, queue, days, reasons }) {
+  function draw({ standing, queue, days, reasons, finished }) {
     sentences = reasons;
     const sum = (statuses, key) => standing.filter((each) => statuses.includes(each.status)).reduce((total, each) => total + each[key], 0);
     const all = standing.map((each) => each.status);
@@ -48,6 +55,10 @@ window.Overview = (root, texts) => {
     figures.replaceChildren(...Object.entries(groups).map(([key, statuses]) =>
       h("div", {}, h("div", { className: "dim", textContent: t[key] }), h("b", { textContent: number(sum(statuses, "exams")) }),
         h("span", { className: "dim", textContent: ` ${t.exams} · ${number(sum(statuses, "names"))} ${t.names}${key === "whole" ? "" : ` · ${percent(sum(statuses, "exams"), exams)}`}` }))));
+    outside.textContent = finished.jobs
+      ? t.outside.replace("{jobs}", number(finished.jobs)).replace("{accepted}", number(finished.accepted_exams)).replace("{exams}", number(finished.exams))
+          .replace("{share}", percent(finished.accepted_exams, finished.exams)).replace("{names}", number(finished.accepted)).replace("{of}", number(finished.names))
+      : t.outside_none;
     left.replaceChildren(
       h("h3", { textContent: t.by_status }),
       table([th(t.status), th(t.clusters, 1), th(t.names_head, 1), th(t.exams_head, 1), th("")],
@@ -113,7 +124,7 @@ window.Overview = (root, texts) => {
     const where = [each.institution === "" ? t.nowhere : each.institution, each.modality].filter(Boolean);
     return h("div", { className: "stop", role: "alert" },
       h("b", { textContent: t.audit_stopped }), " ", where.length ? where.map((part) => [name(part, 60), " "]) : t.overall,
-      h("span", { textContent: t.audit_found.replace("{draws}", number(each.draws)).replace("{wrong}", number(each.wrong)).replace("{at}", each.at.slice(0, 16).replace("T", " ")) }), " ",
+      h("span", { textContent: t.audit_found.replace("{draws}", number(each.draws)).replace("{wrong}", number(each.wrong)).replace("{at}", moment(each.at)) }), " ",
       h("a", { href: `/api/audit/accepted?stop=${each.id}`, download: true, textContent: t.audit_doubt.replace("{names}", number(each.names)).replace("{exams}", number(each.exams)) }), " ",
       why, lift, wrong);
   }

@@ -176,7 +176,7 @@
     const words = mine.input.value;
     const exam = R.exam();
     const answer = await (mine.slot === null
-      ? R.post("find", { words })
+      ? R.post("find", { words, near: (exam?.modality || model()?.card.modality || "").slice(0, 200) })
       : R.post("choices", { ...wanted(exam), slot: mine.slot, words })
     ).catch(() => null);
     if (open !== mine || mine.asked !== number) return;

@@ -46,7 +46,8 @@
     if (prog) R.progress(prog);
     if (r === "ok" || r === "again") {
       keys.push(order.key);
-      if (order.action === "widen") R.tell(R.text("widened", { id: order.id }));
+      const n = answer.body.answered;
+      if (order.action === "widen") R.tell(R.text(n ? "widened_waiting" : "widened", { id: order.id, n }));
     } else if (r === "refused") {
       R.say(R.text("refused", { id: order.id, sentence }), true);
       const model = state().decided.get(order.key);
