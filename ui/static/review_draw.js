@@ -43,11 +43,15 @@
   R.unsay = (model = null) => frame.about && frame.about !== model && R.say("");
 
   const again = () => el("a", { href: "/login?next=/ui/", class: "login", onclick: R.send.leave }, R.text("login"));
-  // An answer that is a refusal, for a place of its own: after a 401 with the way back in.
-  const expired = () => [R.text(R.send.waiting() ? "expired" : "expired_none", { n: R.send.waiting() }), " ", again()];
-  R.refusal = (answer) => (answer.status === 401 ? expired() : [R.sentence(answer)]);
-  // The same, said on the page; for a 401 it stands above already.
-  R.refused = (answer, of = null) => answer.status !== 401 && R.say(R.sentence(answer), true, of);
+  // An answer that is a refusal, for a place of its own: with the way back in where the session is not this person's.
+  const expired = () => {
+    const why = `${R.send.other() ? "other" : "expired"}${R.send.waiting() ? "" : "_none"}`;
+    const reload = el("a", { href: "/ui/", onclick: R.send.leave }, R.text("reload"));
+    return [R.text(why, { n: R.send.waiting(), name: window.YINGMA.person.name }), " ", again(), ...(R.send.other() ? [" · ", reload] : [])];
+  };
+  R.refusal = (answer) => (R.out(answer) ? expired() : [R.sentence(answer)]);
+  // The same, said on the page; where the session is not this person's, it stands above already.
+  R.refused = (answer, of = null) => !R.out(answer) && R.say(R.sentence(answer), true, of);
 
   R.waiting = () => {
     if (!frame.trouble) return;
