@@ -64,6 +64,7 @@
     if (R.send.expired()) frame.trouble.append(...expired());
     else if (frame.isAway && n) frame.trouble.append(R.text("away", { n }));
   };
+  R.isAway = () => frame.isAway;
   R.away = (away) => {
     if (frame.isAway === away) return;
     frame.isAway = away;

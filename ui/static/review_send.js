@@ -177,6 +177,7 @@
     }
     while (box.length) {
       if (expired) return;
+      if (R.isAway()) return R.say(R.text("undo_away"), true); // what is pressed after it must not wait for a server
       await rest(20);
     }
     if (!keys.length) return R.say(R.text("nothing_to_undo"));
