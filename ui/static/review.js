@@ -42,21 +42,21 @@ window.Review = {};
     return made;
   };
 
-  R.post = async (path, body) => {
-    const answer = await fetch(`/api/review/${path}`, {
-      method: "POST",
-      headers: { "content-type": "application/json", ...MINE },
-      body: JSON.stringify(body),
-    });
-    return told(answer);
-  };
-  R.get = async (path) => {
-    return told(await fetch(`/api/review/${path}`, { headers: { accept: "application/json", ...MINE } }));
-  };
+  R.post = (path, body) =>
+    ask(path, { method: "POST", headers: { "content-type": "application/json", ...MINE }, body: JSON.stringify(body) });
+  R.get = (path) => ask(path, { headers: { accept: "application/json", ...MINE } });
   // Whether an answer says that the session has ended, or is another person's by now.
   R.out = (answer) => answer.status === 401 || answer.status === OTHER;
-  // Whatever was asked tells whether the session still holds.
-  async function told(answer) {
+  // Whatever was asked tells whether the server answers, and whether the session still holds.
+  async function ask(path, options) {
+    let answer;
+    try {
+      answer = await fetch(`/api/review/${path}`, options);
+    } catch (error) {
+      R.away(true);
+      throw error;
+    }
+    if (answer.status < 500 && answer.status !== 429) R.away(false);
     if (R.out(answer) || answer.ok) R.send.session(answer.ok, answer.status === OTHER);
     return { status: answer.status, body: await answer.json().catch(() => ({})) };
   }

@@ -8,7 +8,7 @@
     way: "W", subitem: "I", vessel: "B", noise: "·", unexplained: "?",
   };
   const BIDI = /[\u0080-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/u;
-  let frame = {};
+  let frame = { isAway: false };
   const reasons = new Map(); // sentences by id
   const places = new Map(); // names of institutions by id
 
@@ -62,13 +62,14 @@
     frame.box.textContent = n ? R.text("undelivered", { n }) : "";
     frame.trouble.replaceChildren();
     if (R.send.expired()) frame.trouble.append(...expired());
-    else if (frame.isAway && n) frame.trouble.append(R.text("away", { n }));
+    else if (frame.isAway) frame.trouble.append(R.text(n ? "away" : "away_none", { n }));
   };
   R.isAway = () => frame.isAway;
   R.away = (away) => {
     if (frame.isAway === away) return;
     frame.isAway = away;
     R.waiting();
+    if (away) R.send.look();
   };
 
   const round = (number) => (number === null ? "–" : String(Math.round(number)));
@@ -104,7 +105,7 @@
     ]);
     const queues = [["", R.text("mine")], ...["open", "second_look", "flagged", "adjudication"].map((each) => [each, R.text(each)])];
     frame = {
-      isAway: false,
+      isAway: frame.isAway, // it may be said before there is a frame
       progress: el("span", { class: "progress" }),
       pace: el("span", { class: "pace" }),
       box: el("b", { class: "box" }),
@@ -129,7 +130,7 @@
       if (status !== 200) return;
       R.state.assigned = body.rows.filter((each) => each.user === window.YINGMA.person.name);
       if (R.state.prog) R.progress({});
-    }, () => R.away(true));
+    }, () => {});
     R.get("filters").then(({ status, body }) => {
       if (status !== 200) return;
       for (const each of body.reasons) reasons.set(each.id, each.name);
@@ -141,7 +142,7 @@
       into("institution", body.institutions.map((each) => [each.id, each.name]));
       into("reason", body.reasons.map((each) => [each.id, each.name]));
       into("modality", body.modalities.map((each) => [each, each]));
-    }, () => R.away(true));
+    }, () => {});
   };
 
   // What is said when nothing comes: others may have work where this person's is done.

@@ -164,6 +164,20 @@
     }
   }
 
+  // Without a server, and with nothing to deliver, nobody may ask for long: whether it answers again.
+  let looking = false;
+  async function look() {
+    if (looking) return;
+    looking = true;
+    while (R.isAway()) {
+      await rest(2000);
+      if (running || !R.isAway()) continue;
+      const answer = await R.get("progress").catch(() => null);
+      if (answer?.status === 200) R.progress(answer.body);
+    }
+    looking = false;
+  }
+
   // The last decision: taken out of the outbox where it was not sent yet, else taken back on the server.
   async function undo() {
     const s = state();
@@ -217,6 +231,7 @@
   R.send = {
     begin,
     drop,
+    look,
     refill,
     skipped,
     takeBack,
