@@ -59,6 +59,7 @@
     line = mine;
     return mine;
   }
+  R.busy = () => line !== null;
   const writing = () => R.state.root.querySelector("dialog[open]") || INPUTS.includes(document.activeElement?.tagName);
 
   R.pressed = (event) => {
