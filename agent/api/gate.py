@@ -3,6 +3,7 @@
 websocket ─▶ refused
 changes something, from a page that is not ours ─▶ 403      (with a bearer token no browser sent it by itself)
 nobody, and not open to anyone ─▶ log-in page for a browser, else 401
+from a page that was made for another person ─▶ 409         (only our pages say so, in a header)
 no line of routes.tsv ─▶ 404;  a lower role than its line says ─▶ 403
 else ─▶ the application, with scope["state"]["person"]
 """
@@ -33,6 +34,7 @@ from agent.store.schema_acts import User
 from standard.errors import StoreError
 
 COOKIE = "yingma_session"
+MADE_FOR = "x-yingma-person"  # the id of the person whom a page was made for: tabs of a browser share one session
 SAFE = ("GET", "HEAD", "OPTIONS")
 LARGEST_BODY = 32 * 2**20
 STREAMED = ("/api/uploads",)  # taken piece by piece, and limited by the route itself
@@ -85,6 +87,8 @@ class Gate:
                 wanted = path + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
                 return RedirectResponse("/login?next=" + quote(wanted, safe="/"), 303)
             return refusal(401, "login", {"WWW-Authenticate": "Bearer"})
+        if headers.get(MADE_FOR) not in (None, str(person.id)):
+            return refusal(409, "other_person")
         if route is None:
             return refusal(404, "path")
         if route.who == "nobody" or not person.at_least(route.who):

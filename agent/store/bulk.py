@@ -84,7 +84,7 @@ def preview(
     """
     user = acting(session, user_id)
     if user is None or action not in ACTIONS or cell(Step("open", action), user.role) == "-":
-        raise InputError("你的角色不能批量这样做。", "Your role may not do this in bulk.")
+        raise _not_for_role()
     if len(scope.ids) > MOST:
         raise InputError(
             f"一次最多选 {MOST} 组；请改用筛选。", f"A selection has {MOST} clusters at most; use a filter."
@@ -171,17 +171,25 @@ def apply(session: Session, rules: Rules, user_id: int, batch: str, at: datetime
 def undo_bulk(session: Session, user_id: int, batch: str, at: datetime, why: str = "", size: int = CHUNK) -> Applied:
     """Take the next chunk of a bulk action back: each decision that still stands, as `undo` does, in order.
 
-    One's own, or another's for who may retract. InputError for any other.
+    One's own, or another's for who may retract, with a comment. InputError for any other, and nothing is changed.
 
-    `left_out`: those that could not be taken back. The caller goes on while something is left.
+    `left_out`: those that could not be taken back; when all is through, the next call tries them again. The caller goes
+    on while something is left.
     """
     row = session.scalars(select(Bulk).where(col(Bulk.batch) == short(batch)).with_for_update()).one_or_none()
     user = acting(session, user_id)
-    others = user is not None and cell(Step("settled", "retract"), user.role) == "back"
-    if row is None or (row.user_id != user_id and not others):
+    own = row is not None and row.user_id == user_id
+    may = user is not None and cell(Step("settled", "undo" if own else "retract"), user.role) == "back"
+    if row is None or not (own or may):
         raise _no_batch()
+    if not may:
+        raise _not_for_role()
+    if not own and not why.strip():
+        raise InputError("撤回他人的批量操作要写明理由。", "Taking back somebody else's bulk action wants a comment.")
     if row.state != "undone":
         row.state, row.after_id, row.left_out, row.done, row.ended_at = "undone", 0, 0, 0, None
+    elif row.ended_at is not None and row.left_out:
+        row.after_id, row.left_out, row.ended_at = 0, 0, None
     undone = select(col(Decision.undoes_id)).where(col(Decision.undoes_id).is_not(None))
     found = session.scalars(
         select(col(Decision.id))
@@ -232,3 +240,7 @@ def _locked(session: Session, user_id: int, batch: str) -> Bulk:
 
 def _no_batch() -> InputError:
     return InputError("没有这个批量操作；请重新预览。", "There is no such bulk action; preview it again.")
+
+
+def _not_for_role() -> InputError:
+    return InputError("你的角色不能批量这样做。", "Your role may not do this in bulk.")

@@ -133,6 +133,21 @@ def test_a_wrong_token_is_nobody_even_beside_a_cookie(served_sqlite: Server) -> 
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
 
 
+@pytest.mark.parametrize("token", [False, True])
+def test_a_page_that_was_made_for_another_person_does_nothing(served: Server, token: bool) -> None:
+    with served.client("reviewer", token) as client:
+        for other in (str(served.ids["lead"]), "", "x", f"{served.ids['reviewer']}0"):
+            for path in ("/api/me", "/api/review/progress", "/api/jobs", "/ui/gradio_api/startup-events"):
+                answer = client.get(path, headers={"x-yingma-person": other})
+                assert answer.status_code == 409, (path, other)
+                assert "另一个人" in answer.json()["error"]["zh"]
+            body = {"id": 1, "rev": 1, "action": "reject", "key": f"other-{other}-{token}"}
+            answer = client.post("/api/review/decide", json=body, headers={"x-yingma-person": other})
+            assert answer.status_code == 409
+        assert client.get("/api/me", headers={"x-yingma-person": str(served.ids["reviewer"])}).status_code == 200
+        assert client.get("/api/me").status_code == 200
+
+
 def test_headers_that_browsers_obey_are_on_every_answer(served_sqlite: Server) -> None:
     with served_sqlite.client("lead") as lead, served_sqlite.client(None) as nobody:
         for answer in (lead.get("/ui/"), lead.get("/api/me"), nobody.get("/api/me"), nobody.get("/login")):

@@ -51,10 +51,14 @@ class Screen:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def open(self, url: str) -> None:
-        """Go there, and wait for the first card, or for the word that there is none."""
+        """Go there, wait until Gradio has built the page, and for the first card, or the word that there is none."""
         self.page.goto(f"{url}/ui/")
-        self.page.locator(".review .card").wait_for(state="attached")
+        self.built()
         self.ready()
+
+    def built(self) -> None:
+        """Wait until Gradio has built the page: what is stopped before that is a subject of its own."""
+        self.until("document.querySelector('.review .card') && !document.getElementById('early')")
 
     def card(self) -> None:
         """Wait for a card."""

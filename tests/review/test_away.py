@@ -127,6 +127,7 @@ def test_the_session_ends_and_what_was_decided_goes_to_ones_own_account_only(bro
         login.click()
         on.log_in("别人", PASSWORD)  # another person, in the same tab
         on.card()
+        on.built()
         assert on.model("card.institution") == "别人医院"
         assert on.page.evaluate("Review.send.waiting()") == 0
         with on.next():
@@ -139,6 +140,39 @@ def test_the_session_ends_and_what_was_decided_goes_to_ones_own_account_only(bro
         on.card()
         on.delivered()
     each_once(mortal, "过期医院", me, 2)
+
+
+def test_somebody_else_logs_in_in_another_tab_and_nothing_is_written_in_his_name(browser: Any, mortal: Server) -> None:
+    me = names(mortal, "换人医院", "原主", 16)
+    names(mortal, "来人医院", "来人")
+    with screen(browser, mortal, "原主") as on:
+        with on.next():
+            on.press("1", "Enter")
+        on.delivered()
+        tab = Screen(on.page.context.new_page())  # a second tab of the same browser
+        tab.page.goto(f"{mortal.url}/login")
+        tab.log_in("来人", PASSWORD)
+        tab.card()
+        for _ in range(2):
+            with on.next():
+                on.press("1", "Enter")
+        trouble = on.page.locator(".review .trouble")
+        trouble.get_by_text("现在登录的是另一个人").wait_for()
+        assert "2 个决定已保留" in trouble.inner_text()
+        assert "“原主”" in trouble.inner_text()
+        assert trouble.get_by_role("link").all_inner_texts() == ["登录", "重新打开"]
+        on.press("h")
+        on.page.get_by_role("dialog").get_by_text("现在登录的是另一个人").wait_for()
+        on.press("Escape")
+        each_once(mortal, "换人医院", me, 1)
+        with tab.next():
+            tab.press("1", "Enter")  # he works on, in his own name
+        tab.delivered()
+        tab.page.goto(f"{mortal.url}/login")
+        tab.log_in("原主", PASSWORD)
+        on.delivered()
+        assert trouble.inner_text() == ""
+    each_once(mortal, "换人医院", me, 3)
 
 
 def test_two_browsers_on_one_queue(browser: Any, calm: Server) -> None:

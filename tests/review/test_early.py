@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.review.screen import Screen, answer_questions, prepare
 from tests.review.test_keyboard import clusters, decisions
 from tests.serving import Server, logged_in
@@ -27,18 +29,23 @@ def without_gradio(browser: Any, server: Server, user: str) -> Iterator[tuple[Sc
         on.page.goto(f"{server.url}/ui/", wait_until="commit")
         on.card()
 
-        def let() -> None:
-            on.page.route(GRADIO, lambda route: route.continue_())  # the last one given is asked first
-            for route in held:
-                route.continue_()
+        def come() -> None:
+            let(on, held)
             on.page.get_by_role("tab", name="审核").wait_for()
             on.until("!document.getElementById('early')")
 
-        yield on, let
+        yield on, come
         assert not on.errors, on.errors
         assert not context.strayed, context.strayed
     finally:
         context.close()
+
+
+def let(on: Screen, held: list[Any]) -> None:
+    """Gradio's scripts are asked for."""
+    on.page.route(GRADIO, lambda route: route.continue_())  # the last one given is asked first
+    for route in held:
+        route.continue_()
 
 
 def test_the_queue_is_worked_on_before_gradio_is_there_and_goes_on_after(browser: Any, calm: Server) -> None:
@@ -72,6 +79,65 @@ def test_what_is_typed_meanwhile_stays(browser: Any, calm: Server) -> None:
         assert comment.input_value() == "左右不清"
         on.type("，请放射科看")  # and is typed on
         assert comment.input_value() == "左右不清，请放射科看"
+
+
+@pytest.mark.parametrize("what", ["session", "server"])
+def test_the_session_or_the_server_goes_in_the_first_second(browser: Any, calm: Server, what: str) -> None:
+    user, place = f"首秒{what}", f"首秒医院{what}"
+    me = prepare(calm, user, place, [(name, 50 - at) for at, name in enumerate(distinct(5))])
+    answer_questions(calm)
+    context = logged_in(browser, calm, user)
+    held: list[Any] = []
+    try:
+        on = Screen(context.new_page())
+        on.page.route(GRADIO, lambda route: held.append(route))
+        on.page.goto(f"{calm.url}/ui/", wait_until="commit")
+        on.card()
+        on.until("Review.state.queue.length === 4")
+        cookies = context.cookies()
+        if what == "session":
+            context.clear_cookies()
+        else:
+            context.set_offline(True)
+        on.page.evaluate("window.same = true")
+        let(on, held)  # and none of Gradio's scripts comes
+        for _ in range(2):
+            with on.next():
+                on.press("1", "Enter")
+        trouble = on.page.locator(".review .trouble", has_text="2 个决定已保留")
+        trouble.wait_for()
+        if what == "session":
+            on.page.get_by_role("link", name="登录").click(trial=True)  # nothing lies over it
+        on.page.wait_for_timeout(3000)
+        assert on.page.evaluate("window.same")  # nothing is taken away from who still works
+        on.press("f")
+        comment = on.page.get_by_role("textbox")
+        comment.wait_for()
+        if what == "session":
+            context.add_cookies(cookies)  # in another tab
+        else:
+            context.set_offline(False)
+        on.delivered()
+        on.type("左右不清")
+        on.page.wait_for_timeout(3000)
+        assert comment.input_value() == "左右不清"
+        on.press("Escape")
+        on.built()
+        on.page.get_by_role("tab", name="审核").wait_for()
+        assert on.page.evaluate("window.same") is None
+        on.page.evaluate("window.same = true")
+        on.card()
+        with on.next():
+            on.press("1", "Enter")
+        on.delivered()
+        on.page.wait_for_timeout(2500)
+        assert on.page.evaluate("window.same")  # once
+        assert not on.errors, on.errors
+    finally:
+        context.close()
+    made = decisions(calm, clusters(calm, place))
+    assert sorted(len(rows) for rows in made.values()) == [0, 0, 1, 1, 1]
+    assert {each.user_id for rows in made.values() for each in rows} == {me}
 
 
 def test_another_page_has_no_early_desk(browser: Any, calm: Server) -> None:

@@ -1,4 +1,4 @@
-"""What the screen asks for, on both databases: cards, samples, agreement, pace, assignments, bulk actions, export."""
+"""What the screen asks for, on both databases: cards, samples, agreement, pace, assignments, export."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from agent.review.pace import pace
 from agent.review.view import Desk, Viewer
 from agent.review.work import Wish, Work
 from agent.store import Count, Entry, Order
-from agent.store.bulk import Preview, Scope, apply, batches, preview, undo_bulk
 from agent.store.schema import Name, Suggestion
 from agent.store.schema_acts import Decision
 from standard.errors import InputError
@@ -401,91 +400,6 @@ def test_an_assignment_says_something_to_somebody_who_can(world: World) -> None:
         world.store.write(lambda session, r=right: assign(session, li, li, world.at(), **r))  # type: ignore[misc]
     with pytest.raises(InputError):
         world.store.write(lambda session: end(session, 999, li, world.at()))
-
-
-# -- in bulk -----------------------------------------------------------------------------------------------------------
-
-
-def several(world: World, number: int = 7) -> list[int]:
-    """Clusters that are open and have a suggested code, but the last."""
-    for at, name in enumerate(distinct(number)):
-        given = answer(name)
-        given.codes = () if at == number - 1 else (CHEST if at % 2 else HEAD,)
-        world.put_entries([Entry(given, at + 1)])
-    return [each.id or 0 for each in world.clusters()]
-
-
-def look(world: World, user: int, scope: Scope = Scope(), action: Any = "settle") -> Preview:  # noqa: B008
-    return world.store.write(lambda session: preview(session, user, scope, action, world.key(), world.at()))
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Any:
-    """Answers that a test changed are made anew."""
-    yield
-    answer.cache_clear()
-
-
-def test_a_filter_is_shown_first_then_settled_in_chunks_and_undone_alone(world: World) -> None:
-    ids = several(world)
-    li = world.person("reviewer")
-    before = dump(world.store)
-    found = look(world, li)
-    assert (found.clusters, found.names, found.exams, found.codes, found.without) == (6, 6, 21, 2, 1)
-    assert [(each.codes, each.clusters, each.exams) for each in found.by_code] == [((CHEST,), 3, 12), ((HEAD,), 3, 9)]
-    changed = {name for name, rows in dump(world.store).items() if rows != before[name]}
-    assert changed == {"bulk"}  # nothing is decided
-    steps = []
-    while not steps or steps[-1].left:
-        steps.append(world.store.write(lambda session: apply(session, world.rules, li, found.batch, world.at(), 2)))
-    assert [each.done for each in steps] == [2, 4, 6, 6]
-    assert [each.status for each in world.clusters()] == ["settled"] * 6 + ["open"]
-    assert world.store.write(lambda session: apply(session, world.rules, li, found.batch, world.at())).done == 6
-    world.check()
-    other = world.person("lead")
-    world.decide(other, world.cluster(distinct(7)[6]), codes=[CONTRAST])
-    steps = []
-    while not steps or steps[-1].left:
-        steps.append(world.store.write(lambda session: undo_bulk(session, li, found.batch, world.at(), "", 4)))
-    assert (steps[-1].done, steps[-1].left_out) == (6, 0)
-    assert [each.status for each in world.clusters()] == ["open"] * 6 + ["settled"]
-    world.check()
-    assert len(ids) == 7
-    with world.store.reading() as session:
-        assert [(each.state, each.clusters) for each in batches(session, li)] == [("undone", 6)]
-
-
-def test_a_selection_and_what_changed_since_or_is_on_a_screen_is_left_out(world: World) -> None:
-    ids = several(world)
-    li, wang = world.person("reviewer"), world.person("reviewer")
-    found = look(world, li, Scope(ids=tuple(ids[:4])))
-    assert found.clusters == 4
-    decision = world.decide(wang, world.clusters()[0]).decision_id
-    world.undo(wang, decision)  # open again, but not as it was shown
-    (leased,) = world.next(wang, "other", 1, skip=[each for each in ids if each != ids[1]])
-    assert leased == ids[1]
-    done = world.store.write(lambda session: apply(session, world.rules, li, found.batch, world.at()))
-    assert (done.done, done.left_out) == (2, 2)
-    assert [each.status for each in world.clusters()[:5]] == ["open", "open", "settled", "settled", "open"]
-
-
-def test_bulk_actions_are_for_who_may_and_ones_own(world: World) -> None:
-    several(world)
-    li = world.person("reviewer")
-    for role in ("viewer", "clerk"):
-        with pytest.raises(InputError):
-            look(world, world.person(role))
-    with pytest.raises(InputError):
-        look(world, li, action="flag")
-    with pytest.raises(InputError):
-        look(world, li, Scope(ids=tuple(range(5000))))
-    batch = look(world, li, action="reject").batch
-    with pytest.raises(InputError):
-        world.store.write(lambda session: undo_bulk(session, world.person("reviewer"), batch, world.at()))
-    with pytest.raises(InputError):
-        world.store.write(lambda session: apply(session, world.rules, world.person("lead"), batch, world.at()))
-    assert world.store.write(lambda session: apply(session, world.rules, li, batch, world.at())).done == 7
-    assert {each.status for each in world.clusters()} == {"rejected"}
 
 
 # -- export ------------------------------------------------------------------------------------------------------------

@@ -31,10 +31,15 @@ window.Yingma = (() => {
     }
   }
 
+  // Who the page was made for goes with whatever it asks: another tab may have logged somebody else in since, and then
+  // the server does nothing and answers OTHER.
+  const MINE = { "x-yingma-person": String(window.YINGMA.person.id) };
+  const OTHER = 409;
+
   async function ask(path, options = {}) {
     let answer;
     try {
-      answer = await fetch(path, { ...options, redirect: "manual", headers: { accept: "application/json", ...options.headers } });
+      answer = await fetch(path, { ...options, redirect: "manual", headers: { accept: "application/json", ...MINE, ...options.headers } });
     } catch {
       throw new Failure(0, window.YINGMA.t.away);
     }
@@ -65,10 +70,10 @@ window.Yingma = (() => {
   const may = (role) => RANKS.indexOf(window.YINGMA.person.role) >= RANKS.indexOf(role);
   const number = (value) => value.toLocaleString("en-US");
 
-  // A sentence in a place of the page; after a 401 with the way back in.
+  // A sentence in a place of the page; with the way back in where the session is not, or no longer, this person's.
   function say(place, failure) {
     place.replaceChildren(failure.message ?? failure);
-    if (failure.status === 401) place.append(" ", h("a", { href: "/login?next=/ui/", textContent: window.YINGMA.t.login }));
+    if ([401, OTHER].includes(failure.status)) place.append(" ", h("a", { href: "/login?next=/ui/", textContent: window.YINGMA.t.login }));
   }
 
   // Calls `start` when a page is first looked at, not before: a hidden tab asks for nothing.
@@ -118,5 +123,5 @@ window.Yingma = (() => {
   });
   watcher.observe(document.documentElement, { childList: true, subtree: true });
 
-  return { h, name, seen, get, post, may, number, say, whenSeen, first, Failure };
+  return { h, name, seen, get, post, may, number, say, whenSeen, first, Failure, MINE, OTHER };
 })();

@@ -1,6 +1,6 @@
 // 批量: a file goes up, its first rows come back with the guessed columns, a job starts; all jobs, as they go.
 window.Bulk = (root, texts, limit) => {
-  const { h, name, get, post, may, number, say, whenSeen, Failure } = window.Yingma;
+  const { h, name, get, post, may, number, say, whenSeen, Failure, MINE, OTHER } = window.Yingma;
   const t = texts[window.YINGMA.lang];
   const put = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const KINDS = ["name", "modality", "institution", "count"];
@@ -50,6 +50,7 @@ window.Bulk = (root, texts, limit) => {
     };
     request.open("POST", `/api/uploads?name=${encodeURIComponent(given.name)}`);
     request.setRequestHeader("content-type", "application/octet-stream");
+    for (const [name, value] of Object.entries(MINE)) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => {
       const share = event.total ? Math.floor((100 * event.loaded) / event.total) : 0;
       hint.textContent = share < 100 ? put(t.sending, { file: given.name, share }) : put(t.looking, { file: given.name });
@@ -246,7 +247,7 @@ window.Bulk = (root, texts, limit) => {
     } catch (failure) {
       say(trouble, failure);
       trouble.away = true;
-      if (failure.status === 401) return;
+      if ([401, OTHER].includes(failure.status)) return;
     }
     timer = setTimeout(look, going ? 500 : trouble.away ? 1000 : 5000);
   }

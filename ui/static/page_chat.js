@@ -1,7 +1,7 @@
 // 对话: what Gradio does not do by itself. The line is emptied at once, not by the server's answer; a session that has
 // ended takes neither the conversation nor the text; what cannot be taken back is asked twice.
 window.Chat = (() => {
-  const { h } = window.Yingma;
+  const { h, MINE, OTHER } = window.Yingma;
   const { person, t } = window.YINGMA;
   const KEPT = `yingma.chat.${person.id}`; // the text that a log-in in between must not lose; his own only
   const BACK = "/login?next=" + encodeURIComponent("/ui/?tab=chat");
@@ -29,27 +29,30 @@ window.Chat = (() => {
 
   const keep = () => line().value && sessionStorage.setItem(KEPT, line().value);
 
-  function expired(texts) {
+  function expired(texts, why) {
     if (!line()) return;
     for (const text of texts) if (line().value !== text) write(line().value ? `${line().value}\n${text}` : text);
     keep();
-    if (told()) return;
+    told()?.remove();
     const link = h("a", { href: BACK, textContent: t.login, onclick: keep });
-    document.getElementById("chat-line").before(h("div", { id: "chat-expired", role: "alert" }, t.expired, " ", link));
+    document.getElementById("chat-line").before(h("div", { id: "chat-expired", role: "alert" }, why, " ", link));
   }
 
   // Gradio shows a bare "Error" over the whole conversation when one of its calls is refused. A call of an ended session
   // is therefore left without an answer, and the page says what happened.
+  // So is one of a page whose session is another person's by now.
   const fetched = window.fetch.bind(window);
   window.fetch = async (wanted, options) => {
-    const answer = await fetched(wanted, options);
     const path = new URL(wanted?.url ?? wanted, location.href).pathname;
-    if (!path.startsWith("/ui/gradio_api/")) return answer;
+    if (!path.startsWith("/ui/gradio_api/")) return fetched(wanted, options);
+    const headers = new Headers(options?.headers ?? wanted?.headers);
+    for (const [name, value] of Object.entries(MINE)) headers.set(name, value);
+    const answer = await fetched(wanted, { ...options, headers });
     const body = typeof options?.body === "string" ? options.body : "";
     const texts = sent.filter((text) => body.includes(JSON.stringify(text)));
     sent = sent.filter((text) => !texts.includes(text));
-    if (answer.status === 401) {
-      expired(texts);
+    if (answer.status === 401 || answer.status === OTHER) {
+      expired(texts, answer.status === 401 ? t.expired : t.other);
       return new Promise(() => {});
     }
     if (answer.ok && path.endsWith("/queue/join")) {

@@ -4,6 +4,7 @@
 window.Review = {};
 (() => {
   const R = window.Review;
+  const { MINE, OTHER } = window.Yingma;
   const FULL = 20; // decisions that may be undelivered
   const KEPT = 50; // of what was decided, for undo
   const SKIPPED = 100; // that are remembered; one that was skipped before them comes again by itself
@@ -41,20 +42,22 @@ window.Review = {};
     return made;
   };
 
-  R.post = async (path, body) => {
-    const answer = await fetch(`/api/review/${path}`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    return told(answer);
-  };
-  R.get = async (path) => {
-    return told(await fetch(`/api/review/${path}`, { headers: { accept: "application/json" } }));
-  };
-  // Whatever was asked tells whether the session still holds.
-  async function told(answer) {
-    if (answer.status === 401 || answer.ok) R.send.session(answer.ok);
+  R.post = (path, body) =>
+    ask(path, { method: "POST", headers: { "content-type": "application/json", ...MINE }, body: JSON.stringify(body) });
+  R.get = (path) => ask(path, { headers: { accept: "application/json", ...MINE } });
+  // Whether an answer says that the session has ended, or is another person's by now.
+  R.out = (answer) => answer.status === 401 || answer.status === OTHER;
+  // Whatever was asked tells whether the server answers, and whether the session still holds.
+  async function ask(path, options) {
+    let answer;
+    try {
+      answer = await fetch(`/api/review/${path}`, options);
+    } catch (error) {
+      R.away(true);
+      throw error;
+    }
+    if (answer.status < 500 && answer.status !== 429) R.away(false);
+    if (R.out(answer) || answer.ok) R.send.session(answer.ok, answer.status === OTHER);
     return { status: answer.status, body: await answer.json().catch(() => ({})) };
   }
   R.sentence = (answer) => answer.body?.error?.[window.YINGMA.lang] ?? String(answer.status);

@@ -127,6 +127,7 @@
         back.disabled = true;
         const undone = await loop("unapply", { batch }, line);
         if (undone) line.textContent = R.text("bulk_undone", undone);
+        back.disabled = Boolean(undone) && !undone.left_out;
         await changed();
       } }, R.text("bulk_undo"));
       result.append(el("p", {}, back));
@@ -165,7 +166,7 @@
         el("td", { class: "n" }, R.text("bulk_size", row)), line,
         el("td", { class: "n" },
           row.state === "running" && row.own ? el("button", { type: "button", onclick: () => again("apply", "") }, R.text("bulk_go_on")) : null, " ",
-          row.state === "undone" && row.ended_at ? null : el("button", { type: "button", class: "undo", onclick: undo }, R.text("bulk_undo"))),
+          row.state === "undone" && row.ended_at && !row.left_out ? null : el("button", { type: "button", class: "undo", onclick: undo }, R.text("bulk_undo"))),
       );
     }
     await Promise.all([more(), before()]);

@@ -8,7 +8,7 @@
     way: "W", subitem: "I", vessel: "B", noise: "·", unexplained: "?",
   };
   const BIDI = /[\u0080-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/u;
-  let frame = {};
+  let frame = { isAway: false };
   const reasons = new Map(); // sentences by id
   const places = new Map(); // names of institutions by id
 
@@ -43,11 +43,15 @@
   R.unsay = (model = null) => frame.about && frame.about !== model && R.say("");
 
   const again = () => el("a", { href: "/login?next=/ui/", class: "login", onclick: R.send.leave }, R.text("login"));
-  // An answer that is a refusal, for a place of its own: after a 401 with the way back in.
-  const expired = () => [R.text(R.send.waiting() ? "expired" : "expired_none", { n: R.send.waiting() }), " ", again()];
-  R.refusal = (answer) => (answer.status === 401 ? expired() : [R.sentence(answer)]);
-  // The same, said on the page; for a 401 it stands above already.
-  R.refused = (answer, of = null) => answer.status !== 401 && R.say(R.sentence(answer), true, of);
+  // An answer that is a refusal, for a place of its own: with the way back in where the session is not this person's.
+  const expired = () => {
+    const why = `${R.send.other() ? "other" : "expired"}${R.send.waiting() ? "" : "_none"}`;
+    const reload = el("a", { href: "/ui/", onclick: R.send.leave }, R.text("reload"));
+    return [R.text(why, { n: R.send.waiting(), name: window.YINGMA.person.name }), " ", again(), ...(R.send.other() ? [" · ", reload] : [])];
+  };
+  R.refusal = (answer) => (R.out(answer) ? expired() : [R.sentence(answer)]);
+  // The same, said on the page; where the session is not this person's, it stands above already.
+  R.refused = (answer, of = null) => !R.out(answer) && R.say(R.sentence(answer), true, of);
 
   R.waiting = () => {
     if (!frame.trouble) return;
@@ -58,12 +62,14 @@
     frame.box.textContent = n ? R.text("undelivered", { n }) : "";
     frame.trouble.replaceChildren();
     if (R.send.expired()) frame.trouble.append(...expired());
-    else if (frame.isAway && n) frame.trouble.append(R.text("away", { n }));
+    else if (frame.isAway) frame.trouble.append(R.text(n ? "away" : "away_none", { n }));
   };
+  R.isAway = () => frame.isAway;
   R.away = (away) => {
     if (frame.isAway === away) return;
     frame.isAway = away;
     R.waiting();
+    if (away) R.send.look();
   };
 
   const round = (number) => (number === null ? "–" : String(Math.round(number)));
@@ -99,7 +105,7 @@
     ]);
     const queues = [["", R.text("mine")], ...["open", "second_look", "flagged", "adjudication"].map((each) => [each, R.text(each)])];
     frame = {
-      isAway: false,
+      isAway: frame.isAway, // it may be said before there is a frame
       progress: el("span", { class: "progress" }),
       pace: el("span", { class: "pace" }),
       box: el("b", { class: "box" }),
@@ -124,7 +130,7 @@
       if (status !== 200) return;
       R.state.assigned = body.rows.filter((each) => each.user === window.YINGMA.person.name);
       if (R.state.prog) R.progress({});
-    }, () => R.away(true));
+    }, () => {});
     R.get("filters").then(({ status, body }) => {
       if (status !== 200) return;
       for (const each of body.reasons) reasons.set(each.id, each.name);
@@ -136,7 +142,7 @@
       into("institution", body.institutions.map((each) => [each.id, each.name]));
       into("reason", body.reasons.map((each) => [each.id, each.name]));
       into("modality", body.modalities.map((each) => [each, each]));
-    }, () => R.away(true));
+    }, () => {});
   };
 
   // What is said when nothing comes: others may have work where this person's is done.

@@ -12,7 +12,7 @@
   // Keeps a decision waiting while a change is under way; draws when it is there.
   function change(work) {
     const on = model();
-    const run = Promise.all([on.pending, on.later]).then(work).catch(() => R.say(R.text("away", { n: R.send.waiting() }), true));
+    const run = Promise.all([on.pending, on.later]).then(work).catch(() => R.away(true));
     on.pending = run;
     return run.then(() => {
       if (on.pending === run) on.pending = null;

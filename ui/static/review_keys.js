@@ -40,7 +40,27 @@
   R.has = (id) => R.table().some((each) => each.id === id);
   const named = (id) => TABLE.find((each) => each.id === id);
   R.keyOf = (id) => named(id).shown ?? named(id).keys[0];
-  R.run = (id) => named(id).run();
+  R.run = (id) => inTurn(named(id));
+
+  // While an undo is under way, what is pressed waits for its card, in order: it is meant for that card, and each undo
+  // takes back another decision. Where a line or a dialog is open when its turn comes, it is not typed into that.
+  let line = null;
+  function inTurn(each, key) {
+    if (!line && each.id !== "undo") return each.run(key);
+    const before = line;
+    const mine = (async () => {
+      await before?.catch(() => {}); // it was told where it happened
+      try {
+        if (!writing()) await each.run(key);
+      } finally {
+        if (line === mine) line = null;
+      }
+    })();
+    line = mine;
+    return mine;
+  }
+  R.busy = () => line !== null;
+  const writing = () => R.state.root.querySelector("dialog[open]") || INPUTS.includes(document.activeElement?.tagName);
 
   R.pressed = (event) => {
     const { root } = R.state;
@@ -59,7 +79,7 @@
     if (!found) return;
     event.preventDefault();
     if (event.repeat && !["next", "previous"].includes(found.id)) return; // a key that is held decides once
-    found.run(key);
+    inTurn(found, key);
   };
 
   // Further names of the cluster, a page at a time.

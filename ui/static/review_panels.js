@@ -127,18 +127,20 @@
           if (!found.row) return;
           made.close();
           R.back(R.model(found.row));
-        });
+        }, away);
       } else if (key === "u" && row.may_undo) {
-        const done = (why) => R.send.takeBack({ decision: row.id, why }, () => made.close());
+        const done = (why) => R.send.takeBack({ decision: row.id, why }, () => made.close()).then(() => R.isAway() && away());
         if (row.own) done("");
-        else retract(row.id, done);
+        else retract(row.id, done).then(() => R.isAway() && away());
       } else return false;
       return true;
     }
+    const away = () => note.replaceChildren(R.text("away_none")); // the page says so too, behind the dialog
     async function fetchMore() {
       const last = rows[rows.length - 1];
-      const answer = await R.get(`history?all=${everybody}${last ? `&before=${last.id}` : ""}`);
-      if (answer.status !== 200) return note.replaceChildren(...R.refusal(answer));
+      const answer = await R.get(`history?all=${everybody}${last ? `&before=${last.id}` : ""}`).catch(() => null);
+      if (answer?.status !== 200) return answer && answer.status < 500 ? note.replaceChildren(...R.refusal(answer)) : away();
+      note.replaceChildren(R.text("history_hint"));
       rows.push(...answer.body.rows);
       return list.show();
     }
@@ -154,7 +156,9 @@
   }
 
   async function lead() {
-    const [quality, given, filters] = await Promise.all([R.get("quality"), R.get("assignments"), R.get("filters")]);
+    const asked = await Promise.all(["quality", "assignments", "filters"].map(R.get)).catch(() => null);
+    if (!asked) return undefined; // the page says so
+    const [quality, given, filters] = asked;
     const failed = [quality, given, filters].find((each) => each.status !== 200);
     if (failed) return R.refused(failed);
     const kappa = (name, each) => [name, each.n, each.agreed, share(each, each.kappa)];
@@ -182,21 +186,28 @@
       el("h3", {}, R.text("assignments")), form, el("table", {}, body),
       el("p", {}, R.text("export"), " ", ["csv", "xlsx", "fhir"].map((each) => [el("a", { href: `/api/review/export?format=${each}`, download: true }, each.toUpperCase()), " "]), closing(() => made)),
     );
+    const gone = () => void (fault.textContent = R.text("away_none"));
     async function show() {
-      const { body: found } = await R.get("assignments");
+      const answer = await R.get("assignments").catch(() => null);
+      if (answer?.status !== 200) return answer ? fault.replaceChildren(...R.refusal(answer)) : gone();
+      const found = answer.body;
+      fault.textContent = "";
       body.replaceChildren(...found.rows.map((row) =>
         el("tr", {}, el("td", {}, R.shown(row.user)), el("td", {}, R.shown(row.institution)), el("td", {}, row.modality), el("td", {}, reasons.get(row.reason) ?? row.reason),
-          el("td", {}, el("button", { type: "button", onclick: () => R.post("unassign", { id: row.id }).then(show) }, R.text("take_away"))))));
+          el("td", {}, el("button", { type: "button", onclick: () => R.post("unassign", { id: row.id }).then(show, gone) }, R.text("take_away"))))));
     }
     async function assign(event) {
       event.preventDefault();
       const value = (name) => form.elements[name].value || null;
       const place = value("institution");
-      const answer = await R.post("assign", { user: Number(value("person")), institution: place ? Number(place) : null, modality: value("modality"), reason: value("reason") });
-      fault.textContent = answer.status === 200 ? "" : R.sentence(answer);
+      const answer = await R.post("assign", { user: Number(value("person")), institution: place ? Number(place) : null, modality: value("modality"), reason: value("reason") }).catch(() => null);
+      if (!answer) return gone();
       await show();
+      if (answer.status !== 200) fault.replaceChildren(...R.refusal(answer));
+      return undefined;
     }
     await show();
+    return undefined;
   }
 
   R.panel = (name) => ({ help, history, bulk: R.bulk, lead })[name]();

@@ -16,7 +16,8 @@
   let keys = []; // of what was delivered, the newest last: for undo
   let sending = null; // the order that is under way
   let running = false;
-  let expired = false;
+  let expired = false; // nothing is taken of this page until this person is logged in again
+  let other = false; // since somebody else is logged in
   let fetching = false;
   let dropping = Promise.resolve(); // until it is done: a card asked for before would be given to this tab, and then freed
   let early = null; // the first cards, asked for while Gradio still builds the page
@@ -77,7 +78,7 @@
       } catch {
         answer = null; // no server: tried again
       }
-      if (answer && answer.status === 401) {
+      if (answer && R.out(answer)) {
         sending = null;
         await rest(5000);
         continue; // logged in again in another tab, it goes on
@@ -122,7 +123,7 @@
       R.away(true);
       return void setTimeout(refill, 1000);
     }
-    if (answer.status === 401) return void setTimeout(refill, 5000);
+    if (R.out(answer)) return void setTimeout(refill, 5000);
     if (answer.status !== 200) return R.say(R.sentence(answer), true);
     R.away(false);
     if (asked !== s.filter) {
@@ -145,7 +146,7 @@
     const body = JSON.stringify({ tab: state().tab, drop: ids });
     const dropped = fetch("/api/review/leases", {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", ...window.Yingma.MINE },
       body,
       keepalive: true,
     }).catch(() => {}); // without a server the leases run out by themselves
@@ -164,6 +165,20 @@
     }
   }
 
+  // Without a server, and with nothing to deliver, nobody may ask for long: whether it answers again.
+  let looking = false;
+  async function look() {
+    if (looking) return;
+    looking = true;
+    while (R.isAway()) {
+      await rest(2000);
+      if (running || !R.isAway()) continue;
+      const answer = await R.get("progress").catch(() => null);
+      if (answer?.status === 200) R.progress(answer.body);
+    }
+    looking = false;
+  }
+
   // The last decision: taken out of the outbox where it was not sent yet, else taken back on the server.
   async function undo() {
     const s = state();
@@ -177,6 +192,7 @@
     }
     while (box.length) {
       if (expired) return;
+      if (R.isAway()) return R.say(R.text("undo_away"), true); // what is pressed after it must not wait for a server
       await rest(20);
     }
     if (!keys.length) return R.say(R.text("nothing_to_undo"));
@@ -216,15 +232,18 @@
   R.send = {
     begin,
     drop,
+    look,
     refill,
     skipped,
     takeBack,
     undo,
     waiting: () => box.length,
     expired: () => expired,
-    session(holds) {
-      if (expired === !holds) return;
+    other: () => other,
+    session(holds, others) {
+      if (expired === !holds && other === others) return;
       expired = !holds;
+      other = others;
       R.waiting();
     },
     dropped: () => dropping,
