@@ -96,8 +96,8 @@ def before_sum(words: Words, exams: Sequence[Exam]) -> str:
 
 
 def history(words: Words, exams: Sequence[Exam]) -> str:
-    """A part with a complaint behind it, that became an exam beside that of another part: 直肠癌术后胸部CT平扫; or one
-    with it: 甲状腺癌术后颈部淋巴结彩超."""
+    """A part with a complaint behind it, that became an exam beside that of another part, 直肠癌术后胸部CT平扫, or one
+    exam together with it, 甲状腺癌术后颈部淋巴结彩超."""
     read = {part for exam in exams for part in exam.part.split("+")}
     if len(read) < 2:
         return ""

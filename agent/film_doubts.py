@@ -61,8 +61,10 @@ def beside(words: Words) -> str:
         if "part" in word.slots:
             said |= word.parts
             between = ""
-        elif word.kind not in ("slots", "noise"):
-            between = between if between == "open" else word.kind
+        elif word.kind == "close":
+            between = ""
+        elif word.kind not in ("slots", "noise") and between != "open":
+            between = word.kind
     return ""
 
 

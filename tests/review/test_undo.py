@@ -89,3 +89,24 @@ def test_without_a_server_an_undo_says_so_and_keys_do_not_wait_for_it(browser: A
         on.delivered()
     made = said(calm_sqlite, "离线撤销医院")
     assert [made[each] for each in (first, second, third)] == [["reject"], ["reject"], ["not_in_standard"]]
+
+
+def test_what_is_pressed_behind_an_undo_that_brings_no_card_decides_nothing(browser: Any, calm_sqlite: Server) -> None:
+    answer_questions(calm_sqlite)
+    prepare(calm_sqlite, "无回", "撤销无回医院", [(name, 50 - at) for at, name in enumerate(distinct(6))])
+    with screen(browser, calm_sqlite, "无回") as on:
+        (first,) = decided(on, 1)
+        there = on.raw
+        on.page.route("**/api/review/undo", lambda route: route.fulfill(status=503, body="{}"))
+        on.page.evaluate(SLOW)
+        on.press("u", "x", "s")
+        on.until("!Review.busy()")
+        assert on.raw == there
+        assert on.page.evaluate("Review.send.waiting() + Review.state.skipped.length") == 0
+        on.page.unroute("**/api/review/undo")
+        on.press("u", "z")  # and now it comes
+        on.until("!Review.busy()")
+        on.delivered()
+        assert on.raw == there
+    made = said(calm_sqlite, "撤销无回医院")
+    assert (made[first], made[there]) == (["reject", "undo", "not_in_standard"], [])

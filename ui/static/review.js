@@ -28,7 +28,7 @@ window.Review = {};
   R.text = (name, values) =>
     Object.entries(values || {})
       .reduce((text, [key, value]) => text.replaceAll(`{${key}}`, value), S.t[name] ?? name)
-      .replace(/(?<![\d.,])1 (cluster|name|exam|outcome)s\b/g, "1 $1"); // English alone has a singular
+      .replace(/(?<![\d.,])1 (cluster|name|exam|outcome|decision)s\b/g, "1 $1"); // English alone has a singular
 
   // An element: attributes, listeners (onclick), children; a string child is text.
   R.el = (tag, given, ...children) => {
@@ -42,8 +42,10 @@ window.Review = {};
     return made;
   };
 
-  R.post = (path, body) =>
-    ask(path, { method: "POST", headers: { "content-type": "application/json", ...MINE }, body: JSON.stringify(body) });
+  R.post = (path, body, signal) => {
+    const headers = { "content-type": "application/json", ...MINE };
+    return ask(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  };
   R.get = (path) => ask(path, { headers: { accept: "application/json", ...MINE } });
   // Whether an answer says that the session has ended, or is another person's by now.
   R.out = (answer) => answer.status === 401 || answer.status === OTHER;

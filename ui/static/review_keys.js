@@ -43,15 +43,19 @@
   R.run = (id) => inTurn(named(id));
 
   // While an undo is under way, what is pressed waits for its card, in order: it is meant for that card, and each undo
-  // takes back another decision. Where a line or a dialog is open when its turn comes, it is not typed into that.
+  // takes back another decision. Where no card comes back, it was meant for none that is on the screen, and is dropped;
+  // where a line or a dialog is open when its turn comes, it is not typed into that.
   let line = null;
   function inTurn(each, key) {
-    if (!line && each.id !== "undo") return each.run(key);
+    const undo = each.id === "undo";
+    if (!line && !undo) return each.run(key);
     const before = line;
     const mine = (async () => {
-      await before?.catch(() => {}); // it was told where it happened
+      const came = before ? await before.catch(() => false) : true; // what failed was told where it happened
       try {
-        if (!writing()) await each.run(key);
+        if (writing() || !(came || undo)) return came;
+        const done = await each.run(key);
+        return undo ? done === true : came;
       } finally {
         if (line === mine) line = null;
       }

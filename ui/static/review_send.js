@@ -6,6 +6,7 @@
   const REFILL = 6; // as many or fewer at hand: ask for more
   const FIRST = 3; // cards to ask for while the screen is empty
   const RENEW = 40_000;
+  const PATIENCE = 20_000; // for an undo, which keys wait for
   const IDLE = 10_000; // between looks at an empty queue
   const state = () => R.state;
   const { person } = window.YINGMA;
@@ -179,7 +180,8 @@
     looking = false;
   }
 
-  // The last decision: taken out of the outbox where it was not sent yet, else taken back on the server.
+  // The last decision: taken out of the outbox where it was not sent yet, else taken back on the server. True where a
+  // card came back.
   async function undo() {
     const s = state();
     const last = box[box.length - 1];
@@ -188,23 +190,25 @@
       save();
       R.waiting();
       R.say(R.text("undone_now", { id: last.id }));
-      return R.back(s.decided.get(last.key));
+      R.back(s.decided.get(last.key));
+      return true;
     }
     while (box.length) {
-      if (expired) return;
+      if (expired) return false;
       if (R.isAway()) return R.say(R.text("undo_away"), true); // what is pressed after it must not wait for a server
       await rest(20);
     }
     if (!keys.length) return R.say(R.text("nothing_to_undo"));
     const of = keys[keys.length - 1];
-    await takeBack({ of }, () => {
+    return takeBack({ of }, () => {
       keys = keys.filter((each) => each !== of);
       save();
     });
   }
 
   async function takeBack(what, done) {
-    const answer = await R.post("undo", { tab: state().tab, key: R.unique(), ...what }).catch(() => null);
+    const asked = { tab: state().tab, key: R.unique(), ...what };
+    const answer = await R.post("undo", asked, AbortSignal.timeout(PATIENCE)).catch(() => null);
     if (!answer || answer.status >= 500) return R.away(true);
     if (answer.status !== 200) return R.refused(answer);
     const { r, row, id, sentence, prog, requeued } = answer.body;
@@ -213,6 +217,7 @@
     if (r !== "ok" && r !== "again") return R.say(sentence, true);
     R.say(R.text(requeued ? "requeued" : "undone_now", { id, n: requeued }));
     if (row) R.back(R.model(row));
+    return Boolean(row);
   }
 
   function begin() {
