@@ -20,14 +20,9 @@ GRADIO = "**/ui/assets/**.js"
 @contextmanager
 def without_gradio(browser: Any, server: Server, user: str) -> Iterator[tuple[Screen, Callable[[], None]]]:
     """The page of a user for whom Gradio's scripts do not come until the second value is called."""
-    answer_questions(server)  # of other tests, which would come first
     context = logged_in(browser, server, user)
-    held: list[Any] = []
     try:
-        on = Screen(context.new_page())
-        on.page.route(GRADIO, lambda route: held.append(route))
-        on.page.goto(f"{server.url}/ui/", wait_until="commit")
-        on.card()
+        on, held = opened(context, server)
 
         def come() -> None:
             let(on, held)
@@ -39,6 +34,17 @@ def without_gradio(browser: Any, server: Server, user: str) -> Iterator[tuple[Sc
         assert not context.strayed, context.strayed
     finally:
         context.close()
+
+
+def opened(context: Any, server: Server) -> tuple[Screen, list[Any]]:
+    """The page with its first card, and Gradio's scripts, which are held back."""
+    answer_questions(server)  # of other tests, which would come first
+    held: list[Any] = []
+    on = Screen(context.new_page())
+    on.page.route(GRADIO, lambda route: held.append(route))
+    on.page.goto(f"{server.url}/ui/", wait_until="commit")
+    on.card()
+    return on, held
 
 
 def let(on: Screen, held: list[Any]) -> None:
@@ -85,14 +91,9 @@ def test_what_is_typed_meanwhile_stays(browser: Any, calm: Server) -> None:
 def test_the_session_or_the_server_goes_in_the_first_second(browser: Any, calm: Server, what: str) -> None:
     user, place = f"首秒{what}", f"首秒医院{what}"
     me = prepare(calm, user, place, [(name, 50 - at) for at, name in enumerate(distinct(5))])
-    answer_questions(calm)
     context = logged_in(browser, calm, user)
-    held: list[Any] = []
     try:
-        on = Screen(context.new_page())
-        on.page.route(GRADIO, lambda route: held.append(route))
-        on.page.goto(f"{calm.url}/ui/", wait_until="commit")
-        on.card()
+        on, held = opened(context, calm)
         on.until("Review.state.queue.length === 4")
         cookies = context.cookies()
         if what == "session":

@@ -69,6 +69,12 @@ window.Yingma = (() => {
 
   const may = (role) => RANKS.indexOf(window.YINGMA.person.role) >= RANKS.indexOf(role);
   const number = (value) => value.toLocaleString("en-US");
+  // A time of the server's, as the clock of who looks tells it.
+  function moment(value) {
+    const at = new Date(value);
+    const two = (part) => String(part).padStart(2, "0");
+    return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
+  }
 
   // A sentence in a place of the page; with the way back in where the session is not, or no longer, this person's.
   function say(place, failure) {
@@ -123,5 +129,5 @@ window.Yingma = (() => {
   });
   watcher.observe(document.documentElement, { childList: true, subtree: true });
 
-  return { h, name, seen, get, post, may, number, say, whenSeen, first, Failure, MINE, OTHER };
+  return { h, name, seen, get, post, may, number, moment, say, whenSeen, first, Failure, MINE, OTHER };
 })();

@@ -1,6 +1,6 @@
 // 批量: a file goes up, its first rows come back with the guessed columns, a job starts; all jobs, as they go.
 window.Bulk = (root, texts, limit) => {
-  const { h, name, get, post, may, number, say, whenSeen, Failure, MINE, OTHER } = window.Yingma;
+  const { h, name, get, post, may, number, moment, say, whenSeen, Failure, MINE, OTHER } = window.Yingma;
   const t = texts[window.YINGMA.lang];
   const put = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const KINDS = ["name", "modality", "institution", "count"];
@@ -153,12 +153,7 @@ window.Bulk = (root, texts, limit) => {
 
   // -- jobs -----------------------------------------------------------------------------------------------------------
 
-  const time = (value) => {
-    if (!value) return "";
-    const at = new Date(value);
-    const two = (part) => String(part).padStart(2, "0");
-    return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
-  };
+  const time = (value) => (value ? moment(value) : "");
   const lasting = (seconds) =>
     seconds >= 3600
       ? put(t.hours, { n: `${Math.floor(seconds / 3600)}:${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")}` })

@@ -1,6 +1,6 @@
 // 概览: what has which status, what is open and why, institutions, decisions per day and person; quality for the lead.
 window.Overview = (root, texts) => {
-  const { h, name, get, post, may, number, say, whenSeen } = window.Yingma;
+  const { h, name, get, post, may, number, moment, say, whenSeen } = window.Yingma;
   const { lang } = window.YINGMA;
   const t = texts[lang];
   root.classList.add("y");
@@ -17,12 +17,6 @@ window.Overview = (root, texts) => {
   let sentences = {};
   root.append(h("div", { className: "bar" }, again, when, problem), figures, outside, audit, h("div", { className: "grid" }, left, right));
 
-  // In the time of who looks, as the other pages tell it.
-  function moment(value) {
-    const at = new Date(value);
-    const two = (part) => String(part).padStart(2, "0");
-    return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
-  }
   const th = (text, n) => h("th", { className: n ? "n" : "", textContent: text });
   const td = (content, kind = "") => h("td", { className: kind }, content);
   const num = (value) => td(number(value), "n");

@@ -284,11 +284,7 @@
       ),
     );
   }
-  const when = (R.when = (iso) => {
-    const at = new Date(iso);
-    const two = (number) => String(number).padStart(2, "0");
-    return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
-  });
+  const when = (R.when = window.Yingma.moment);
 
   // -- right: what it will be ------------------------------------------------------------------------------------------
 
