@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agent.console import language, note, say, settings_file
@@ -77,6 +79,24 @@ def open_pipeline(
     Candidates are looked up where `retrieve` asks for it, and for a model that wants them; Yingma's own does not.
     `keep`: what the model answers is kept in the home folder, and not asked again (unless the setting says no).
     """
+    with _no_cycles():
+        return _open(edition, model, retrieve, device_codes, keep)
+
+
+@contextmanager
+def _no_cycles() -> Iterator[None]:
+    """Nothing is looked at for cycles meanwhile: opening makes a hundred thousand objects that all stay, and looking at
+    them again and again takes a fifth of it."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _open(edition: str | None, model: str, retrieve: bool, device_codes: bool, keep: bool) -> Pipeline:
     from agent.pipeline import Pipeline
     from agent.second import SecondVoice
     from standard.lexicon import load_lexicon

@@ -21,6 +21,7 @@ from ui.files import Files
 from ui.head import Head
 from ui.pages import PAGES
 from ui.static_files import STATIC, bundle
+from ui.stubs import without_stubs
 from ui.words import Words, words
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def make_app(context: Context) -> FastAPI:
     os.environ.update(CALM)  # before gradio is imported: nothing leaves the server
     uploads = Path(os.environ.setdefault("GRADIO_TEMP_DIR", str(context.settings.home / "uploads")))
     uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
-    import gradio as gr
+    with without_stubs():
+        import gradio as gr
 
     texts = words()
     blocks = build(context, texts)

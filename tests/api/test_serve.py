@@ -56,6 +56,18 @@ def test_an_empty_home(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
+def test_gradio_is_imported_without_reading_all_its_sources(tmp_path: Path) -> None:
+    """A server with its pages starts though no stub could be made; whoever asks for a file afterwards is told it."""
+    code = (
+        "import ast, inspect; ast.get_source_segment = None\n"
+        "from ui.stubs import without_stubs\n"
+        "with without_stubs(): import gradio\n"
+        "print(inspect.getfile(gradio.Textbox))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.strip().endswith("textbox.py"), done.stderr
+
+
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -1,0 +1,30 @@
+"""Importing Gradio without its type stubs.
+
+Whenever it is imported, Gradio reads the sources of all its components and writes a stub (.pyi) for each beside them,
+for editors to complete names. That is half of the time that its import takes, and of no use to a server; where its
+folder may not be written, it is done in vain at each start. Gradio leaves a component out whose source has no file.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def without_stubs() -> Iterator[None]:
+    """Let Gradio be imported here."""
+    found = inspect.getfile
+
+    def getfile(thing: Any) -> str:
+        if type(thing).__name__ == "ComponentMeta":  # of gradio.component_meta: a component that is being made
+            raise OSError("no stub is wanted")
+        return found(thing)
+
+    inspect.getfile = getfile
+    try:
+        yield
+    finally:
+        inspect.getfile = found
