@@ -18,10 +18,10 @@ def without_stubs() -> Iterator[None]:
     """Let Gradio be imported here."""
     found = inspect.getfile
 
-    def getfile(thing: Any) -> str:
-        if type(thing).__name__ == "ComponentMeta":  # of gradio.component_meta: a component that is being made
+    def getfile(object: Any) -> str:  # its name in inspect
+        if any(kind.__name__ == "ComponentMeta" for kind in type(object).__mro__):  # a component that is being made
             raise OSError("no stub is wanted")
-        return found(thing)
+        return found(object)
 
     inspect.getfile = getfile
     try:
