@@ -24,7 +24,7 @@ from agent.families import (
 )
 from agent.gloss import Gloss
 from agent.group import BEDSIDE, ROUTINE, PartRef
-from agent.lexer import UNEXPLAINED, Lexer, Token, Word
+from agent.lexer import UNEXPLAINED, Token, Word, lexer_of
 from agent.masks import ALL, FAMILY_OF
 from agent.nuclear import Nuclear
 from agent.opinions import voice_rules
@@ -75,7 +75,7 @@ class Reader:
 
     def __init__(self, catalogue: Catalogue, lexicon: Lexicon | None = None) -> None:
         self.lexicon = lexicon or load_lexicon()
-        self.lexer = Lexer(self.lexicon)
+        self.lexer = lexer_of(self.lexicon)
         self.stock = Stock(catalogue, self.lexicon)
         containment = Containment(self.lexicon)
         self.gloss = Gloss(self.lexer.words, containment)

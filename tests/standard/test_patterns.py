@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.lexer import EACH, GAP, LONG, UNEXPLAINED, Lexer
+from agent.lexer import EACH, GAP, LONG, UNEXPLAINED, lexer_of
 from evals.gold import read_gold
 from standard.lexicon import load_lexicon
 from standard.patterns import Patterns, needs_of, words_of
@@ -20,7 +20,7 @@ DATA = Path(__file__).resolve().parent.parent.parent / "evals" / "data"
 LEXICON = load_lexicon()
 PATTERNS = [pattern.pattern for pattern in LEXICON.patterns]
 FOUND = Patterns(PATTERNS, 0)
-LEXER = Lexer(LEXICON)
+LEXER = lexer_of(LEXICON)
 SEPARATORS = {word.surface for word in LEXER.words if word.kind not in ("slots", "noise")}
 TEXTS = [canonical(row.name).text for row in read_gold(sorted(DATA.glob("*.tsv")))]
 # What patterns are made of, digits that are not of ASCII, and pieces that match them.
