@@ -101,6 +101,11 @@ class Server:
         """kill -9, it and what it started."""
         self._end(signal.SIGKILL)
 
+    def revive(self) -> None:
+        """Start it where a test has killed it and not come to its end."""
+        if self._process is None:
+            self.start()
+
     def stop(self) -> int:
         """Stop it as a service manager does; its exit code."""
         return self._end(signal.SIGTERM)

@@ -7,28 +7,23 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.store.schema import Cluster
 from tests.jobs.test_jobs_served import process_of, started, stop_all, until
-from tests.review.conftest import CALM
 from tests.review.screen import Screen, prepare, screen
 from tests.review.test_keyboard import clusters, decisions
-from tests.serving import PASSWORD, Server, serving
+from tests.serving import PASSWORD, Server
 from tests.store.world import distinct
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def mortal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture
+def mortal(calm: Server) -> Iterator[Server]:
     """A server that a test may kill."""
-    url = None
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql_server").create()
-    with serving(tmp_path / "home", url, **CALM) as found:
-        yield found
+    yield calm
+    calm.revive()
 
 
 def names(server: Server, place: str, user: str, number: int = 8) -> int:
@@ -73,7 +68,7 @@ def test_killed_during_a_decision_it_is_kept_and_delivered_once(browser: Any, mo
 
 def test_killed_while_a_job_feeds_the_queue_that_two_people_work_on(browser: Any, mortal: Server) -> None:
     one, two = names(mortal, "喂入医院", "庚", 12), mortal.add_user("辛", "reviewer")
-    rows = [("名称", "类型", "院"), *((f"左膝关节CT平扫甫{at}", "CT", "流水医院") for at in range(2_000))]
+    rows = [("名称", "类型", "院"), *((f"左膝关节CT平扫甫{at}", "CT", "流水医院") for at in range(600))]
     try:
         with mortal.client("clerk") as clerk:
             job = started(clerk, rows, feed="review")
@@ -101,12 +96,12 @@ def test_killed_while_a_job_feeds_the_queue_that_two_people_work_on(browser: Any
                 process_of(job)  # it is there
                 while clerk.get(f"/api/jobs/{job}").json()["state"] == "interrupted":
                     time.sleep(0.05)
-            assert until(clerk, job, "done")["counts"]["names"] == 2_000
+            assert until(clerk, job, "done")["counts"]["names"] == 600
         made = decisions(mortal, clusters(mortal, "喂入医院"))
         assert sorted(each.user_id for rows in made.values() for each in rows) == sorted([one, two] * 2)
         assert max(len(rows) for rows in made.values()) == 1
         fed = {each.id: each.exams for each in clusters(mortal, "流水医院").values()}
-        assert sum(fed.values()) == 2_000
+        assert sum(fed.values()) == 600
     finally:
         stop_all(mortal.home)
 
