@@ -39,7 +39,7 @@ window.Overview = (root, texts) => {
     }
   }
 
-  function draw({ standing, queue, days, reasons, finished }) {
+  function draw({ standing, queue, days, zone, reasons, finished }) {
     sentences = reasons;
     const sum = (statuses, key) => standing.filter((each) => statuses.includes(each.status)).reduce((total, each) => total + each[key], 0);
     const all = standing.map((each) => each.status);
@@ -69,7 +69,7 @@ window.Overview = (root, texts) => {
     right.replaceChildren(
       h("h3", { textContent: may("lead") ? t.by_day : t.by_day_own }),
       days.length
-        ? table([th(t.day), ...people.map((each) => h("th", { className: "n" }, name(each, 24))), th(t.sum, 1)],
+        ? table([th(t.day.replace("{zone}", zone)), ...people.map((each) => h("th", { className: "n" }, name(each, 24))), th(t.sum, 1)],
             dates.map((day) => [td(day), ...people.map((user) => num(of(day, user))), num(people.reduce((total, user) => total + of(day, user), 0))]))
         : h("p", { className: "dim", textContent: t.no_decisions }),
       quality, places,
