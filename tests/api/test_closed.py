@@ -141,10 +141,21 @@ def test_a_page_that_was_made_for_another_person_does_nothing(served: Server, to
                 answer = client.get(path, headers={"x-yingma-person": other})
                 assert answer.status_code == 409, (path, other)
                 assert "另一个人" in answer.json()["error"]["zh"]
+            for path in (
+                "/api/review/export",
+                "/api/jobs/x/result",
+                "/api/jobs/x/report",
+                "/api/me",
+            ):  # links: ?person=
+                assert client.get(path, params={"person": other}).status_code == 409, (path, other)
+            both = {"x-yingma-person": str(served.ids["reviewer"])}
+            assert client.get("/api/me", headers=both, params={"person": other}).status_code == 409
             body = {"id": 1, "rev": 1, "action": "reject", "key": f"other-{other}-{token}"}
             answer = client.post("/api/review/decide", json=body, headers={"x-yingma-person": other})
             assert answer.status_code == 409
-        assert client.get("/api/me", headers={"x-yingma-person": str(served.ids["reviewer"])}).status_code == 200
+        own = str(served.ids["reviewer"])
+        assert client.get("/api/me", headers={"x-yingma-person": own}).status_code == 200
+        assert client.get("/api/review/export", params={"person": own}).status_code == 200
         assert client.get("/api/me").status_code == 200
 
 

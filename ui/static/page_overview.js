@@ -1,6 +1,6 @@
 // 概览: what has which status, what is open and why, institutions, decisions per day and person; quality for the lead.
 window.Overview = (root, texts) => {
-  const { h, name, get, post, may, number, moment, say, whenSeen } = window.Yingma;
+  const { h, name, get, post, may, mine, number, moment, say, whenSeen } = window.Yingma;
   const { lang } = window.YINGMA;
   const t = texts[lang];
   root.classList.add("y");
@@ -119,7 +119,7 @@ window.Overview = (root, texts) => {
     return h("div", { className: "stop", role: "alert" },
       h("b", { textContent: t.audit_stopped }), " ", where.length ? where.map((part) => [name(part, 60), " "]) : t.overall,
       h("span", { textContent: t.audit_found.replace("{draws}", number(each.draws)).replace("{wrong}", number(each.wrong)).replace("{at}", moment(each.at)) }), " ",
-      h("a", { href: `/api/audit/accepted?stop=${each.id}`, download: true, textContent: t.audit_doubt.replace("{names}", number(each.names)).replace("{exams}", number(each.exams)) }), " ",
+      h("a", { href: mine(`/api/audit/accepted?stop=${each.id}`), download: true, textContent: t.audit_doubt.replace("{names}", number(each.names)).replace("{exams}", number(each.exams)) }), " ",
       why, lift, wrong);
   }
 
