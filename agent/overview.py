@@ -133,7 +133,10 @@ def days(
     begins = [datetime.combine(each, time(), zone).astimezone(UTC) for each in dates]
     moment: Any = col(Decision.at)
     made: Any = (
-        select(case(*((moment >= start, place) for place, start in enumerate(begins))).label("place"), Decision.user_id)
+        select(
+            case(*((moment >= start, place) for place, start in enumerate(begins))).label("place"),
+            col(Decision.user_id),
+        )
         .where(moment >= begins[-1])
         .subquery()
     )
