@@ -64,7 +64,8 @@ class Desk:
         content = suggestion.content if suggestion is not None else {}
         query = content.get("query") or {}
         column = query.get("modality", "") or cluster.modality
-        reason = reasons().get(cluster.reason)
+        why = "memory_disagrees" if card.contested else cluster.reason
+        reason = reasons().get(why)
         return {
             "id": cluster.id,
             "rev": cluster.revision,
@@ -75,8 +76,8 @@ class Desk:
             "modality": query.get("modality", "") or cluster.modality,
             "count": {"names": cluster.names, "exams": cluster.exams},
             "reason": {
-                "id": cluster.reason,
-                "text": (reason.zh if viewer.lang == "zh" else reason.en) if reason else cluster.reason,
+                "id": why,
+                "text": (reason.zh if viewer.lang == "zh" else reason.en) if reason else why,
                 "detail": content.get("detail", ""),
             },
             "score": cluster.score,
