@@ -8,8 +8,10 @@ import pytest
 from agent.api.routes import find, routes
 from agent.api.trouble import texts
 from agent.store.states import PERSONS
-from tests.api.calls import SKIPPED, STREAMS, Call, known, told
+from tests.api.calls import HOLE, SKIPPED, STREAMS, Call, known, told
+from tests.review.filling import fill
 from tests.serving import Server
+from tests.store.world import ANKLE, dump
 
 FOREIGN = (
     {"origin": "https://evil.example"},
@@ -118,6 +120,23 @@ def test_what_changes_something_is_refused_from_a_foreign_page(
                         done.append((call, found))
         assert client.get("/api/me").json()["name"] == "admin"  # not logged out either
     assert done == []
+
+
+ASKED = {"name": ANKLE, "words": "胸部", "decision": "1", "stop": "1", "candidates": "false"}
+EDITIONS = {"old": "radiology-3.8", "new": "radiology-3.8.2"}
+
+
+def test_what_is_only_asked_for_changes_nothing(served: Server) -> None:
+    fill(served.store, [(ANKLE, "CT", "只看医院", 3)], job="asked for")
+    answered = 0
+    with served.client("admin") as client:  # who is logged in by now
+        before = dump(served.store)
+        for line in routes():
+            path = HOLE.sub("20040100110000" if "{code}" in line.row.path else "1", line.row.path)
+            if line.row.method == "GET" and not path.startswith(STREAMS):
+                answered += client.get(path, params=ASKED | EDITIONS).status_code == 200
+    assert answered > 25
+    assert dump(served.store) == before
 
 
 def test_websockets_are_refused(served_sqlite: Server) -> None:
