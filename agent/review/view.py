@@ -78,7 +78,7 @@ class Desk:
             "reason": {
                 "id": why,
                 "text": (reason.zh if viewer.lang == "zh" else reason.en) if reason else why,
-                "detail": content.get("detail", ""),
+                "detail": "" if card.contested else content.get("detail", ""),  # it is the reading's, of its own reason
             },
             "score": cluster.score,
             "evidence": [_told(row, viewer.lang) for row in content.get("evidence") or ()],

@@ -185,7 +185,7 @@ def test_what_a_fresh_reading_contests_says_so_to_who_looks_again_and_still_not_
     world.decide(first.user_id, world.cluster(ANKLE), codes=[CHEST])
     assert world.put(sure(ANKLE, [HEAD]), job="later").contested == 1
     found = shown(world, ANKLE, second)
-    assert found["reason"]["id"] == "memory_disagrees"
+    assert (found["reason"]["id"], found["reason"]["detail"]) == ("memory_disagrees", "")
     assert "otherwise than what a person decided" in found["reason"]["text"]
     assert (found["status"], found["blind"], found["decisions"], found["codes"]) == ("flagged", True, [], [HEAD])
     assert CHEST not in json.dumps([found["reason"], found["evidence"], found["codes"]])
