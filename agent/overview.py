@@ -9,10 +9,10 @@ days(session, …)         decisions per day and person
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any, NamedTuple
 
-from sqlalchemy import Date, case, cast, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -63,7 +63,7 @@ class Finished(NamedTuple):
 
 
 class Day(NamedTuple):
-    """So many decisions of a person on a day (UTC)."""
+    """So many decisions of a person on a day of the server's time zone."""
 
     day: str
     user: str
@@ -122,22 +122,38 @@ def finished(session: Session) -> Finished:
     return Finished(len(counted), *(sum(each.get(key, 0) for each in counted) for key in keys))
 
 
-def days(session: Session, at: datetime, only: int | None = None, count: int = DAYS) -> list[Day]:
-    """Decisions of the last days, by person, undone ones included; of one person only, where one is given."""
-    start = (at - timedelta(days=count - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    postgresql = session.get_bind().dialect.name == "postgresql"
+def days(
+    session: Session, at: datetime, only: int | None = None, count: int = DAYS, zone: tzinfo | None = None
+) -> list[Day]:
+    """Decisions of the last days, by person, undone ones included; of one person only, where one is given. `zone`:
+    whose days they are; none: the machine's."""
+    today = at.astimezone(zone).date()
+    dates = [today - timedelta(days=each) for each in range(count)]
+    # Where each day begins is worked out here: SQLite knows no time zones, and a day may have 23 or 25 hours.
+    begins = [datetime.combine(each, time(), zone).astimezone(UTC) for each in dates]
     moment: Any = col(Decision.at)
-    day: Any = cast(func.timezone("UTC", moment), Date) if postgresql else func.date(moment)
+    made: Any = (
+        select(
+            case(*((moment >= start, place) for place, start in enumerate(begins))).label("place"),
+            col(Decision.user_id),
+        )
+        .where(moment >= begins[-1])
+        .subquery()
+    )
     statement = (
-        select(day, col(User.name), func.count())
-        .join(User, col(User.id) == col(Decision.user_id))
-        .where(moment >= start)
-        .group_by(day, col(User.name))
-        .order_by(day.desc(), col(User.name))
+        select(made.c.place, col(User.name), func.count())
+        .join(User, col(User.id) == made.c.user_id)
+        .group_by(made.c.place, col(User.name))
+        .order_by(made.c.place, col(User.name))
     )
     if only is not None:
-        statement = statement.where(col(Decision.user_id) == only)
-    return [Day(str(when), name, int(number)) for when, name, number in session.execute(statement)]
+        statement = statement.where(made.c.user_id == only)
+    return [Day(str(dates[place]), name, int(number)) for place, name, number in session.execute(statement)]
+
+
+def zone_name(at: datetime, zone: tzinfo | None) -> str:
+    """What a time zone is called: as it was set, or as the machine calls its own."""
+    return str(zone) if zone is not None else at.astimezone().tzname() or ""
 
 
 def _sum_if(statuses: Any, value: Any) -> Any:

@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -73,6 +74,9 @@ class Settings(BaseSettings):
         description="Folder of all state: database, indexes, caches, jobs. Two of them never meet.",
     )
     lang: Lang = Field(default="zh", description="Language of messages: zh or en.")
+    time_zone: str = Field(
+        default="", description="Time zone whose days the overview counts by, as Asia/Shanghai; not set: the machine's."
+    )
 
     database_url: SecretStr = Field(
         default=SecretStr(""),
@@ -306,6 +310,17 @@ class Settings(BaseSettings):
         default=0, ge=0, description="Most tokens, sent and received, of a hosted model in one process; 0 is no limit."
     )
 
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        value = value.strip()
+        try:
+            if value:
+                ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("a time zone, as Asia/Shanghai, or nothing for the machine's") from error
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: SecretStr) -> SecretStr:
@@ -347,6 +362,11 @@ class Settings(BaseSettings):
         if value in ("none", "local") or value.startswith(("http://", "https://")):
             return value
         raise ValueError("none, local or an http(s) URL")
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The time zone; None: the machine's."""
+        return ZoneInfo(self.time_zone) if self.time_zone else None
 
     @classmethod
     def settings_customise_sources(

@@ -3,7 +3,7 @@
 websocket ─▶ refused
 changes something, from a page that is not ours ─▶ 403      (with a bearer token no browser sent it by itself)
 nobody, and not open to anyone ─▶ log-in page for a browser, else 401
-from a page that was made for another person ─▶ 409         (only our pages say so, in a header)
+from a page that was made for another person ─▶ 409         (only our pages say so, in a header; in a link: ?person=)
 no line of routes.tsv ─▶ 404;  a lower role than its line says ─▶ 403
 else ─▶ the application, with scope["state"]["person"]
 """
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from anyio.to_thread import run_sync
 from sqlalchemy import select
@@ -35,6 +35,7 @@ from standard.errors import StoreError
 
 COOKIE = "yingma_session"
 MADE_FOR = "x-yingma-person"  # the id of the person whom a page was made for: tabs of a browser share one session
+LINKED_FOR = "person"  # the same in the query of a link or a form, which can send no header
 SAFE = ("GET", "HEAD", "OPTIONS")
 LARGEST_BODY = 32 * 2**20
 STREAMED = ("/api/uploads",)  # taken piece by piece, and limited by the route itself
@@ -87,7 +88,7 @@ class Gate:
                 wanted = path + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
                 return RedirectResponse("/login?next=" + quote(wanted, safe="/"), 303)
             return refusal(401, "login", {"WWW-Authenticate": "Bearer"})
-        if headers.get(MADE_FOR) not in (None, str(person.id)):
+        if made_for(scope, headers) - {str(person.id)}:
             return refusal(409, "other_person")
         if route is None:
             return refusal(404, "path")
@@ -130,6 +131,12 @@ class Gate:
         if found.stale:
             store.write(lambda session: touch(session, cookie, at))
         return _person(found.user)
+
+
+def made_for(scope: Scope, headers: Headers) -> set[str]:
+    """The ids of the persons whom the page says it was made for: at most one, where it is ours."""
+    asked = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return {*headers.getlist(MADE_FOR), *asked.get(LINKED_FOR, ())}
 
 
 def limits(context: Context) -> Limits:
@@ -206,4 +213,5 @@ __all__: list[str] = [
     "https",
     "limits",
     "local_person",
+    "made_for",
 ]

@@ -13,10 +13,10 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from agent.api.context import Context, CurrentContext
-from agent.api.gate import COOKIE, anybody_there, cookie_of, https, limits
+from agent.api.gate import COOKIE, anybody_there, cookie_of, https, limits, made_for
 from agent.api.language import TAGS, language_of, set_language
 from agent.api.trouble import texts
-from agent.store import check_password, close_session, forget_attempts, now, open_session, try_login
+from agent.store import caller, check_password, close_session, forget_attempts, now, open_session, try_login
 from standard.errors import Lang, StoreError
 
 router = APIRouter(include_in_schema=False)
@@ -86,9 +86,15 @@ def login(
 
 @router.post("/logout")
 def logout(request: Request, context: CurrentContext) -> Response:
-    """Log out, and back to the log-in page."""
+    """Log out, and back to the log-in page. A page of somebody whose place another one has taken in this browser ends
+    nothing: its own session ended then."""
     secret = cookie_of(request.headers)
     if secret is not None:
+        with context.store.reading() as session:
+            found = caller(session, secret, now(), limits(context))
+        if found is not None and made_for(request.scope, request.headers) - {str(found.user.id)}:
+            lang = language_of(request.headers, context.lang)
+            return _page(request, context, "/ui/", lang, texts().text("login.taken", lang), 409)
         context.store.write(lambda session: close_session(session, secret))
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=https(request, context))

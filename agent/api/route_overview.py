@@ -19,11 +19,12 @@ router = APIRouter(prefix="/api/overview", include_in_schema=False)
 @router.get("")
 def whole(context: CurrentContext, person: CurrentPerson) -> dict[str, Any]:
     """Everything but the institutions."""
+    at, zone = now(), context.settings.zone
     with context.store.reading() as session:
         standing = overview.standing(session)
         queue = overview.queue(session)
         finished = overview.finished(session)
-        days = overview.days(session, now(), None if person.at_least("lead") else person.id)
+        days = overview.days(session, at, None if person.at_least("lead") else person.id, zone=zone)
     return {
         "standing": [
             {"status": each.status, "zh": word("status", each.status), "en": word("status", each.status, "en")}
@@ -33,6 +34,7 @@ def whole(context: CurrentContext, person: CurrentPerson) -> dict[str, Any]:
         "queue": [each._asdict() | _sentences(each.reason) for each in queue],
         "finished": finished._asdict(),
         "days": [each._asdict() for each in days],
+        "zone": overview.zone_name(at, zone),
         "reasons": {name: _sentences(name) for name in reasons()},
     }
 

@@ -25,7 +25,7 @@ from agent.review.typeahead import entry, find, find_items
 from agent.review.view import Viewer
 from agent.review.work import Wish
 from agent.store import Filter, Order, Outcome, now, peek
-from agent.store.bulk import Applied, Scope, apply, batches, preview, undo_bulk
+from agent.store.bulk import LISTED, Applied, Scope, apply, batches, preview, undo_bulk
 from agent.store.keys import modality_context
 from agent.store.people import names_of_users
 from agent.store.queue import Sorting
@@ -316,11 +316,13 @@ def undo_batch(body: BatchBody, person: CurrentPerson, context: CurrentContext) 
 
 
 @router.get("/batches")
-def bulk_actions(person: CurrentPerson, context: CurrentContext, request: Request) -> dict[str, Any]:
-    """One's own bulk actions; all of them for a lead."""
+def bulk_actions(
+    person: CurrentPerson, context: CurrentContext, request: Request, before: int | None = None
+) -> dict[str, Any]:
+    """One's own bulk actions, a page at a time; all of them for a lead. `more`: whether older ones may follow."""
     lang = language_of(request.headers, context.lang)
     with context.store.reading() as session:
-        found = batches(session, None if person.at_least("lead") else person.id)
+        found = batches(session, None if person.at_least("lead") else person.id, before=before)
         names = names_of_users(session, {each.user_id for each in found})
         rows = [
             each.model_dump(exclude={"wanted"}, mode="json")
@@ -328,7 +330,7 @@ def bulk_actions(person: CurrentPerson, context: CurrentContext, request: Reques
             | {"own": each.user_id == person.id}
             for each in found
         ]
-    return {"rows": rows}
+    return {"rows": rows, "more": len(rows) == LISTED}
 
 
 @router.get("/history")

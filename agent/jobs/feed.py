@@ -23,6 +23,7 @@ from agent.memory import MEMORY, answering
 from agent.pipeline import Pipeline
 from agent.store import Entry, Put, Store, now, open_job, put, put_before, put_since
 from agent.store.audit import Draw, keep_draws
+from agent.store.jobs import CONTENT
 from agent.store.schema import Job
 from standard.errors import InputError
 
@@ -31,8 +32,9 @@ MANY = 100  # names in one transaction: on SQLite, decisions wait for it
 OPEN_SECONDS = 0.01  # that the database is free between two of them, for who waits
 
 
-def job_row(session: Session, spec: JobSpec, versions: dict[str, str]) -> int:
-    """The row of the job, made where there is none. InputError where the database has another job of this name."""
+def job_row(session: Session, spec: JobSpec, versions: dict[str, str], content: str = "") -> int:
+    """The row of the job, made where there is none. `content`: hash of its inputs, by which the store knows other jobs
+    of the same. InputError where the database has another job of this name."""
     settings = spec.model_dump(exclude={"format"})
     row = open_job(session, spec.id, now(), spec.user_id, settings, versions)
     if row.settings.get("uid") != spec.uid:
@@ -41,6 +43,8 @@ def job_row(session: Session, spec: JobSpec, versions: dict[str, str]) -> int:
             f"The database has another job named {spec.id}; take another name.",
         )
     row.versions = dict(versions)  # those of today, where it goes on or is run again
+    if content:
+        row.settings = {**row.settings, CONTENT: content}
     assert row.id is not None
     return row.id
 

@@ -36,6 +36,11 @@ class Plan(NamedTuple):
     notes: list[list[str]]
     lines: bool  # the inputs are plain lines, and were read as such
 
+    @property
+    def content(self) -> str:
+        """Hash of what stands in the inputs, whatever they are called and where they lie."""
+        return hashlib.sha256("\n".join(sorted(each[3] for each in self.inputs)).encode()).hexdigest()[:32]
+
 
 def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Columns:
     """The columns asked for, or guessed."""

@@ -64,7 +64,8 @@ class Desk:
         content = suggestion.content if suggestion is not None else {}
         query = content.get("query") or {}
         column = query.get("modality", "") or cluster.modality
-        reason = reasons().get(cluster.reason)
+        why = "memory_disagrees" if card.contested else cluster.reason
+        reason = reasons().get(why)
         return {
             "id": cluster.id,
             "rev": cluster.revision,
@@ -75,9 +76,9 @@ class Desk:
             "modality": query.get("modality", "") or cluster.modality,
             "count": {"names": cluster.names, "exams": cluster.exams},
             "reason": {
-                "id": cluster.reason,
-                "text": (reason.zh if viewer.lang == "zh" else reason.en) if reason else cluster.reason,
-                "detail": content.get("detail", ""),
+                "id": why,
+                "text": (reason.zh if viewer.lang == "zh" else reason.en) if reason else why,
+                "detail": "" if card.contested else content.get("detail", ""),  # it is the reading's, of its own reason
             },
             "score": cluster.score,
             "evidence": [_told(row, viewer.lang) for row in content.get("evidence") or ()],

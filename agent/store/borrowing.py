@@ -2,27 +2,29 @@
 
     new cluster ──▶ memory_of ──▶ borrowed as it comes (intake_status.py)
     a decision is widened ──▶ spread ──▶ clusters that wait already, as they would have come now
+    it or its widening falls ──▶ follow ──▶ what borrowed it: to what another group-wide decision says, else the queue
 
 Left alone is what a person has to look at himself: what anybody decided on before, was drawn for the audit, or has a
-sure reading that says otherwise. What was borrowed goes back to the queue with the decision, and with its widening
-(ledger.py, `follow`).
+sure reading that says otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from agent.store.ledger import OUTCOMES, Tally, described, in_pieces, move, record
+from agent.store.ledger import OUTCOMES, Tally, decisions_of, described, in_pieces, move, record, same_answer
 from agent.store.memory import Place, Remembered, recall_readings, recall_texts
-from agent.store.replay import State
+from agent.store.replay import State, replay, standing
 from agent.store.schema import Cluster, Institution, Name, Suggestion
 from agent.store.schema_acts import Decision
 from agent.store.schema_audit import AuditDraw
+from agent.store.states import FINAL
 
 
 def memory_of(session: Session, clusters: Sequence[Cluster]) -> dict[int, Remembered]:
@@ -56,18 +58,83 @@ def spread(session: Session, cluster: Cluster, tally: Tally, at: datetime) -> li
     answers them from now on. Their ids."""
     settled = []
     for piece in in_pieces(_waiting(session, cluster)):
-        memory = memory_of(session, piece)
-        sure = _sure(session, piece)
-        for each in piece:
-            assert each.id is not None
-            said = memory.get(each.id)
-            if said is None or any(said.action != "settle" or codes != set(said.codes) for codes in sure[each.id]):
-                continue
-            before = described(each)
-            each.borrowed_id = said.decision_id
-            move(session, each, State(OUTCOMES[said.action], said.decision_id), tally, at)
-            record(session, at, None, "cluster", each.id, "remember", before, described(each), "", said.decision_id)
-            settled.append(each.id)
+        settled += _borrow(session, piece, {each.id: described(each) for each in piece}, tally, at)
+    return settled
+
+
+def follow(session: Session, cluster: Cluster, decisions: Sequence[Decision], tally: Tally, at: datetime) -> list[int]:
+    """Clusters that borrowed a decision of this one, which no longer holds or is no longer the group's, borrow what
+    another cluster's group-wide decision says; the others go back to the queue. The ids of these.
+
+    While the decision is only in question (flagged, second look), what borrowed it stays as it is.
+    """
+    if not decisions or (cluster.status not in FINAL and cluster.status not in ("open", "accepted")):
+        return []
+    by_id = {each.id: each for each in decisions}
+    undone = {each.undoes_id for each in decisions}
+    wide = any(each.action == "widen" for each in standing(decisions))
+    holds = by_id.get(cluster.decision_id)
+    borrowers = session.scalars(
+        select(Cluster)
+        .where(col(Cluster.borrowed_id).in_(list(by_id)))
+        .order_by(col(Cluster.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    lost = []
+    for each in borrowers:
+        borrowed = by_id[each.borrowed_id]
+        if not (wide and borrowed.id not in undone and (holds is None or same_answer(borrowed, holds))):
+            lost.append(each)
+    before = {each.id: described(each) for each in lost}
+    for each in lost:
+        each.borrowed_id = None
+        move(session, each, State("open"), tally, at)  # else memory would find what it had borrowed as its own answer
+    borrowed_again: set[int | None] = set()
+    for piece in in_pieces(_free(session, [each.id or 0 for each in lost])):
+        borrowed_again.update(_borrow(session, piece, before, tally, at, cluster.id))
+    requeued = [each for each in lost if each.id not in borrowed_again]
+    for each in requeued:
+        _settle_again(session, each, before[each.id], tally, at)
+    return [each.id or 0 for each in requeued]
+
+
+def _settle_again(session: Session, cluster: Cluster, before: dict[str, Any], tally: Tally, at: datetime) -> None:
+    """A cluster that lost what it borrowed, and is open: what its own decisions make of it."""
+    assert cluster.id is not None
+    cluster.base = "open"
+    own = replay(State("open"), standing(decisions_of(session, cluster.id)))
+    if own != State("open"):
+        move(session, cluster, own, tally, at)
+    record(session, at, None, "cluster", cluster.id, "requeue", before, described(cluster))
+
+
+def _borrow(
+    session: Session,
+    clusters: Sequence[Cluster],
+    before: Mapping[int | None, dict[str, Any]],
+    tally: Tally,
+    at: datetime,
+    fallen: int | None = None,
+) -> list[int]:
+    """Open clusters borrow what memory answers them, unless a sure reading of theirs says otherwise. The ids of those
+    that do. `before`: their state, for the trail. `fallen`: the cluster whose decision they had; what it says instead
+    was not there when they borrowed, so a person looks."""
+    memory = memory_of(session, clusters)
+    sure = _sure(session, clusters)
+    settled = []
+    for each in clusters:
+        assert each.id is not None
+        said = memory.get(each.id)
+        if said is None or said.cluster_id == fallen:
+            continue
+        if any(said.action != "settle" or codes != set(said.codes) for codes in sure[each.id]):
+            continue
+        each.borrowed_id = said.decision_id
+        move(session, each, State(OUTCOMES[said.action], said.decision_id), tally, at)
+        was, now = before[each.id], described(each)
+        record(session, at, None, "cluster", each.id, "remember", was, now, "", said.decision_id)
+        settled.append(each.id)
     return settled
 
 
@@ -79,9 +146,14 @@ def _waiting(session: Session, cluster: Cluster) -> list[Cluster]:
     for piece in in_pieces(keys):
         ids |= set(session.scalars(select(col(Name.cluster_id)).where(col(Name.text_key).in_(piece))))
     ids.discard(cluster.id)
+    return _free(session, (number for number in ids if number is not None))
+
+
+def _free(session: Session, ids: Iterable[int]) -> list[Cluster]:
+    """Those of the clusters that are open, and that no person has to look at, kept from other writers, in order."""
     found: list[Cluster] = []
     drawn = select(col(Name.cluster_id)).join(AuditDraw, col(AuditDraw.name_id) == col(Name.id))
-    for numbers in in_pieces(sorted(number for number in ids if number is not None)):
+    for numbers in in_pieces(sorted(ids)):
         open_ones = (
             select(Cluster)
             .where(

@@ -34,6 +34,7 @@ from standard.errors import InputError
 CHUNK = 100  # clusters in one transaction
 SHOWN = 50  # different codes in a preview
 MOST = 2000  # ids in a selection
+LISTED = 20  # bulk actions on a page of them
 ACTIONS: tuple[Action, ...] = ("settle", "reject", "not_in_standard")
 
 
@@ -213,9 +214,13 @@ def undo_bulk(session: Session, user_id: int, batch: str, at: datetime, why: str
     return Applied(batch, row.done, row.left_out, left)
 
 
-def batches(session: Session, user_id: int | None = None, count: int = 20) -> Sequence[Bulk]:
-    """The newest bulk actions that were begun, of one person or of all."""
+def batches(
+    session: Session, user_id: int | None = None, count: int = LISTED, before: int | None = None
+) -> Sequence[Bulk]:
+    """The newest bulk actions that were begun, of one person or of all, a page at a time: those with a smaller id."""
     found = select(Bulk).where(col(Bulk.state) != "shown").order_by(col(Bulk.id).desc()).limit(count)
+    if before is not None:
+        found = found.where(col(Bulk.id) < before)
     return session.scalars(found if user_id is None else found.where(col(Bulk.user_id) == user_id)).all()
 
 

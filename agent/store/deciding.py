@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from agent.store.audit import contradicts, judge
-from agent.store.borrowing import spread
+from agent.store.borrowing import follow, spread
 from agent.store.keys import digest, short
-from agent.store.ledger import Tally, decisions_of, described, follow, move, next_decision_id, record, start_of
+from agent.store.ledger import Tally, decisions_of, described, move, next_decision_id, record, start_of
 from agent.store.people import acting
 from agent.store.replay import circumstance, replay, standing
 from agent.store.schema import Cluster, Suggestion

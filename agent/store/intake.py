@@ -3,13 +3,14 @@
     entries ──▶ institutions ──▶ clusters (locked in order) ──▶ names ──▶ sightings (what counts) ──▶ suggestions
             ──▶ status: to the queue, settled by memory, or in question because a sure reading disagrees with memory
 
-A name counts once in a job, however often the job is run; another job adds its exams to the same rows. A name whose
-reading changed moves to the cluster of its new reading, unless a person ever decided on the old one.
+A name counts once in a job, however often the job is run. Another job adds its exams to the same rows; one of the same
+input does not: of such jobs the newest that has a name counts it. A name whose reading changed moves to the cluster of
+its new reading, unless a person ever decided on the old one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from agent.store.intake_rows import (
     make_suggestions,
 )
 from agent.store.intake_status import Statuses
+from agent.store.jobs import same_input
 from agent.store.keys import cluster_key, digest, institution_key, reading_key, text_key
 from agent.store.ledger import MANY, Tally, in_pieces, insert_into, record
 from agent.store.plain import digest_of
@@ -191,7 +193,8 @@ def _count(
     names: dict[NameKey, Name],
     clusters: dict[int, Cluster],
 ) -> int:
-    """Count each name once in the job. How many exams were counted now."""
+    """Count each name once in the job, and once in all jobs of the same input. How many exams were counted now: below 0
+    where the newer of two such jobs says fewer."""
     by_id: dict[int, Name] = {}
     exams_of: dict[tuple[int, str], int] = {}
     rows = []
@@ -214,14 +217,30 @@ def _count(
                 }
             )
     insert = insert_into(session, Sighting).on_conflict_do_nothing(index_elements=["job_id", "name_id", "spelling"])
+    before = _counted(session, same_input(session, job_id), by_id)
     counted = session.execute(insert.returning(col(Sighting.name_id), col(Sighting.spelling)), rows).all()
     total = 0
     for name_id, spelling in counted:
-        exams = exams_of[name_id, spelling]
+        counted_by, held = before.get((name_id, spelling), (0, 0))
+        if counted_by > job_id:
+            continue  # this one was cut off, and goes on after the newer one
+        exams = exams_of[name_id, spelling] - held
         by_id[name_id].exams += exams
         clusters[by_id[name_id].cluster_id].exams += exams
         total += exams
     return total
+
+
+def _counted(
+    session: Session, job_ids: Sequence[int], name_ids: Collection[int]
+) -> dict[tuple[int, str], tuple[int, int]]:
+    """By name and spelling, the newest of the jobs that has it, and its exams there."""
+    if not job_ids:
+        return {}
+    found = select(col(Sighting.name_id), col(Sighting.spelling), col(Sighting.job_id), col(Sighting.exams))
+    found = found.where(col(Sighting.job_id).in_(job_ids), col(Sighting.name_id).in_(name_ids))
+    rows = session.execute(found.order_by(col(Sighting.job_id))).all()
+    return {(name_id, spelling): (job, exams) for name_id, spelling, job, exams in rows}
 
 
 def _drop_empty(session: Session, clusters: Iterable[Cluster]) -> set[int]:

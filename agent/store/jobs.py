@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import JSON, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -16,6 +16,7 @@ from agent.store.schema import Job
 from standard.errors import InputError
 
 LONGEST = 200
+CONTENT = "content"  # of the settings: hash of the inputs, where it is known
 End = Literal["done", "cancelled", "failed"]
 
 
@@ -62,6 +63,16 @@ def end_job(session: Session, job: Job, state: End, counts: Mapping[str, int], a
     before = {"state": job.state}
     job.state, job.counts, job.ended_at = state, dict(counts), at
     record(session, at, job.user_id, "job", job.id or 0, "end", before, {"state": state, "counts": dict(counts)})
+
+
+def same_input(session: Session, job_id: int) -> list[int]:
+    """The other jobs whose inputs hold the same as those of this one, as far as that is known."""
+    content = session.get_one(Job, job_id).settings.get(CONTENT)
+    if not content:
+        return []
+    settings: Any = type_coerce(col(Job.settings), JSON)
+    found = select(col(Job.id)).where(settings[CONTENT].as_string() == content, col(Job.id) != job_id)
+    return [number for number in session.scalars(found) if number is not None]
 
 
 def jobs(session: Session, count: int = 50, before: int | None = None) -> Sequence[Job]:

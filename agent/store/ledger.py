@@ -12,10 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from agent.store.replay import State, replay, standing
+from agent.store.replay import State
 from agent.store.schema import Cluster, Counter
 from agent.store.schema_acts import Decision, Trail
-from agent.store.states import FINAL
 
 MANY = 500  # keys in one query
 
@@ -144,43 +143,3 @@ def next_decision_id(session: Session) -> int:
 def same_answer(one: Decision, other: Decision) -> bool:
     """Whether two decisions say the same of a name; the order of codes does not count."""
     return (one.action, set(one.codes)) == (other.action, set(other.codes))
-
-
-def follow(session: Session, cluster: Cluster, decisions: Sequence[Decision], tally: Tally, at: datetime) -> list[int]:
-    """Clusters that borrowed a decision of this one, which no longer holds or is no longer the group's, go back to the
-    queue. Their ids.
-
-    While the decision is only in question (flagged, second look), what borrowed it stays as it is.
-    """
-    if not decisions or (cluster.status not in FINAL and cluster.status not in ("open", "accepted")):
-        return []
-    by_id = {each.id: each for each in decisions}
-    undone = {each.undoes_id for each in decisions}
-    wide = any(each.action == "widen" for each in standing(decisions))
-    holds = by_id.get(cluster.decision_id)
-    borrowers = session.scalars(
-        select(Cluster)
-        .where(col(Cluster.borrowed_id).in_(list(by_id)))
-        .order_by(col(Cluster.id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
-    requeued = []
-    for each in borrowers:
-        borrowed = by_id[each.borrowed_id]
-        if wide and borrowed.id not in undone and (holds is None or same_answer(borrowed, holds)):
-            continue
-        before = described(each)
-        each.borrowed_id = None
-        each.base = "open"
-        requeued.append(_settle_again(session, each, before, tally, at))
-    return requeued
-
-
-def _settle_again(session: Session, cluster: Cluster, before: dict[str, Any], tally: Tally, at: datetime) -> int:
-    """A cluster that lost what it borrowed: what its own decisions make of it."""
-    assert cluster.id is not None
-    own = standing(decisions_of(session, cluster.id))
-    move(session, cluster, replay(State(cluster.base), own), tally, at)
-    record(session, at, None, "cluster", cluster.id, "requeue", before, described(cluster))
-    return cluster.id

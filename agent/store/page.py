@@ -50,8 +50,8 @@ code is `agent/store/`; the steps from schema to schema are `agent/store/migrati
 - **Memory** is what stands: settled, rejected, not in the standard. It answers the same name in the same modality and
   institution, where names without an institution are a context of their own; elsewhere only what was made group-wide
   (`widen`), which then also settles what waits there with the same names, unless a person has to look at it. What
-  another institution's decision settles has *borrowed* it, and goes to the queue when that decision or its widening
-  falls.
+  another institution's decision settles has *borrowed* it. When that decision or its widening falls, it borrows what
+  another group-wide decision says, and where there is none it goes to the queue.
 - A sure reading that nobody saw before, and that says otherwise than memory, puts the cluster in question (`contest`).
 - **Counters** of clusters, names and exams change in the transaction that changes a cluster; progress counts nothing.
 """

@@ -48,7 +48,8 @@ ALL = Filter()
 class Card:
     """A cluster for the screen: its shown suggestion, its first names, and what was decided, as far as it may be seen.
 
-    `blind`: decisions are kept from this person, so that he decides for himself."""
+    `blind`: decisions are kept from this person, so that he decides for himself. `contested`: it is in question since a
+    fresh reading disagrees with what was decided, which he is told in any case."""
 
     cluster: Cluster
     institution: str
@@ -56,6 +57,7 @@ class Card:
     names: tuple[Name, ...]
     decisions: tuple[Decision, ...]
     blind: bool
+    contested: bool = False
 
 
 def next_clusters(
@@ -162,7 +164,8 @@ def cards(session: Session, user_id: int, cluster_ids: Sequence[int], names: int
     made_of = []
     for each in clusters:
         own = decisions[each.id or 0]
-        blind = each.status in BLIND and not any(one.user_id == user_id for one in standing(own))
+        stand = standing(own)
+        blind = each.status in BLIND and not any(one.user_id == user_id for one in stand)
         made_of.append(
             Card(
                 each,
@@ -171,6 +174,7 @@ def cards(session: Session, user_id: int, cluster_ids: Sequence[int], names: int
                 tuple(names_of(session, each.id or 0, count=names)),
                 () if blind else tuple(own),
                 blind,
+                each.status == "flagged" and bool(stand) and stand[-1].action == "contest",
             )
         )
     return made_of

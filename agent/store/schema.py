@@ -183,7 +183,8 @@ class Job(Base, table=True):
 
 
 class Sighting(Base, table=True):
-    """A name in a job, as it was spelled there: a job that is run again or resumed counts it once."""
+    """A name in a job, as it was spelled there: a job that is run again or resumed counts it once. Of jobs of the same
+    input only the newest counts."""
 
     __tablename__ = "sighting"
     __table_args__ = (Index("ix_sighting_decision_id", "decision_id"), Index("ix_sighting_name_id", "name_id"))

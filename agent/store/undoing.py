@@ -2,7 +2,7 @@
 
 The cluster becomes what the other decisions make of it (replay.py); its suggestions and candidates were never touched,
 so a reviewer finds them as they were. Whoever takes back what another one decided retracts it: its cluster and those
-that borrowed the decision go to the queue.
+that borrowed the decision go to the queue, but for what another group-wide decision answers.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ class InfluencedJob(NamedTuple):
 
 
 class Influence(NamedTuple):
-    """All that a decision answered: what goes back to the queue, and the jobs whose output holds its answer."""
+    """All that a decision answered: what goes back to the queue, unless another one answers it, and the jobs whose
+    output holds its answer."""
 
     clusters: tuple[InfluencedCluster, ...]
     jobs: tuple[InfluencedJob, ...]

@@ -8,8 +8,10 @@ import pytest
 from agent.api.routes import find, routes
 from agent.api.trouble import texts
 from agent.store.states import PERSONS
-from tests.api.calls import SKIPPED, STREAMS, Call, known, told
+from tests.api.calls import HOLE, SKIPPED, STREAMS, Call, known, told
+from tests.review.filling import fill
 from tests.serving import Server
+from tests.store.world import ANKLE, dump
 
 FOREIGN = (
     {"origin": "https://evil.example"},
@@ -120,6 +122,23 @@ def test_what_changes_something_is_refused_from_a_foreign_page(
     assert done == []
 
 
+ASKED = {"name": ANKLE, "words": "胸部", "decision": "1", "stop": "1", "candidates": "false"}
+EDITIONS = {"old": "radiology-3.8", "new": "radiology-3.8.2"}
+
+
+def test_what_is_only_asked_for_changes_nothing(served: Server) -> None:
+    fill(served.store, [(ANKLE, "CT", "只看医院", 3)], job="asked for")
+    answered = 0
+    with served.client("admin") as client:  # who is logged in by now
+        before = dump(served.store)
+        for line in routes():
+            path = HOLE.sub("20040100110000" if "{code}" in line.row.path else "1", line.row.path)
+            if line.row.method == "GET" and not path.startswith(STREAMS):
+                answered += client.get(path, params=ASKED | EDITIONS).status_code == 200
+    assert answered > 25
+    assert dump(served.store) == before
+
+
 def test_websockets_are_refused(served_sqlite: Server) -> None:
     headers = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
     with served_sqlite.client(None) as client:
@@ -141,10 +160,21 @@ def test_a_page_that_was_made_for_another_person_does_nothing(served: Server, to
                 answer = client.get(path, headers={"x-yingma-person": other})
                 assert answer.status_code == 409, (path, other)
                 assert "另一个人" in answer.json()["error"]["zh"]
+            for path in (
+                "/api/review/export",
+                "/api/jobs/x/result",
+                "/api/jobs/x/report",
+                "/api/me",
+            ):  # links: ?person=
+                assert client.get(path, params={"person": other}).status_code == 409, (path, other)
+            both = {"x-yingma-person": str(served.ids["reviewer"])}
+            assert client.get("/api/me", headers=both, params={"person": other}).status_code == 409
             body = {"id": 1, "rev": 1, "action": "reject", "key": f"other-{other}-{token}"}
             answer = client.post("/api/review/decide", json=body, headers={"x-yingma-person": other})
             assert answer.status_code == 409
-        assert client.get("/api/me", headers={"x-yingma-person": str(served.ids["reviewer"])}).status_code == 200
+        own = str(served.ids["reviewer"])
+        assert client.get("/api/me", headers={"x-yingma-person": own}).status_code == 200
+        assert client.get("/api/review/export", params={"person": own}).status_code == 200
         assert client.get("/api/me").status_code == 200
 
 

@@ -119,6 +119,26 @@ def test_log_out_ends_the_session_and_no_other(served: Server, user: Callable[..
     assert (asks(served, one), asks(served, other)) == (401, 200)
 
 
+def test_the_log_out_of_a_page_of_somebody_else_ends_nothing(
+    served: Server, user: Callable[..., tuple[str, int]]
+) -> None:
+    name, number = user()
+    cookie = cookie_of(served, name)
+
+    def log_out(person: str, cookie: str = cookie) -> httpx.Response:
+        given = {"cookies": {"yingma_session": cookie}, "headers": {"origin": served.url, "accept-language": "en"}}
+        return httpx.post(f"{served.url}/logout", params={"person": person}, timeout=30, **given)  # type: ignore[arg-type]
+
+    for other in (str(served.ids["lead"]), "", "x", f"{number}0"):
+        answer = log_out(other)
+        assert answer.status_code == 409
+        assert "Somebody else is logged in" in answer.text
+        assert "set-cookie" not in answer.headers
+    assert asks(served, cookie) == 200
+    assert log_out(str(served.ids["lead"]), "of nobody").headers["location"] == "/login"
+    assert (log_out(str(number)).status_code, asks(served, cookie)) == (303, 401)
+
+
 @pytest.mark.parametrize("how", ["password", "active"])
 def test_a_new_password_or_a_closed_account_ends_every_session(
     served: Server, user: Callable[..., tuple[str, int]], how: str

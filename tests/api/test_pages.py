@@ -154,6 +154,9 @@ def test_the_overview_says_what_the_database_says(page_of: Callable[..., Any], f
     page.get_by_role("button", name="下一页").click()
     page.get_by_text("2 / 2").wait_for()
     page.get_by_text("reviewer", exact=True).first.wait_for()  # who decided how much
+    with filled.client("lead") as client:
+        zone = client.get("/api/overview").json()["zone"]
+    assert page.get_by_role("columnheader", name=f"日期（{zone}）", exact=True).count() == 1
 
 
 def test_who_decided_how_much_is_for_the_lead(filled: Server) -> None:

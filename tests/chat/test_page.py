@@ -196,13 +196,13 @@ def test_a_session_that_has_ended_takes_nothing(browser: Any, served_sqlite: Ser
     assert page.locator("#chat-said .bot", has_text="「踝关节」是左、右还是双侧？").count()
     assert page.get_by_text("错误", exact=True).count() == 0
     with served_sqlite.client("lead") as lead:
-        said = len(lead.get("/api/chat/conversations").json())
+        said = len(lead.get("/api/chat").json())
         somebody = {"name": "yingma_session", "value": served_sqlite.cookie("lead"), "url": served_sqlite.url}
         context.add_cookies([somebody])  # somebody else has logged in in another tab
         box.press("Enter")
         page.locator("#chat-expired", has_text="另一个人").wait_for()
         assert box.input_value() == "左肩关节CT平扫"
-        assert len(lead.get("/api/chat/conversations").json()) == said
+        assert len(lead.get("/api/chat").json()) == said
     context.add_cookies(cookies)  # logged in again in another tab: it goes on where it was
     box.press("Enter")
     page.locator("#chat-said .bot", has_text="20070301110000").first.wait_for()

@@ -52,6 +52,30 @@ def _at_once(*arguments: Any) -> Any:
     return open_lines(*arguments, least=0)
 
 
+def test_the_same_file_as_two_jobs_counts_once_in_the_queue(
+    yingma: Yingma, tmp_path: Path, home: Path, kept: World
+) -> None:
+    source, out = table(tmp_path / "in.csv", *ROWS), tmp_path / "out.csv"
+    copy = tmp_path / "same.csv"
+    copy.write_bytes(source.read_bytes())
+    other = table(tmp_path / "june.csv", *ROWS[:1], (ANKLE, "CT", "1"))
+    for name, given, exams in (
+        ("a", source, 304),
+        ("b", copy, 304),
+        ("c", other, 305),
+        ("d", source, 305),
+    ):
+        assert yingma("job", "run", given, "-o", out, "--id", name)[0] == 0
+        assert kept.cluster(ANKLE).exams == exams, name
+        kept.check()
+    assert yingma("job", "run", source, "-o", out, "--id", "e", "--count-column", "")[0] == 0
+    assert (
+        kept.cluster(ANKLE).exams == 3
+    )  # two rows of it, since this run was told that there is no such column; and june
+    code, told, err = yingma("job", "show", "e", "--json")
+    assert (code, json.loads(told)["counts"]["review_exams"]) == (0, 2), err
+
+
 def test_said_or_not(yingma: Yingma, tmp_path: Path, home: Path) -> None:
     source = table(tmp_path / "in.csv", ("name", "count", "n"), (ANKLE, "7", "2"), (ANKLE, "8", "3"))
     for name, option, exams in (("a", [], 15), ("b", ["--count-column", "n"], 5), ("c", ["--count-column", ""], 2)):

@@ -351,12 +351,19 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
     with stopped_at_work(served.home) as reached_work:
         page.click("#bulk-start")
         row = page.locator(f"#job-{reached_work()}")
-        expect(row.locator(".how")).to_have_text(re.compile("编码 · [1-9]"), timeout=LONG_MS)
+        going = re.compile(r"编码 · [1-9][\d,]* / [\d,]+ · 每秒 [\d,]+ · 还需 \d")
+        expect(row.locator(".how")).to_have_text(going, timeout=LONG_MS)
+        expect(row.locator("td.n").nth(2)).to_have_text(re.compile("[1-9]"))  # accepted so far
         row.get_by_role("button", name="停止").click()
     expect(row).to_have_class("cancelled", timeout=LONG_MS)
     assert row.get_by_role("link").count() == 0
     row.get_by_role("button", name="继续").click()
     expect(row).to_have_class("done", timeout=LONG_MS)
+    numbers = [int(each.replace(",", "")) for each in row.locator("td.n").all_inner_texts()]
+    counted, _, accepted, review_names, _, failed = numbers
+    assert (counted, failed) == (len(HOSTILE) + len(real) + 100_000, 0)
+    assert accepted + review_names == numbers[1]
+    assert row.locator(".versions").get_by_text("词典与规则").count() == 1  # what it was made with
     with page.expect_download() as download:
         row.get_by_role("link", name="下载", exact=True).click()
     assert download.value.suggested_filename == "页.yingma.csv"

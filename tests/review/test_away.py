@@ -49,7 +49,9 @@ def test_killed_during_a_decision_it_is_kept_and_delivered_once(browser: Any, mo
         on.until("Review.state.queue.length === 6")  # all others are here: without a server none would come
         killing = threading.Thread(target=mortal.kill)
         killing.start()
+        pressed = []
         for _ in range(3):
+            pressed.append(on.raw)
             with on.next():
                 on.press("1", "Enter")
         killing.join()
@@ -63,7 +65,9 @@ def test_killed_during_a_decision_it_is_kept_and_delivered_once(browser: Any, mo
         with on.next():
             on.press("1", "Enter")
         on.delivered()
-    each_once(mortal, "断电医院", me, 5)
+    made = decisions(mortal, each_once(mortal, "断电医院", me, 5))
+    order = sorted((rows[0].id or 0, name) for name, rows in made.items() if rows)
+    assert [name for _, name in order][1:4] == pressed  # in the order in which they were made
 
 
 def test_killed_while_a_job_feeds_the_queue_that_two_people_work_on(browser: Any, mortal: Server) -> None:

@@ -120,6 +120,30 @@ def test_a_bulk_action_that_nobody_may_take_back_like_that_is_not_said_to_be_tak
     assert back(world, lead, batch, "整批有误") == Applied(batch, 6, 0, False)
 
 
+def test_any_bulk_action_is_found_however_many_came_after_it(world: World) -> None:
+    several(world, 2)
+    li, wang = world.person("reviewer"), world.person("reviewer")
+    made = []
+    for number in range(bulk.LISTED + 3):
+        batch = look(world, wang if number == 1 else li).batch
+        world.store.write(
+            lambda session, b=batch, u=wang if number == 1 else li: apply(session, world.rules, u, b, world.at())
+        )  # type: ignore[misc]
+        made.append(batch)
+    look(world, li)  # shown, and not begun
+    seen: list[str] = []
+    last: int | None = None
+    with world.store.reading() as session:
+        while page := batches(session, None, before=last):
+            assert len(page) <= bulk.LISTED
+            seen += [each.batch for each in page]
+            last = page[-1].id
+        assert [each.batch for each in batches(session, li, before=last)] == []
+        assert len([*batches(session, li), *batches(session, li, before=batches(session, li)[-1].id)]) == len(made) - 1
+    assert seen == made[::-1]
+    assert back(world, li, seen[-1]) == Applied(seen[-1], 1, 0, False)  # the first of all, which decided something
+
+
 def test_what_was_left_out_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     several(world)
     li = world.person("reviewer")

@@ -212,10 +212,10 @@ def test_hostile_names_are_shown_as_text(browser: Any, calm_sqlite: Server) -> N
     assert any(cell.startswith("'=") for cell in cells)
 
 
-def test_a_cluster_with_thousands_of_names_is_paged(browser: Any, calm_sqlite: Server) -> None:
+def test_a_cluster_with_thousands_of_names_is_paged(browser: Any, calm: Server) -> None:
     names = [f"{before}{ANKLE}{after}" for before, after in islice(product(noise(), repeat=2), 5000)]
-    prepare(calm_sqlite, "很多", "很多名称医院", names)
-    with screen(browser, calm_sqlite, "很多") as on:
+    prepare(calm, "很多", "很多名称医院", names)
+    with screen(browser, calm, "很多") as on:
         on.only("很多名称医院")
         assert on.model("card.count.names") == 5000
         assert on.page.locator(".names tr").count() == 20
@@ -226,7 +226,7 @@ def test_a_cluster_with_thousands_of_names_is_paged(browser: Any, calm_sqlite: S
         with on.next():
             on.press("1", "Enter")
         on.delivered()
-    assert {each.status for each in clusters(calm_sqlite, "很多名称医院").values()} == {"settled"}
+    assert {each.status for each in clusters(calm, "很多名称医院").values()} == {"settled"}
 
 
 def test_the_shortcuts_are_shown_and_do_nothing_elsewhere(browser: Any, calm_sqlite: Server) -> None:

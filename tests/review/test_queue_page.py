@@ -108,6 +108,29 @@ def test_a_whole_filter_is_settled_and_taken_back_alone_later(browser: Any, calm
     assert [found[name].status for name in names] == ["open", "open", "open", "settled"]
 
 
+def test_a_bulk_action_that_many_came_after_is_taken_back_too(browser: Any, calm_sqlite: Server) -> None:
+    place = "多批医院"
+    prepare(calm_sqlite, "多批", place, ["左膝关节CT平扫甫"])
+    (cluster,) = clusters(calm_sqlite, place).values()
+    with calm_sqlite.client("多批") as client:
+        for number in range(22):
+            asked = {"key": f"many {number}", "action": "reject", "ids": [cluster.id]}
+            batch = client.post("/api/review/preview", json=asked).json()["batch"]
+            assert client.post("/api/review/apply", json={"batch": batch}).json()["done"] == (number == 0)
+    with screen(browser, calm_sqlite, "多批") as on:
+        on.press("b")
+        earlier = on.page.locator("dialog .earlier")
+        earlier.locator("tbody tr").nth(19).wait_for()
+        assert earlier.locator("tbody tr").count() == 20
+        earlier.get_by_role("button", name="更早").click()
+        row = earlier.locator("tbody tr").nth(21)
+        row.wait_for()
+        assert earlier.get_by_role("button", name="更早").is_hidden()
+        row.get_by_role("button", name="整批撤销").click()
+        row.get_by_text("已撤销 1 组，0 组不能撤销。").wait_for()
+    assert clusters(calm_sqlite, place)["左膝关节CT平扫甫"].status == "open"
+
+
 def test_a_clerk_may_only_put_in_question(browser: Any, calm_sqlite: Server) -> None:
     place = "录入医院"
     prepare(calm_sqlite, "录入之外", place, [ANKLE])

@@ -179,6 +179,25 @@ def test_a_second_look_is_blind_and_not_for_who_decided(world: World) -> None:
     assert len(work(world).history(first, None, False)) == 1
 
 
+def test_what_a_fresh_reading_contests_says_so_to_who_looks_again_and_still_not_what_was_decided(world: World) -> None:
+    world.put(ANKLE, CONFLICT)
+    first, second = viewer(world), viewer(world)._replace(lang="en")
+    world.decide(first.user_id, world.cluster(ANKLE), codes=[CHEST])
+    assert world.put(sure(ANKLE, [HEAD]), job="later").contested == 1
+    found = shown(world, ANKLE, second)
+    assert (found["reason"]["id"], found["reason"]["detail"]) == ("memory_disagrees", "")
+    assert "otherwise than what a person decided" in found["reason"]["text"]
+    assert (found["status"], found["blind"], found["decisions"], found["codes"]) == ("flagged", True, [], [HEAD])
+    assert CHEST not in json.dumps([found["reason"], found["evidence"], found["codes"]])
+    assert found["may"]["settle"]
+    own = shown(world, ANKLE, first)
+    assert [each["action"] for each in own["decisions"]] == ["settle", "contest"]
+    world.decide(second.user_id, world.cluster(ANKLE), codes=[HEAD])
+    assert shown(world, ANKLE, second)["reason"]["id"] != "memory_disagrees"
+    world.decide(world.person("clerk"), world.cluster(CONFLICT), "flag")  # put in question by a person
+    assert shown(world, CONFLICT, second)["reason"]["id"] == world.cluster(CONFLICT).reason
+
+
 # -- control samples ---------------------------------------------------------------------------------------------------
 
 

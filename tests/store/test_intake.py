@@ -47,6 +47,30 @@ def test_the_same_names_again_add_counts_and_no_rows(world: World) -> None:
     world.check()
 
 
+def test_jobs_of_the_same_input_count_once_in_whatever_order_they_go_on(world: World) -> None:
+    with world.store.writing() as session:
+        for name, content in (("may", "x"), ("may again", "x"), ("june", "y"), ("unknown", ""), ("earlier", "")):
+            open_job(session, name, world.at(), None, {"content": content})
+
+    def counted(job: str, *names: str, exams: int = 3) -> tuple[int, int]:
+        put_in = world.put(*names, exams=exams, job=job)
+        world.check()
+        return put_in.exams, sum(each.exams for each in world.clusters())
+
+    assert counted("may", ANKLE) == (3, 3)
+    assert counted("may again", ANKLE, CONFLICT) == (3, 6)  # what was in the queue is there once
+    assert counted("may", ANKLE, CONFLICT, ANKLE_NOISY) == (3, 9)  # it was cut off, and goes on after the other
+    assert counted("may again", ANKLE_NOISY, exams=5) == (2, 11)  # its column of counts says otherwise: the newer holds
+    assert counted("june", ANKLE) == (3, 14)
+    assert [counted(each, ANKLE) for each in ("unknown", "earlier")] == [(3, 17), (3, 20)]
+    with world.store.reading() as session:
+        exams = {name.raw: name.exams for name in session.scalars(select(Name))}
+    assert exams == {ANKLE: 3 + 3 + 3 + 3, CONFLICT: 3, ANKLE_NOISY: 5}
+    with world.store.writing() as session:
+        open_job(session, "may, the third", world.at(), None, {"content": "x"})
+    assert counted("may, the third", ANKLE, CONFLICT, ANKLE_NOISY, exams=1) == (-8, 12)
+
+
 def test_spellings_of_one_name_in_one_job_all_count(world: World) -> None:
     world.put(ANKLE, exams=2)
     world.put("踝 关节三维重建术", exams=5)  # the same canonical form, in a later piece of the job

@@ -99,6 +99,26 @@ def test_filters(world: World) -> None:
     assert world.next(world.person("reviewer", active=False)) == []
 
 
+@pytest.mark.parametrize("order", ["institution", "reason"])
+def test_by_institution_or_reason_and_within_it_the_most_exams_in_doubt(world: World, order: str) -> None:
+    for exams, (name, place) in enumerate(((ANKLE, "乙"), (CONFLICT, "甲"), (CONFLICT, "乙"), (ANKLE, "甲"))):
+        world.put(name, at=place, exams=exams + 1)
+    world.put("膝关节三维重建术", at="乙", exams=9)  # for the reason of the first one
+    found = world.clusters()
+    key = {"institution": lambda each: each.institution_id, "reason": lambda each: each.reason}[order]
+    wanted = [each.id for each in sorted(found, key=lambda each: (key(each), -each.priority, each.id or 0))]
+    assert len({key(each) for each in found}) == 2
+    assert wanted != sorted(each.id or 0 for each in found)
+    with world.store.reading() as session:
+        seen: list[int | None] = []
+        last: Cluster | None = None
+        while page := peek(session, Filter(order=order), last, 2):  # type: ignore[arg-type]
+            seen += [each.id for each in page]
+            last = page[-1]
+    assert seen == wanted
+    assert world.next(world.person("reviewer"), count=9, order=order) == wanted
+
+
 def test_pages_for_looking_lease_nothing(world: World) -> None:
     ids = filled(world)
     with world.store.reading() as session:

@@ -41,8 +41,13 @@ def drawn(world: World) -> Scene:
 
 
 def accepted(world: World) -> Scene:
+    """accepted, with a widening on it that has no place any more since its decision was taken back."""
     world.put(SURE)
-    return Scene(world.cluster(SURE), None, None)
+    author = world.person("lead")
+    first = world.decide(author, world.cluster(SURE))
+    widened = world.decide(author, world.cluster(SURE), "widen")
+    world.undo(author, first.decision_id)
+    return Scene(world.cluster(SURE), author, widened.decision_id, before="accepted")
 
 
 def accepted_drawn(world: World) -> Scene:
@@ -85,7 +90,6 @@ SCENES: dict[tuple[str, str], Callable[[World], Scene]] = {
     ("second_look", "differs"): after("settle", CHEST, share=1.0, then=(HEAD,)),
     ("adjudication", ""): adjudication,
 }
-NOBODY_DECIDED = {("open", "sampled"), ("accepted", ""), ("accepted", "sampled")}  # so there is nothing to undo
 
 
 def test_every_line_has_its_scene() -> None:
@@ -105,12 +109,7 @@ def test_cell_by_cell(world: World, status: str, holds: str) -> None:
         if step.circumstance != holds and holds and step.action not in ANSWERS:
             continue
         for role in PERSONS:
-            if step.action in ("undo", "retract"):
-                if (status, holds) in NOBODY_DECIDED:
-                    continue
-                actor = scene.author if step.action == "undo" else other
-            else:
-                actor = other
+            actor = scene.author if step.action == "undo" else other
             codes = scene.codes if step.action == "settle" else ()
             if holds in ("agrees", "differs") and step.action != "settle":
                 continue  # what agrees with a code is a code; the others have scenes of their own below

@@ -171,6 +171,39 @@ def test_a_widened_decision_settles_what_waits_elsewhere_and_its_undo_puts_it_ba
     world.check()
 
 
+@pytest.mark.parametrize("name", [ANKLE, SURE])
+def test_what_another_widening_still_answers_is_answered_by_that_one(world: World, name: str) -> None:
+    lead = world.person("lead")
+    made, widened = {}, {}
+    for place in ("甲医院", "乙医院", "丁医院"):
+        world.put(name, at=place)
+    for place, code in (("甲医院", CHEST), ("乙医院", CHEST), ("丁医院", HEAD)):
+        made[place] = world.decide(lead, world.cluster(name, place), codes=[code]).decision_id
+    for place in ("甲医院", "乙医院"):
+        widened[place] = world.decide(lead, world.cluster(name, place), "widen").decision_id
+    world.put(name, at="丙医院", exams=3)
+    first = world.cluster(name, "丙医院")
+    assert (first.status, first.borrowed_id) == ("settled", made["甲医院"])
+
+    assert world.undo(lead, widened["甲医院"]).requeued == ()
+    other = world.cluster(name, "丙医院")
+    assert (other.status, other.borrowed_id, other.base) == ("settled", made["乙医院"], first.base)
+    assert other.revision > first.revision
+    world.check()
+
+    wide = world.decide(lead, world.cluster(name, "丁医院"), "widen")  # says otherwise: memory answers nothing new
+    assert world.cluster(name, "丙医院").borrowed_id == made["乙医院"]
+    done = world.undo(world.person("lead"), made["乙医院"])
+    if name == ANKLE:
+        assert done.requeued == ()
+        assert world.cluster(name, "丙医院").borrowed_id == made["丁医院"]
+        assert world.undo(lead, wide.decision_id).requeued == (other.id,)
+    else:
+        assert done.requeued == (other.id,)  # its sure reading says otherwise than that one
+    assert (world.cluster(name, "丙医院").status, world.cluster(name, "丙医院").base) == ("open", "open")
+    world.check()
+
+
 def test_what_anybody_decided_on_or_was_drawn_is_not_settled_by_widening(world: World) -> None:
     for place in ("甲医院", "乙医院", "丙医院"):
         world.put(ANKLE, at=place)

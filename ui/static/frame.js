@@ -35,6 +35,8 @@ window.Yingma = (() => {
   // the server does nothing and answers OTHER.
   const MINE = { "x-yingma-person": String(window.YINGMA.person.id) };
   const OTHER = 409;
+  // An address of a link or a form, which sends no header.
+  const mine = (path) => `${path}${path.includes("?") ? "&" : "?"}person=${window.YINGMA.person.id}`;
 
   async function ask(path, options = {}) {
     let answer;
@@ -94,21 +96,18 @@ window.Yingma = (() => {
 
   function fill(bar) {
     const { person, local, lang, t } = window.YINGMA;
+    const problem = h("span", { className: "problem", role: "alert" });
     bar.append(
       h("b", { textContent: t.title }),
       h("span", { textContent: local ? t.local : `${person.name} · ${t.role}` }),
       h("button", {
         id: "language",
         textContent: t.language,
-        onclick: async () => {
-          await post("/language", { lang: lang === "zh" ? "en" : "zh" });
-          location.reload();
-        },
+        onclick: () => post("/language", { lang: lang === "zh" ? "en" : "zh" }).then(() => location.reload(), (failure) => say(problem, failure)),
       }),
     );
-    if (local) return;
-    const out = h("form", { method: "post", action: "/logout" }, h("button", { id: "logout", textContent: t.logout }));
-    bar.append(out);
+    if (!local) bar.append(h("form", { method: "post", action: mine("/logout") }, h("button", { id: "logout", textContent: t.logout })));
+    bar.append(problem);
   }
 
   // The tab that ?tab= names (Gradio keeps ?page= for itself), else the first that this person may see.
@@ -129,5 +128,5 @@ window.Yingma = (() => {
   });
   watcher.observe(document.documentElement, { childList: true, subtree: true });
 
-  return { h, name, seen, get, post, may, number, moment, say, whenSeen, first, Failure, MINE, OTHER };
+  return { h, name, seen, get, post, may, number, moment, say, whenSeen, first, Failure, MINE, OTHER, mine };
 })();

@@ -1,6 +1,6 @@
 // 批量: a file goes up, its first rows come back with the guessed columns, a job starts; all jobs, as they go.
 window.Bulk = (root, texts, limit) => {
-  const { h, name, get, post, may, number, moment, say, whenSeen, Failure, MINE, OTHER } = window.Yingma;
+  const { h, name, get, post, may, number, moment, say, whenSeen, Failure, MINE, OTHER, mine } = window.Yingma;
   const t = texts[window.YINGMA.lang];
   const put = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
   const KINDS = ["name", "modality", "institution", "count"];
@@ -202,10 +202,10 @@ window.Bulk = (root, texts, limit) => {
     else if (job.counts?.failed) cell.append(button("retry"));
     const place = `/api/jobs/${encodeURIComponent(job.id)}`;
     const path = `${place}/result`;
-    if (job.has_changes) cell.append(h("a", { href: `${place}/changes`, target: "_blank", textContent: t.changes, title: t.changes_title }));
-    if (job.has_report) cell.append(h("a", { href: `${place}/report`, target: "_blank", textContent: t.report, title: t.report_title }));
-    if (job.has_result) cell.append(h("a", { href: path, download: "", textContent: t.download, title: t.download_title }));
-    if (job.has_result && [".csv", ".tsv"].includes(job.ending)) cell.append(h("a", { href: `${path}?plain=true`, download: "", textContent: t.plain, title: t.plain_title }));
+    if (job.has_changes) cell.append(h("a", { href: mine(`${place}/changes`), target: "_blank", textContent: t.changes, title: t.changes_title }));
+    if (job.has_report) cell.append(h("a", { href: mine(`${place}/report`), target: "_blank", textContent: t.report, title: t.report_title }));
+    if (job.has_result) cell.append(h("a", { href: mine(path), download: "", textContent: t.download, title: t.download_title }));
+    if (job.has_result && [".csv", ".tsv"].includes(job.ending)) cell.append(h("a", { href: mine(`${path}?plain=true`), download: "", textContent: t.plain, title: t.plain_title }));
     return cell;
   }
 

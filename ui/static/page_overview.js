@@ -1,6 +1,6 @@
 // 概览: what has which status, what is open and why, institutions, decisions per day and person; quality for the lead.
 window.Overview = (root, texts) => {
-  const { h, name, get, post, may, number, moment, say, whenSeen } = window.Yingma;
+  const { h, name, get, post, may, mine, number, moment, say, whenSeen } = window.Yingma;
   const { lang } = window.YINGMA;
   const t = texts[lang];
   root.classList.add("y");
@@ -39,7 +39,7 @@ window.Overview = (root, texts) => {
     }
   }
 
-  function draw({ standing, queue, days, reasons, finished }) {
+  function draw({ standing, queue, days, zone, reasons, finished }) {
     sentences = reasons;
     const sum = (statuses, key) => standing.filter((each) => statuses.includes(each.status)).reduce((total, each) => total + each[key], 0);
     const all = standing.map((each) => each.status);
@@ -69,7 +69,7 @@ window.Overview = (root, texts) => {
     right.replaceChildren(
       h("h3", { textContent: may("lead") ? t.by_day : t.by_day_own }),
       days.length
-        ? table([th(t.day), ...people.map((each) => h("th", { className: "n" }, name(each, 24))), th(t.sum, 1)],
+        ? table([th(t.day.replace("{zone}", zone)), ...people.map((each) => h("th", { className: "n" }, name(each, 24))), th(t.sum, 1)],
             dates.map((day) => [td(day), ...people.map((user) => num(of(day, user))), num(people.reduce((total, user) => total + of(day, user), 0))]))
         : h("p", { className: "dim", textContent: t.no_decisions }),
       quality, places,
@@ -119,7 +119,7 @@ window.Overview = (root, texts) => {
     return h("div", { className: "stop", role: "alert" },
       h("b", { textContent: t.audit_stopped }), " ", where.length ? where.map((part) => [name(part, 60), " "]) : t.overall,
       h("span", { textContent: t.audit_found.replace("{draws}", number(each.draws)).replace("{wrong}", number(each.wrong)).replace("{at}", moment(each.at)) }), " ",
-      h("a", { href: `/api/audit/accepted?stop=${each.id}`, download: true, textContent: t.audit_doubt.replace("{names}", number(each.names)).replace("{exams}", number(each.exams)) }), " ",
+      h("a", { href: mine(`/api/audit/accepted?stop=${each.id}`), download: true, textContent: t.audit_doubt.replace("{names}", number(each.names)).replace("{exams}", number(each.exams)) }), " ",
       why, lift, wrong);
   }
 

@@ -145,13 +145,24 @@
       await before();
     }
 
-    // Those of before, of this person; for a lead, everybody's. One that was cut off can be gone on with.
+    // Those of before, of this person; for a lead, everybody's; a page at a time. One that was cut off can be gone on with.
+    let pages = 1; // of them that are open, also when the list is drawn anew
     async function before() {
-      const answer = await R.get("batches").catch(() => null);
-      if (answer?.status !== 200 || !answer.body.rows.length) return;
+      const lines = el("tbody", {});
+      const older = el("button", { type: "button", onclick: () => page().then((came) => (pages += came)) }, R.text("older"));
+      let last = null;
+      async function page() {
+        const answer = await R.get(`batches${last ? `?before=${last}` : ""}`).catch(() => null);
+        if (answer?.status !== 200) return false;
+        lines.append(...answer.body.rows.map(one));
+        last = answer.body.rows.at(-1)?.id ?? last;
+        older.hidden = !answer.body.more;
+        return true;
+      }
+      for (let open = 0; open < pages; open += 1) if (!(await page()) || older.hidden) break;
+      if (!lines.childElementCount) return;
       earlier.replaceChildren(
-        el("h3", {}, R.text("bulk_earlier")),
-        el("div", { class: "scroll small" }, el("table", {}, R.ui.head(EARLIER), el("tbody", {}, answer.body.rows.map(one)))),
+        el("h3", {}, R.text("bulk_earlier")), el("div", { class: "scroll small" }, el("table", {}, R.ui.head(EARLIER), lines), older),
       );
     }
     function one(row) {

@@ -184,7 +184,7 @@
         ? table(["person", "shown", "answered", "caught", "rate"], q.controls.map((each) => [each.name, each.shown, each.answered, each.caught, share(each, each.share)]))
         : el("p", { class: "note" }, R.text("no_controls")),
       el("h3", {}, R.text("assignments")), form, el("table", {}, body),
-      el("p", {}, R.text("export"), " ", ["csv", "xlsx", "fhir"].map((each) => [el("a", { href: `/api/review/export?format=${each}`, download: true }, each.toUpperCase()), " "]), closing(() => made)),
+      el("p", {}, R.text("export"), " ", ["csv", "xlsx", "fhir"].map((each) => [el("a", { href: window.Yingma.mine(`/api/review/export?format=${each}`), download: true }, each.toUpperCase()), " "]), closing(() => made)),
     );
     const gone = () => void (fault.textContent = R.text("away_none"));
     async function show() {
