@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from retrieval import LexicalIndex
 from retrieval.embeddings import Embedder
 from retrieval.modality import ModalityFilter
-from retrieval.text import Cleaner, fold
+from retrieval.text import cleaner_of, fold
 
 if TYPE_CHECKING:
     from standard.edition import Catalogue
@@ -64,7 +64,7 @@ def plain_scores(
     printed = [catalogue.items[code].name for code in codes]
     folded, asked = [fold(name) for name in printed], [fold(name) for name, _ in names]
     modalities = np.asarray([catalogue.items[code].modality for code in codes])
-    read = ModalityFilter(lexicon, set(modalities.tolist()), Cleaner(lexicon))
+    read = ModalityFilter(lexicon, set(modalities.tolist()), cleaner_of(lexicon))
     said = [read(name, column) for name, column in names]
     raw: dict[Way, Scores] = {"tfidf": LexicalIndex.build(dict(zip(codes, zip(folded), strict=True))).scores(asked)}
     if fuzzy:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import standard.spoken
-from retrieval.text import Cleaner
+from retrieval.text import cleaner_of
 from standard.spoken import spoken_names
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _SOURCES = ("documents.py", "lexical.py", "text.py")  # what decides about docum
 
 def build_documents(catalogue: Catalogue, lexicon: Lexicon) -> Documents:
     """Cleaned documents by code, none twice in an item. Every item has its standard name."""
-    cleaner = Cleaner(lexicon)
+    cleaner = cleaner_of(lexicon)
     known: dict[str, str] = {}
 
     def clean(name: str) -> str:

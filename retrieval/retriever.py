@@ -18,7 +18,7 @@ from retrieval.fusion import Candidate, fuse
 from retrieval.index import Index, key_of, open_index
 from retrieval.lexical import best
 from retrieval.modality import ModalityFilter
-from retrieval.text import Cleaner
+from retrieval.text import cleaner_of
 
 if TYPE_CHECKING:
     from standard.edition import Catalogue
@@ -36,7 +36,7 @@ class Retriever:
         self.version = key_of(index.path)
         self._index = index
         self._embedder = embedder
-        self._cleaner = Cleaner(lexicon)
+        self._cleaner = cleaner_of(lexicon)
         codes = index.lexical.codes
         modalities = np.asarray([catalogue.items[code].modality for code in codes])
         self._filter = ModalityFilter(lexicon, set(modalities.tolist()), self._cleaner)

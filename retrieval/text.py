@@ -11,6 +11,7 @@ import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from standard.lexicon import load_lexicon
 from standard.patterns import Patterns
 
 if TYPE_CHECKING:
@@ -151,6 +152,16 @@ class Cleaner:
             else:
                 at -= 1
         return spans[::-1]
+
+
+@cache
+def _shipped() -> Cleaner:
+    return Cleaner(load_lexicon())
+
+
+def cleaner_of(lexicon: Lexicon | None) -> Cleaner:
+    """The cleaner of a lexicon; that of the one that ships is made once a process (half a second). It never changes."""
+    return _shipped() if lexicon is not None and lexicon is load_lexicon() else Cleaner(lexicon)
 
 
 MODALITY_WORDS = {"CT": "CT", "MR": "MR", "XR": "DR", "MG": "钼靶", "RF": "RF", "US": "超声", "移动DR": "移动DR"}

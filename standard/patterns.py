@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
@@ -36,7 +36,7 @@ class Patterns:
         self._first = first
         self._patterns = [re.compile(pattern) for pattern in patterns]
         self._search = [pattern.search for pattern in self._patterns]
-        keys = [words_of(pattern) or min(needs_of(pattern), key=_chance, default=frozenset()) for pattern in patterns]
+        keys = [_keys(pattern) for pattern in patterns]
         self._keyless = frozenset(at for at, each in enumerate(keys) if not each)
         every = sorted(frozenset[str]().union(*keys))
         self._finder = ahocorasick_rs.AhoCorasick(every)
@@ -72,6 +72,12 @@ def _parsed(pattern: str) -> Any:
     """The parsed form; an empty one where case does not count, and so nothing plain is said."""
     parsed = _parser.parse(pattern)
     return [] if parsed.state.flags & re.IGNORECASE else parsed
+
+
+@cache  # reader and retrieval have the same patterns
+def _keys(pattern: str) -> frozenset[str]:
+    """What a text holds where a pattern matches: one of these; none where that is not known."""
+    return words_of(pattern) or min(needs_of(pattern), key=_chance, default=frozenset())
 
 
 def needs_of(pattern: str) -> Needs:

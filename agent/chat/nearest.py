@@ -86,11 +86,11 @@ class Nearest:
     def _by_characters(self, name: str, modality: str) -> list[str]:
         from retrieval.lexical import LexicalIndex, best
         from retrieval.modality import ModalityFilter
-        from retrieval.text import Cleaner
+        from retrieval.text import cleaner_of
 
         if not hasattr(self, "_index"):
             items = self._pipeline.catalogue.items
-            self._cleaner = Cleaner(self._pipeline.lexicon)
+            self._cleaner = cleaner_of(self._pipeline.lexicon)
             self._index = LexicalIndex.build({code: (self._cleaner(item.name),) for code, item in items.items()})
             self._modality = [items[code].modality for code in self._index.codes]
             self._filter = ModalityFilter(self._pipeline.lexicon, set(self._modality), self._cleaner)

@@ -26,12 +26,12 @@ def requests_for(names: Sequence[BenchName]) -> list[ModelRequest]:
     from prompts.rows import candidate_row, resolver
     from retrieval.documents import build_documents
     from retrieval.lexical import LexicalIndex
-    from retrieval.text import Cleaner
+    from retrieval.text import cleaner_of
     from standard import load_catalogue
     from standard.lexicon import load_lexicon
 
     catalogue, lexicon = load_catalogue(), load_lexicon()
-    reader, cleaner = Reader(catalogue, lexicon), Cleaner(lexicon)
+    reader, cleaner = Reader(catalogue, lexicon), cleaner_of(lexicon)
     index = LexicalIndex.build(build_documents(catalogue, lexicon))
     resolve = resolver(catalogue)
     found = index.search([cleaner(each.name) for each in names], CANDIDATES)
