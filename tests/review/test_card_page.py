@@ -152,8 +152,8 @@ def test_an_answer_of_before_is_not_mixed_into_everybodys_history(browser: Any, 
         mine.first.wait_for()
         with on.page.expect_response("**/api/review/history?all=false*"):
             held[0].continue_()
-        dialog.get_by_role("button", name="更早").click()  # what is shown next is shown after it
         dialog.locator("tbody tr").first.evaluate("(row) => row.classList.add('before')")
+        dialog.get_by_role("button", name="更早").click()  # what is shown next is shown after it
         dialog.locator("tr.before").wait_for(state="detached")
         assert mine.count() == 1
 
