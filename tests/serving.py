@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -185,6 +185,14 @@ def logged_in(browser: Any, server: Server, name: str, lang: str = "zh", width: 
     context.route("**/*", guard)
     context.add_cookies([{"name": "yingma_session", "value": server.cookie(name), "url": server.url}])
     return context
+
+
+def until_told(page: Any, condition: Callable[[], object]) -> None:
+    """Wait for what the browser tells this process (a request, a route), which hears it only while it waits for it."""
+    limit = time.monotonic() + PATIENCE / 1000
+    while not condition():
+        assert time.monotonic() < limit
+        page.wait_for_timeout(10)
 
 
 def _free_port() -> int:

@@ -159,9 +159,11 @@ def page(context: Context, texts: Words) -> None:
         chatbot.example_select(example, into, out, **answering),
     ]
     stop.click(None, None, None, cancels=running, **quiet)
-    history.input(show, history, [chatbot, current], queue=False, **quiet)
-    new.click(begin, None, [chatbot, current, history], queue=False, cancels=running, **quiet)
-    delete.click(remove, current, [chatbot, current, history], queue=False, cancels=running, **quiet)
+    # A call of a session that has ended is left without an answer (static/page_chat.js): it must not hold up the next.
+    at_once: dict[str, Any] = {**quiet, "queue": False, "trigger_mode": "multiple"}
+    history.input(show, history, [chatbot, current], **at_once)
+    new.click(begin, None, [chatbot, current, history], cancels=running, **at_once)
+    delete.click(remove, current, [chatbot, current, history], cancels=running, **at_once)
     blocks = gr.context.Context.root_block
     assert blocks is not None
     blocks.load(load, current, history, queue=False, **quiet)

@@ -53,10 +53,12 @@ class Turn:
         self.message_id = begun.message_id
 
     def events(self) -> Generator[Event]:
-        """The answer's events but the last. Kept at the end, also when the reader goes away in the middle."""
+        """The answer's events but the last. Kept at the end, also when the reader goes away in the middle; the buttons,
+        which stand under it, come when it is kept, so that whoever presses one at once goes on from there."""
         text: list[str] = []
         cards: list[object] = []
         options: list[object] = []
+        buttons: Choices | None = None
         state, whole = self._state, False
         who = Who(self._speaker.user_id, self._speaker.role, f"chat-{self.message_id}")
         try:
@@ -66,8 +68,9 @@ class Turn:
                 elif isinstance(event, Card):
                     cards.append(event.fact.model_dump(mode="json"))
                 elif isinstance(event, Choices):
-                    event = self._numbered(event)
-                    options = [each.model_dump() for each in event.options]
+                    buttons = self._numbered(event)
+                    options = [each.model_dump() for each in buttons.options]
+                    continue
                 elif isinstance(event, End):
                     state, whole = event.state, True
                     continue
@@ -77,6 +80,8 @@ class Turn:
             self._store.write(
                 lambda session: fill_message(session, self.message_id, "".join(text), cards, options, kept, whole)
             )
+        if buttons is not None:
+            yield buttons
 
     def _numbered(self, event: Choices) -> Choices:
         """The buttons with the number of the answer they stand under."""

@@ -38,6 +38,7 @@ def said(
         if isinstance(event, Piece):
             told += event.text
         elif isinstance(event, Choices):
+            assert talk.open(who.user_id, turn.conversation_id)[-1].whole  # so that a button can be pressed at once
             options = {each.label: each.id for each in event.options}
     return turn.conversation_id, told, options
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from tests.model.fake_server import FakeServer, Response
-from tests.serving import PASSWORD, Server, logged_in, serving
+from tests.serving import PASSWORD, Server, logged_in, serving, until_told
 
 CONFLICT = "[头部]16排以上螺旋X线计算机体层(CT)胸部平扫(医保)"
 SEVERAL = "颅脑磁共振平扫+DWI+MRA_颈椎磁共振平扫_股骨头磁共振平扫"
@@ -27,11 +28,12 @@ def open_chat(page: Any, server: Server, tab: str = "对话") -> Any:
 
 
 def say(page: Any, text: str, expect: str) -> None:
-    """Type, and wait for what the answer holds."""
+    """Type, and wait for what the answer to it holds."""
+    before = page.locator("#chat-said .user-row").count()  # each has an answer of its own
     box = page.locator("#chat-box textarea")
     box.fill(text)
     box.press("Enter")
-    page.locator("#chat-said .bot").last.get_by_text(expect).filter(visible=True).first.wait_for()
+    page.locator("#chat-said .bot-row").nth(before).get_by_text(expect).filter(visible=True).first.wait_for()
 
 
 def options(page: Any) -> list[str]:
@@ -47,12 +49,16 @@ def test_three_names(browser: Any, served: Server) -> None:
     page.locator("#chat-said .option", has_text="右侧").click()
     page.get_by_text("20072502111100").filter(visible=True).first.wait_for()
     page.get_by_role("cell", name="02 右踝关节").first.wait_for()
+    page.locator("#chat-said .option", has_text="保存决定").wait_for()  # the answer is kept whole by then
     say(page, CONFLICT, "互相矛盾")
     page.locator("#chat-said .option", has_text="都做").wait_for()
     assert options(page)[:3] == ["1 颅脑", "2 胸部", "3 都做"]
     say(page, "2", "您答：胸部")
+    page.locator("#chat-said .option", has_text="保存决定").wait_for()
     say(page, SEVERAL, "「股骨头」是左、右还是双侧？")
+    page.locator("#chat-said .option", has_text="双侧").wait_for()
     say(page, "双侧", "30072003110000")
+    page.locator("#chat-said .option", has_text="保存决定").wait_for()
     last = page.locator("#chat-said .bot").last.inner_text()
     places = [last.index(code) for code in ("30010100110000", "30010100520000", "30080101310000", "30030202110000")]
     assert places == sorted(places)
@@ -119,6 +125,7 @@ def test_hostile_text_is_text(as_role: Callable[..., Any], served_sqlite: Server
     page = as_role("reviewer")
     open_chat(page, served_sqlite)
     say(page, HOSTILE, "待定")
+    page.locator("#chat-history label", has_text="=cmd").wait_for()  # the answer is whole
     shown = page.locator("#chat-said").inner_text()
     assert '<img src=x onerror="window.hit=1">' in shown
     assert "[点](javascript:alert(1))" in shown
@@ -127,8 +134,8 @@ def test_hostile_text_is_text(as_role: Callable[..., Any], served_sqlite: Server
     assert "\u202e" not in shown
     assert page.evaluate("window.hit") is None
     assert page.locator("#chat-said :is(img, a, .katex)").count() == 0
-    page.locator("#chat-history label", has_text="=cmd").wait_for()
     say(page, f"{HOSTILE}\n胸部CT平扫", "2 个名称")
+    page.get_by_role("link", name="下载表格").wait_for()
     assert page.evaluate("window.hit") is None
     assert page.locator("#chat-said img").count() == 0
 
@@ -177,22 +184,41 @@ def test_who_types_on_loses_nothing(as_role: Callable[..., Any], served_sqlite: 
     page.locator("#chat-said .user-row").nth(3).wait_for()
 
 
+@contextmanager
+def refused(page: Any) -> Iterator[None]:
+    """What is done inside asks Gradio's server something, which it refuses; the page says so once more."""
+    page.evaluate("document.getElementById('chat-expired')?.classList.add('before')")
+    with page.expect_response(lambda answer: answer.status == 401 and "gradio_api" in answer.url):
+        yield
+    page.locator("#chat-expired:not(.before)").wait_for()
+    # and what Gradio makes of it is drawn
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def test_a_session_that_has_ended_takes_nothing(browser: Any, served_sqlite: Server) -> None:
     context = logged_in(browser, served_sqlite, "viewer")
     page = context.new_page()
     box = open_chat(page, served_sqlite)
+    other = page.locator("#chat-history label", has_text="右膝关节CT平扫")
+    say(page, "右膝关节CT平扫", "CT右膝关节")
+    other.wait_for()
+    page.get_by_role("button", name="新对话").click()
+    page.locator("#chat-said .bot").wait_for(state="detached")
     say(page, "踝关节三维重建术", "「踝关节」是左、右还是双侧？")
+    page.locator("#chat-history label.selected", has_text="踝关节三维重建术").wait_for()  # the answer is whole
     cookies = context.cookies()
     context.clear_cookies()
-    box.fill("左肩关节CT平扫")
-    box.press("Enter")
     link = page.get_by_role("alert").get_by_role("link", name="重新登录")
+    with refused(page):
+        box.fill("左肩关节CT平扫")
+        box.press("Enter")
     link.wait_for()
     assert "会话已过期" in page.locator("#chat-expired").inner_text()
     assert box.input_value() == "左肩关节CT平扫"
-    page.locator("#chat-said .option", has_text="左侧").click()
-    with page.expect_response(lambda answer: answer.status == 401 and "gradio_api" in answer.url):
-        page.locator("#chat-history label", has_text="踝关节三维重建术").first.click()
+    with refused(page):
+        page.locator("#chat-said .option", has_text="左侧").click()
+    with refused(page):
+        other.click()  # of the one that is open a click asks nothing
     assert page.locator("#chat-said .bot", has_text="「踝关节」是左、右还是双侧？").count()
     assert page.get_by_text("错误", exact=True).count() == 0
     with served_sqlite.client("lead") as lead:
@@ -207,6 +233,10 @@ def test_a_session_that_has_ended_takes_nothing(browser: Any, served_sqlite: Ser
     box.press("Enter")
     page.locator("#chat-said .bot", has_text="20070301110000").first.wait_for()
     page.locator("#chat-expired").wait_for(state="detached")
+    page.locator("#chat-history label.selected", has_text="踝关节三维重建术").wait_for()
+    other.click()  # the list too
+    page.locator("#chat-said .bot", has_text="CT右膝关节").first.wait_for()
+    page.locator("#chat-said .bot", has_text="20070301110000").wait_for(state="detached")
     context.clear_cookies()
     box.fill("胸部CT平扫")
     box.press("Enter")
@@ -240,9 +270,10 @@ def test_stop(browser: Any, slow: tuple[Server, FakeServer]) -> None:
     box.fill("帮我看看那个脚脖子的检查到底该怎么写呀")
     box.press("Enter")
     page.locator("#chat-said .user", has_text="脚脖子").first.wait_for()
-    while not model.bodies:
-        page.wait_for_timeout(50)
+    until_told(page, lambda: model.bodies)
     page.get_by_role("button", name="停止").click()
-    say(page, "胸部CT平扫", "20040100110000")  # the next question is answered while the model still hangs
+    box.fill("胸部CT平扫")
+    box.press("Enter")
+    page.locator("#chat-said .bot", has_text="20040100110000").first.wait_for()  # while the model still hangs
     assert json.dumps(model.bodies[0], ensure_ascii=False).count("脚脖子") == 1
     context.close()

@@ -259,13 +259,14 @@ def several(count: int) -> list[tuple[str, str, str]]:
 
 
 @contextmanager
-def stopped_at_work(home: Path) -> Iterator[Callable[[], str]]:
-    """The next job to begin stands still while some names are coded and others are not, until the block ends. What is
-    given waits for that and tells the job's name. Who starts it may be slow to hear of it, so it is watched from now.
+def stopped_at_work(home: Path, phase: str = "answering") -> Iterator[Callable[[], str]]:
+    """The next job to begin stands still while some names are coded and others are not, or in another phase, until the
+    block ends. What is given waits for that and tells the job's name. Who starts it may be slow to hear of it, so it is
+    watched from now.
     """
     stopped: list[int] = []
     with ThreadPoolExecutor(1) as watch:
-        found = watch.submit(_stop_at_work, home, {*job_ids(home)}, stopped)
+        found = watch.submit(_stop_at_work, home, phase, {*job_ids(home)}, stopped)
         try:
             yield found.result
         finally:
@@ -274,14 +275,15 @@ def stopped_at_work(home: Path) -> Iterator[Callable[[], str]]:
                     os.kill(process, signal.SIGCONT)
 
 
-def _stop_at_work(home: Path, known: set[str], stopped: list[int]) -> str:
+def _stop_at_work(home: Path, phase: str, known: set[str], stopped: list[int]) -> str:
     limit, told, log = time.monotonic() + 120, dict[str, Any](), ""
     while time.monotonic() < limit:
         for name in {*job_ids(home)} - known:
             folder = find_job(home, name)
             told, log = folder.status(), read_or_nothing(folder.path / "log.txt")
             assert told["state"] in ("queued", "running"), (told, log)
-            if told["state"] == "running" and told.get("phase") == "answering" and told.get("done"):
+            at_work = told["state"] == "running" and told.get("phase") == phase
+            if at_work and (told.get("done") or phase != "answering"):
                 os.kill(told["pid"], signal.SIGSTOP)
                 stopped.append(told["pid"])
                 return name
@@ -349,7 +351,9 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
     assert page.locator("#bulk-start").is_disabled()  # one column is two things
     page.select_option("#bulk-institution", label="医院")
     with stopped_at_work(served.home) as reached_work:
-        page.click("#bulk-start")
+        # Who waits for the job holds up what the page asks for: it has to be there before.
+        with page.expect_response(lambda answer: answer.request.method == "POST" and answer.url.endswith("/api/jobs")):
+            page.click("#bulk-start")
         row = page.locator(f"#job-{reached_work()}")
         going = re.compile(r"编码 · [1-9][\d,]* / [\d,]+ · 每秒 [\d,]+ · 还需 \d")
         expect(row.locator(".how")).to_have_text(going, timeout=LONG_MS)

@@ -14,8 +14,10 @@ from agent.store import Order, Rules, decide, find_user, now
 from agent.store.keys import institution_key
 from agent.store.schema import Cluster, Institution
 from tests.review.filling import fill
-from tests.serving import Server, logged_in
+from tests.serving import Server, logged_in, until_told
 from tests.store.world import valid
+
+NEXT = "/api/review/next"
 
 
 def prepare(server: Server, user: str, place: str, names: list[str] | list[tuple[str, int]], modality: str = "") -> int:
@@ -49,6 +51,10 @@ class Screen:
         self.page = page
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.asked: set[Any] = set()  # requests for cards that have no answer yet
+        page.on("request", lambda request: self.asked.add(request) if request.url.endswith(NEXT) else None)
+        for end in ("requestfinished", "requestfailed"):
+            page.on(end, lambda request: self.asked.discard(request))
 
     def open(self, url: str) -> None:
         """Go there, wait until Gradio has built the page, and for the first card, or the word that there is none."""
@@ -57,8 +63,14 @@ class Screen:
         self.ready()
 
     def built(self) -> None:
-        """Wait until Gradio has built the page: what is stopped before that is a subject of its own."""
+        """Wait until Gradio has built the page, and it is seen, so that it takes keys: what is done before that is a
+        subject of its own."""
         self.until("document.querySelector('.review .card') && !document.getElementById('early')")
+        self.seen()
+
+    def seen(self) -> None:
+        """Wait until the tab is turned to: keys that are pressed before are not for it."""
+        self.until("document.querySelector('.review').offsetParent !== null")
 
     def card(self) -> None:
         """Wait for a card."""
@@ -75,12 +87,14 @@ class Screen:
 
     @property
     def raw(self) -> str:
-        """The first name of the cluster on the screen."""
+        """The first name of the cluster on the screen, as soon as there is one."""
+        self.until("Review.state.model")
         found: str = self.model("card.names[0].raw")
         return found
 
     def only(self, place: str) -> None:
         """Choose an institution in the filter."""
+        self.built()
         self.page.get_by_label("机构").select_option(label=place)
         self.page.locator(".review").focus()
         self.until("Review.state.filter !== null && (Review.state.model || Review.state.loaded)")
@@ -127,6 +141,14 @@ class Screen:
         self.press("Enter")
         combo.wait_for(state="detached")
 
+    def quiet(self) -> None:
+        """Wait until no cards are asked for."""
+        until_told(self.page, lambda: not self.asked)
+
+    def untroubled(self) -> None:
+        """Wait until nothing is said any more of the server and the session."""
+        self.until("!document.querySelector('.review .trouble').textContent")
+
     def alerted(self, text: str) -> None:
         """Wait until the page says something aloud, or, for an empty text, nothing."""
         self.until(
@@ -134,6 +156,11 @@ class Screen:
             " return text ? said.includes(text) : !said }",
             arg=text,
         )
+
+    def close(self) -> None:
+        """Close the dialog; what is pressed next is for the card."""
+        self.press("Escape")
+        self.page.get_by_role("dialog").wait_for(state="detached")
 
     @property
     def alert(self) -> str:
@@ -153,13 +180,15 @@ def screen(browser: Any, server: Server, user: str, **options: Any) -> Iterator[
     """The review page of a user, open on his first card. What it still shows at the end is free for others at once:
     the browser is cut off before the page can give it back."""
     context = logged_in(browser, server, user, **options)
+    found = Screen(context.new_page())
     try:
-        found = Screen(context.new_page())
         found.open(server.url)
         yield found
         assert not found.errors, found.errors
         assert not context.strayed, context.strayed
     finally:
+        context.route(f"**{NEXT}", lambda route: route.abort())
+        found.quiet()  # cards that are handed out later would be this page's for two minutes
         context.close()
         with server.store.writing() as session:
             holder = find_user(session, user)

@@ -12,7 +12,7 @@ from sqlmodel import col
 from agent.store.schema import Suggestion
 from tests.review.screen import give, prepare, screen
 from tests.review.test_keyboard import clusters, decisions
-from tests.serving import Server
+from tests.serving import Server, until_told
 from tests.store.world import ANKLE
 
 HIP = "髋关节MRI平扫"
@@ -58,7 +58,7 @@ def test_a_missing_side_is_the_first_slot_to_edit(browser: Any, calm_sqlite: Ser
     with screen(browser, calm_sqlite, "缺边") as on:
         on.only(place)
         for name, side, code in ((HIP, "右", "30072002110000"), (ANKLE, "双", "20072503111100")):
-            on.until("(name) => Review.state.model.card.names[0].raw === name", arg=name)
+            on.until("(name) => Review.state.model?.card.names[0].raw === name", arg=name)
             fields = on.page.locator(".fields")
             assert fields.locator("tr.name .f-part2").inner_text() == name[:3]
             assert fields.locator("tr.name .f-scan").inner_text() == "平扫"
@@ -93,6 +93,7 @@ def test_the_key_for_the_side_changes_nothing_else(browser: Any, calm_sqlite: Se
         with on.next():
             on.press("s")
         on.alerted("")
+        assert on.ready()
         assert on.model("exams[0].fields") == []
         on.press("l")
         on.until("document.querySelector('.review .alert').textContent.includes('还没有部位')")
@@ -108,7 +109,7 @@ def test_what_was_said_of_a_card_goes_with_it(browser: Any, calm_sqlite: Server)
         on.press("Enter")
         on.alerted("检查 1 还没有标准中的编码")
         on.only("新鲜医院")
-        on.until("Review.state.model.card.institution === '新鲜医院'")
+        on.until("Review.state.model?.card.institution === '新鲜医院'")
         on.alerted("")
         on.press("Enter")
         on.alerted("检查 1")
@@ -133,6 +134,30 @@ def test_a_session_that_ended_is_said_with_the_way_back(browser: Any, calm_sqlit
         on.page.locator("[name=password]").wait_for()
 
 
+def test_an_answer_of_before_is_not_mixed_into_everybodys_history(browser: Any, calm_sqlite: Server) -> None:
+    place = "混行医院"
+    prepare(calm_sqlite, "混行", place, [ANKLE])
+    with screen(browser, calm_sqlite, "混行") as on:
+        on.only(place)
+        with on.next():
+            on.press("1", "Enter")
+        on.delivered()
+        held: list[Any] = []
+        on.page.route("**/api/review/history?all=false*", lambda route: held.append(route))
+        on.press("h")
+        until_told(on.page, lambda: held)
+        dialog = on.page.get_by_role("dialog")
+        dialog.get_by_label("所有人").check()
+        mine = dialog.locator("tbody tr", has_text="混行")
+        mine.first.wait_for()
+        with on.page.expect_response("**/api/review/history?all=false*"):
+            held[0].continue_()
+        dialog.locator("tbody tr").first.evaluate("(row) => row.classList.add('before')")
+        dialog.get_by_role("button", name="更早").click()  # what is shown next is shown after it
+        dialog.locator("tr.before").wait_for(state="detached")
+        assert mine.count() == 1
+
+
 def test_the_keys_of_the_history_work_with_everybody_chosen(browser: Any, calm_sqlite: Server) -> None:
     place = "所有人医院"
     prepare(calm_sqlite, "所有", place, [ANKLE])
@@ -144,8 +169,8 @@ def test_the_keys_of_the_history_work_with_everybody_chosen(browser: Any, calm_s
         on.press("h")
         dialog = on.page.get_by_role("dialog")
         heads = ["时间", "人", "决定", "编码", "名称", "数量", "现状", "说明"]
-        assert dialog.locator("th").all_inner_texts() == heads
         dialog.locator("tbody tr").first.wait_for()
+        assert dialog.locator("th").all_inner_texts() == heads
         on.press("Tab")
         assert dialog.get_by_label("所有人").evaluate("(box) => box === document.activeElement")
         dialog.locator("tbody tr").first.evaluate("(row) => row.classList.add('before')")

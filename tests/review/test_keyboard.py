@@ -21,8 +21,8 @@ from agent.store.schema import Cluster, Institution, Name
 from agent.store.schema_acts import Decision, Trail
 from standard.lexicon import load_lexicon
 from tests.review.filling import HOSTILE
-from tests.review.screen import Screen, prepare, screen
-from tests.serving import ROOT, Server
+from tests.review.screen import Screen, answer_questions, prepare, screen
+from tests.serving import ROOT, Server, until_told
 from tests.store.world import ANKLE, answer, distinct
 
 LEFT, RIGHT = "CT左膝关节(平扫)", "CT右膝关节(平扫)"
@@ -118,6 +118,7 @@ def normalized(server: Server, folder: Path, names: list[str], place: str) -> di
 def test_thirty_clusters_by_keyboard_alone(browser: Any, calm: Server, tmp_path: Path) -> None:
     place = "键盘医院"
     names = [EDIT, SPLIT, FLAG, NO_EXAM, NOT_THERE, UNDO, *distinct(24)]
+    answer_questions(calm)  # of other tests, which would come first
     me = prepare(calm, "键盘", place, [(name, 40 - at) for at, name in enumerate(names)])
     assert len(clusters(calm, place)) == 30
     undone: list[str] = []
@@ -293,8 +294,7 @@ def test_escape_takes_back_an_edit_that_still_waits(browser: Any, calm_sqlite: S
         on.page.route("**/api/review/choices", lambda route: held.append(route))
         on.press("l", "e", "Escape")
         on.until("!!Review.state.model.pending")
-        while not held:
-            on.page.wait_for_timeout(10)
+        until_told(on.page, lambda: held)
         held[0].continue_()
         on.until("!Review.state.model.pending && Review.state.model.exams[0].listed")
         assert on.page.get_by_role("combobox", expanded=True).count() == 0

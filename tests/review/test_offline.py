@@ -31,6 +31,7 @@ def test_whatever_is_pressed_the_page_says_that_the_server_is_away(browser: Any,
         if key == "r":
             with on.next():
                 on.press("s")
+        on.quiet()  # what is under way would tell it too
         trouble = on.page.locator(".review .trouble")
         assert trouble.inner_text() == ""
         on.page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true })")  # leases are not renewed,
@@ -40,15 +41,14 @@ def test_whatever_is_pressed_the_page_says_that_the_server_is_away(browser: Any,
         dialog = on.page.get_by_role("dialog")
         if key in ("h", "b"):
             dialog.get_by_text(AWAY).first.wait_for()
-            on.press("Escape")
-            dialog.wait_for(state="detached")
+            on.close()
         assert dialog.count() == 0
         on.page.context.set_offline(False)
-        on.until("!document.querySelector('.review .trouble').textContent")
+        on.untroubled()
         if key == "h":
             on.press("h")
             dialog.get_by_text("选择").wait_for()
-            on.press("Escape")
+            on.close()
         if key == "u":
             before = on.model("card.id")
             on.press("u")

@@ -10,7 +10,7 @@ from agent.store import Entry, now, open_job, put, recall
 from tests.review.filling import fill
 from tests.review.screen import answer_questions, prepare, screen
 from tests.review.test_keyboard import clusters, decisions
-from tests.serving import Server
+from tests.serving import Server, until_told
 from tests.store.world import ANKLE, CHEST, answer, distinct
 
 
@@ -22,6 +22,7 @@ def test_what_was_skipped_comes_back_on_a_key(browser: Any, calm_sqlite: Server)
         on.page.get_by_role("tab", name="标准").click()
         on.until("document.querySelector('.review').offsetParent === null")
         on.page.get_by_role("tab", name="审核").click()
+        on.seen()
         with on.next():
             on.press("s")  # the tab that was clicked has the keyboard
         assert on.page.get_by_role("button", name="跳过的 1").is_visible()
@@ -90,19 +91,19 @@ def test_a_whole_filter_is_settled_and_taken_back_alone_later(browser: Any, calm
         assert on.page.get_by_text("1 组没有建议的编码").is_visible()
         on.press("Enter")
         on.page.get_by_text("完成：决定 3 组，略过 0 组").first.wait_for()
-        on.press("Escape")
+        on.close()
         on.until("(name) => Review.state.model && Review.state.model.card.names[0].raw === name", arg=ANKLE)
         with on.next():
             on.press("1", "Enter")  # something else, after it
         on.delivered()
         on.page.reload()
-        on.page.locator(".review .filters").wait_for()
+        on.built()
         on.ready()
         on.press("b")
         row = on.page.locator("dialog .earlier tr").filter(has_text="3 组 3 名 24 次检查")
         row.get_by_role("button", name="整批撤销").click()
         row.get_by_text("已撤销 3 组，0 组不能撤销。").wait_for()
-        on.press("Escape")
+        on.close()
         on.until("Review.state.model && Review.state.model.exams[0].candidates.length >= 3")
     found = clusters(calm_sqlite, place)
     assert [found[name].status for name in names] == ["open", "open", "open", "settled"]
@@ -137,8 +138,14 @@ def test_a_clerk_may_only_put_in_question(browser: Any, calm_sqlite: Server) -> 
     with screen(browser, calm_sqlite, "clerk") as on:
         on.only(place)
         on.card()
+        held: list[Any] = []
+        on.page.route("**/api/review/edit", lambda route: held.append(route))
         on.press("1", "Enter")
         on.alerted("不能这样做")
+        until_told(on.page, lambda: held)
+        held[0].continue_()
+        on.page.evaluate("Review.state.model.later.then(() => null)")
+        on.alerted("不能这样做")  # still: the answer to the key before says nothing of it
         on.press("b")
         assert on.page.get_by_role("dialog").count() == 0
         on.press("f")

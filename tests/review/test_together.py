@@ -136,6 +136,7 @@ def test_second_looks_are_blind_and_an_adjudicator_ends_what_differs(browser: An
     with screen(browser, strict, "第二人") as on:
         assert queue(on, "second_look", place)
         for _ in range(3):
+            assert on.ready()
             assert (on.model("card.blind"), on.model("card.decisions")) == (True, [])
             assert "第一人" not in on.page.locator(".review .card").inner_text()
             assert on.page.get_by_text("看不到前一个人的决定").is_visible()
@@ -195,15 +196,17 @@ def test_a_lead_assigns_and_a_reviewer_sees_how_long_his_own_will_take(browser: 
                 on.press("1", "Enter")
         on.delivered()
         on.page.reload()
-        on.card()
+        on.built()
         on.until("document.querySelector('.progress').textContent.includes('给我的 2 组')")
-        pace = on.page.locator(".review .pace").inner_text()
-        assert "分钟" in pace
-        assert "组/时" in pace  # as the rest is reckoned
+        pace = on.page.locator(".review .pace", has_text="分钟")
+        pace.wait_for()
+        assert "组/时" in pace.inner_text()  # as the rest is reckoned
+        on.until("Review.state.assigned.length")
+        on.page.get_by_label("机构").locator("option", has_text=place).first.wait_for(state="attached")
         on.press("b")
         assert on.page.get_by_label("范围").locator("option").all_inner_texts() == [place, "全部待审"]
         on.page.get_by_text(f"没有勾选：对整个范围（{place}）").wait_for()
-        on.press("Escape")
+        on.close()
         for _ in range(2):
             assert on.ready()
             with on.next():

@@ -7,7 +7,7 @@ from typing import Any
 from agent.store.schema_acts import Decision
 from tests.review.screen import Screen, answer_questions, prepare, screen
 from tests.review.test_keyboard import clusters, decisions
-from tests.serving import Server
+from tests.serving import Server, until_told
 from tests.store.world import distinct
 
 SLOW = """() => {
@@ -15,6 +15,14 @@ SLOW = """() => {
     window.fetch = async (path, options) => {
         if (String(path).includes("/undo")) await new Promise((done) => setTimeout(done, 400));
         return fetched(path, options);
+    };
+}"""
+# Whether the page has taken in what was asked for.
+TOLD = """() => {
+    const { progress } = Review;
+    Review.progress = (given) => {
+        window.told = true;
+        progress(given);
     };
 }"""
 
@@ -67,6 +75,29 @@ def test_what_is_pressed_while_an_undo_is_under_way_is_for_its_card(browser: Any
     assert made[first] == ["reject", "undo", "not_in_standard"]
     assert made[second] == ["reject", "undo", "settle", "undo"]
     assert made[there] == []
+
+
+def test_a_card_that_an_undo_brought_does_not_come_twice(browser: Any, calm_sqlite: Server) -> None:
+    """More was asked for before the undo, and the answer, after it, holds the card that came back."""
+    answer_questions(calm_sqlite)
+    prepare(calm_sqlite, "两次", "不来两次医院", [(name, 50 - at) for at, name in enumerate(distinct(6))])
+    with screen(browser, calm_sqlite, "两次") as on:
+        (first,) = decided(on, 1)
+        held: list[Any] = []
+        on.page.route("**/api/review/next", lambda route: held.append(route))
+        decided(on, 1)
+        until_told(on.page, lambda: held)
+        on.press("u", "u")
+        on.until("(name) => Review.state.model?.card.names[0].raw === name", arg=first)
+        on.page.evaluate(TOLD)
+        on.page.route("**/api/review/next", lambda route: route.continue_())  # the last one given is asked first
+        with on.page.expect_response("**/api/review/next") as answer:
+            held[0].continue_()
+        back = on.model("card.id")
+        assert back in [each["id"] for each in answer.value.json()["rows"]]
+        on.until("window.told")
+        ids = on.page.evaluate("[Review.state.model, ...Review.state.queue].map((each) => each.card.id)")
+        assert ids.count(back) == 1
 
 
 def test_without_a_server_an_undo_says_so_and_keys_do_not_wait_for_it(browser: Any, calm_sqlite: Server) -> None:

@@ -39,6 +39,7 @@
   R.bulk = async () => {
     const choices = scopes();
     let filter = choices[0];
+    let asked = 0; // the newest question for rows; an older answer is dropped
     const rows = [];
     const checked = new Set();
     const body = el("tbody", {});
@@ -93,8 +94,10 @@
       result.replaceChildren(); // what was shown there is no longer what would be done
     }
     async function more() {
+      const mine = (asked += 1);
       const last = rows[rows.length - 1];
       const answer = await R.post("list", { filter, after: last ? last.id : null }).catch(() => null);
+      if (mine !== asked) return undefined;
       if (answer?.status !== 200) return void result.replaceChildren(...(answer ? R.refusal(answer) : [R.text("bulk_away")]));
       rows.push(...answer.body.rows);
       if (!last) count();
@@ -137,10 +140,11 @@
     // The queue and the lists are others now; what was said about it stays.
     async function changed() {
       R.changeFilter(R.state.filter, R.state.order);
+      const mine = (asked += 1);
       rows.length = 0;
       checked.clear();
       const answer = await R.post("list", { filter, after: null }).catch(() => null);
-      if (answer?.status === 200) rows.push(...answer.body.rows);
+      if (mine === asked && answer?.status === 200) rows.push(...answer.body.rows);
       list.show();
       await before();
     }

@@ -25,7 +25,7 @@
     const answer = await R.post("edit", body);
     if (only && exam.code !== only) return undefined;
     if (answer.status !== 200) return R.refused(answer, model());
-    R.unsay();
+    if (!only) R.unsay(); // of a whole item it was done at once, and something may have been said since
     Object.assign(exam, answer.body);
     exam.pick = exam.candidates.findIndex((each) => each.code === exam.code);
     return undefined;

@@ -97,6 +97,7 @@
 
   async function history() {
     let everybody = false;
+    let asked = 0; // the newest question; an older answer is dropped
     const rows = [];
     const body = el("tbody", {});
     const note = el("p", { class: "note", role: "status" }, R.text("history_hint"));
@@ -137,8 +138,10 @@
     }
     const away = () => note.replaceChildren(R.text("away_none")); // the page says so too, behind the dialog
     async function fetchMore() {
+      const mine = (asked += 1);
       const last = rows[rows.length - 1];
       const answer = await R.get(`history?all=${everybody}${last ? `&before=${last.id}` : ""}`).catch(() => null);
+      if (mine !== asked) return undefined;
       if (answer?.status !== 200) return answer && answer.status < 500 ? note.replaceChildren(...R.refusal(answer)) : away();
       note.replaceChildren(R.text("history_hint"));
       rows.push(...answer.body.rows);

@@ -131,7 +131,8 @@
       drop(answer.body.rows.map((each) => each.id));
       return refill(); // the filter was changed meanwhile
     }
-    s.queue.push(...answer.body.rows.map(R.model));
+    const here = new Set(shown()); // an undo may have brought one of them meanwhile
+    s.queue.push(...answer.body.rows.filter((each) => !here.has(each.id)).map(R.model));
     R.progress(answer.body.prog);
     if (!s.model && s.queue.length) R.advance(); // which asks for more
     s.loaded = true;
