@@ -90,6 +90,8 @@ def page(context: Context, texts: Words) -> None:
             raise told(error, lang) from error
         answer: Shown = {"role": "assistant", "content": "", "options": []}
         number = str(turn.conversation_id)
+        # Known and in the list from now on: stopped before the first word, it is this conversation that goes on.
+        yield gr.skip(), number, _list(context.talk, person.id, number)
         for _ in _answer(turn, answer, lang):
             yield _screen(context.talk, person.id, turn, answer, lang), number, gr.skip()
         yield _screen(context.talk, person.id, turn, answer, lang), number, _list(context.talk, person.id, number)

@@ -271,9 +271,11 @@ def test_stop(browser: Any, slow: tuple[Server, FakeServer]) -> None:
     box.press("Enter")
     page.locator("#chat-said .user", has_text="脚脖子").first.wait_for()
     until_told(page, lambda: model.bodies)
+    page.locator("#chat-history label", has_text="脚脖子").wait_for()
     page.get_by_role("button", name="停止").click()
     box.fill("胸部CT平扫")
     box.press("Enter")
     page.locator("#chat-said .bot", has_text="20040100110000").first.wait_for()  # while the model still hangs
+    assert page.locator("#chat-said .user").count() == 2  # it goes on in the conversation that was stopped
     assert json.dumps(model.bodies[0], ensure_ascii=False).count("脚脖子") == 1
     context.close()

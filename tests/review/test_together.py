@@ -15,7 +15,7 @@ from tests.review.conftest import CALM
 from tests.review.filling import fill
 from tests.review.screen import Screen, answer_questions, prepare, screen
 from tests.review.test_keyboard import clusters, decisions
-from tests.serving import Server, serving
+from tests.serving import Server, serving, until_told
 from tests.store.world import ANKLE, CONFLICT, distinct, valid
 
 
@@ -195,15 +195,18 @@ def test_a_lead_assigns_and_a_reviewer_sees_how_long_his_own_will_take(browser: 
             with on.next():
                 on.press("1", "Enter")
         on.delivered()
+        held: list[Any] = []
+        on.page.route("**/api/review/assignments", lambda route: held.append(route))
         on.page.reload()
         on.built()
         on.until("document.querySelector('.progress').textContent.includes('给我的 2 组')")
         pace = on.page.locator(".review .pace", has_text="分钟")
         pace.wait_for()
         assert "组/时" in pace.inner_text()  # as the rest is reckoned
-        on.until("Review.state.assigned.length")
-        on.page.get_by_label("机构").locator("option", has_text=place).first.wait_for(state="attached")
-        on.press("b")
+        on.press("b")  # before it is known what is assigned
+        until_told(on.page, lambda: held)
+        held[0].continue_()
+        on.page.get_by_label("范围").locator("option").nth(1).wait_for(state="attached")
         assert on.page.get_by_label("范围").locator("option").all_inner_texts() == [place, "全部待审"]
         on.page.get_by_text(f"没有勾选：对整个范围（{place}）").wait_for()
         on.close()

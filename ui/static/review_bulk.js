@@ -37,6 +37,7 @@
   }
 
   R.bulk = async () => {
+    await R.known; // else all that waits would stand for what is assigned
     const choices = scopes();
     let filter = choices[0];
     let asked = 0; // the newest question for rows; an older answer is dropped

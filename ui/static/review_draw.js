@@ -126,12 +126,12 @@
       frame.trouble, el("div", { class: "line" }, frame.status, frame.alert), frame.card,
     );
     R.draw();
-    R.get("assignments").then(({ status, body }) => {
+    const assigned = R.get("assignments").then(({ status, body }) => {
       if (status !== 200) return;
       R.state.assigned = body.rows.filter((each) => each.user === window.YINGMA.person.name);
       if (R.state.prog) R.progress({});
     }, () => {});
-    R.get("filters").then(({ status, body }) => {
+    const filters = R.get("filters").then(({ status, body }) => {
       if (status !== 200) return;
       for (const each of body.reasons) reasons.set(each.id, each.name);
       for (const each of body.institutions) places.set(each.id, each.name);
@@ -143,6 +143,7 @@
       into("reason", body.reasons.map((each) => [each.id, each.name]));
       into("modality", body.modalities.map((each) => [each, each]));
     }, () => {});
+    R.known = Promise.all([assigned, filters]); // what is assigned, and what the places are called
   };
 
   // What is said when nothing comes: others may have work where this person's is done.
