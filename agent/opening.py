@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from agent.console import language, note, say, settings_file
 from standard import load_catalogue
+from standard.cycles import no_cycles
 from standard.edition import Catalogue
 from standard.errors import InputError
 
@@ -79,29 +78,13 @@ def open_pipeline(
     Candidates are looked up where `retrieve` asks for it, and for a model that wants them; Yingma's own does not.
     `keep`: what the model answers is kept in the home folder, and not asked again (unless the setting says no).
     """
-    with _no_cycles():
-        return _open(edition, model, retrieve, device_codes, keep)
-
-
-@contextmanager
-def _no_cycles() -> Iterator[None]:
-    """Nothing is looked at for cycles meanwhile: opening makes a hundred thousand objects that all stay, and looking at
-    them again and again takes a fifth of it."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
-def _open(edition: str | None, model: str, retrieve: bool, device_codes: bool, keep: bool) -> Pipeline:
     from agent.pipeline import Pipeline
     from agent.second import SecondVoice
     from standard.lexicon import load_lexicon
 
-    catalogue = open_catalogue(edition)
+    with no_cycles():
+        catalogue = open_catalogue(edition)
+        load_lexicon()
     second: SecondVoice | None = None
     if model == "none":
         opened, classifier = None, None
@@ -117,7 +100,8 @@ def _open(edition: str | None, model: str, retrieve: bool, device_codes: bool, k
         settings = load_settings()
         server = chroma_server(settings)
         retriever = Retriever.open(catalogue, settings.home, load_lexicon(), progress=_told(), server=server)
-    pipeline = Pipeline(catalogue, opened, retriever, device_codes=device_codes, classifier=classifier, second=second)
+    with no_cycles():
+        pipeline = Pipeline(catalogue, opened, retriever, load_lexicon(), device_codes, classifier, second=second)
     if keep and opened is not None:
         pipeline.kept = _open_kept(pipeline, opened)
     return pipeline

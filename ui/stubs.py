@@ -11,21 +11,25 @@ import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
+
+_one_at_a_time = Lock()  # two that overlap would put each other's function back
 
 
 @contextmanager
 def without_stubs() -> Iterator[None]:
     """Let Gradio be imported here."""
-    found = inspect.getfile
+    with _one_at_a_time:
+        found = inspect.getfile
 
-    def getfile(object: Any) -> str:  # its name in inspect
-        if sys._getframe(1).f_code.co_name == "create_or_modify_pyi":  # of gradio/component_meta.py
-            raise OSError("no stub is wanted")
-        return found(object)
+        def getfile(object: Any) -> str:  # its name in inspect
+            if sys._getframe(1).f_code.co_name == "create_or_modify_pyi":  # of gradio/component_meta.py
+                raise OSError("no stub is wanted")
+            return found(object)
 
-    inspect.getfile = getfile
-    try:
-        yield
-    finally:
-        inspect.getfile = found
+        inspect.getfile = getfile
+        try:
+            yield
+        finally:
+            inspect.getfile = found
