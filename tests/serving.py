@@ -48,8 +48,11 @@ PATIENCE = 120_000  # milliseconds that a browser waits for what must come
 class Server:
     """A running server and its database."""
 
-    def __init__(self, home: Path, url: URL | None, users: bool = True, **settings: str) -> None:
+    def __init__(
+        self, home: Path, url: URL | None, users: bool = True, program: str = "agent", **settings: str
+    ) -> None:
         self.home = home
+        self.program = program
         home.mkdir(parents=True, exist_ok=True)
         self.store: Store = open_url(url or URL.create("sqlite", database=str(home / FILE_NAME)))
         # All tests come from one address; nothing is drawn by lot.
@@ -77,7 +80,7 @@ class Server:
         """Start, and wait until it answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "agent", "serve", "--port", str(self.port), *arguments],
+                [sys.executable, "-m", self.program, "serve", "--port", str(self.port), *arguments],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT), "YINGMA_HOME": str(self.home), **self.settings},
                 stdin=subprocess.DEVNULL,
@@ -156,10 +159,10 @@ class Server:
 
 @contextmanager
 def serving(
-    home: Path, url: URL | None = None, *arguments: str, users: bool = True, **settings: str
+    home: Path, url: URL | None = None, *arguments: str, users: bool = True, program: str = "agent", **settings: str
 ) -> Iterator[Server]:
-    """A server that runs. `settings`: by their names in settings.toml."""
-    server = Server(home, url, users, **settings)
+    """A server that runs. `settings`: by their names in settings.toml. `program`: the module that is run."""
+    server = Server(home, url, users, program, **settings)
     try:
         server.start(*arguments)
         yield server

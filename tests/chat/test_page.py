@@ -257,7 +257,9 @@ def slow(tmp_path: Any) -> Iterator[tuple[Server, FakeServer]]:
     """A server whose language model never answers."""
     with (
         FakeServer(lambda _body: Response(hang=True)) as model,
-        serving(tmp_path / "home", model=model.url, model_name="fake", model_timeout="60") as server,
+        serving(
+            tmp_path / "home", program="tests.jobs.hosted", model=model.url, model_name="fake", model_timeout="60"
+        ) as server,
     ):
         yield server, model
 
