@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr  # at the top: Gradio reads the annotations of events by the names of the module
 
 from agent.api.context import Context
+from agent.api.gate import LINKED_FOR
 from agent.chat.dialogue import LONGEST, Said
 from agent.chat.events import Card, Choices, Piece
 from agent.chat.export import table_of
@@ -92,7 +93,7 @@ def page(context: Context, texts: Words) -> None:
         number = str(turn.conversation_id)
         # Known and in the list from now on: stopped before the first word, it is this conversation that goes on.
         yield gr.skip(), number, _list(context.talk, person.id, number)
-        for _ in _answer(turn, answer, lang):
+        for _ in _answer(turn, answer, person.id, lang):
             yield _screen(context.talk, person.id, turn, answer, lang), number, gr.skip()
         yield _screen(context.talk, person.id, turn, answer, lang), number, _list(context.talk, person.id, number)
 
@@ -130,11 +131,12 @@ def page(context: Context, texts: Words) -> None:
         lang = lang_of(request, context)
         if not chosen:
             return [], ""
+        person = person_of(request)
         try:
-            kept = context.talk.open(person_of(request).id, int(chosen))
+            kept = context.talk.open(person.id, int(chosen))
         except YingmaError as error:
             raise told(error, lang) from error
-        return [_kept(each, lang) for each in kept], chosen
+        return [_kept(each, person.id, lang) for each in kept], chosen
 
     def begin(request: gr.Request) -> tuple[list[Shown], str, Any]:
         """A new conversation."""
@@ -171,7 +173,7 @@ def page(context: Context, texts: Words) -> None:
     blocks.load(load, current, history, queue=False, **quiet)
 
 
-def _answer(turn: Turn, answer: Shown, lang: Lang) -> Iterator[None]:
+def _answer(turn: Turn, answer: Shown, user_id: int, lang: Lang) -> Iterator[None]:
     """Fills the answer, and gives a sign after each piece."""
     link = ""
     with closing(turn.events()) as events:
@@ -183,7 +185,7 @@ def _answer(turn: Turn, answer: Shown, lang: Lang) -> Iterator[None]:
                 answer["options"] = [_button(each.id, each.label) for each in event.options]
                 yield
             elif isinstance(event, Card) and event.fact.kind == "table":
-                link = _link(turn.message_id, lang)
+                link = _link(turn.message_id, user_id, lang)
     answer["content"] += link
 
 
@@ -193,7 +195,7 @@ def _screen(talk: Talk, user_id: int, turn: Turn, answer: Shown, lang: Lang) -> 
         kept = talk.open(user_id, turn.conversation_id)
     except InputError:  # deleted meanwhile
         return []
-    return [answer if each.id == turn.message_id else _kept(each, lang) for each in kept]
+    return [answer if each.id == turn.message_id else _kept(each, user_id, lang) for each in kept]
 
 
 def _from_person(text: str) -> Shown:
@@ -201,13 +203,13 @@ def _from_person(text: str) -> Shown:
     return {"role": "user", "content": "  \n".join(escape(line) for line in text.splitlines()[:200])}
 
 
-def _kept(message: Message, lang: Lang) -> Shown:
+def _kept(message: Message, user_id: int, lang: Lang) -> Shown:
     """A message of the database as the chatbot shows it."""
     if message.role == "user":
         return _from_person(message.text)
     content = message.text
     if table_of(message.cards) is not None:
-        content += _link(message.id or 0, lang)
+        content += _link(message.id or 0, user_id, lang)
     if not message.whole:
         content += sentences().text("stopped", lang)
     options = [_button(each["id"], each["label"]) for each in message.options]
@@ -220,9 +222,10 @@ def _button(number: str, label: str) -> dict[str, str]:
     return {"value": number, "label": f"{option} {label}" if option.isdecimal() else label}
 
 
-def _link(message_id: int, lang: Lang) -> str:
-    """Where the table of an answer is."""
-    return f"[{sentences().text('table.download', lang)}](/api/chat/messages/{message_id}/table.csv)\n\n"
+def _link(message_id: int, user_id: int, lang: Lang) -> str:
+    """Where the table of an answer is; it says whom the page was made for, as every link to a file."""
+    where = f"/api/chat/messages/{message_id}/table.csv?{LINKED_FOR}={user_id}"
+    return f"[{sentences().text('table.download', lang)}]({where})\n\n"
 
 
 def _list(talk: Talk, user_id: int, chosen: str) -> Any:

@@ -207,6 +207,7 @@ def _loopback(host: str) -> bool:
 
 __all__: list[str] = [
     "COOKIE",
+    "LINKED_FOR",
     "Gate",
     "anybody_there",
     "cookie_of",

@@ -84,9 +84,13 @@ def test_keyboard_alone(as_role: Callable[..., Any], served_sqlite: Server) -> N
     page.keyboard.type("胶片费")
     page.keyboard.press("Enter")
     page.get_by_text("2 个名称：采用 1，待定 1").wait_for()
+    link = page.get_by_role("link", name="下载表格")
     with page.expect_download() as download:
-        page.get_by_role("link", name="下载表格").click()
+        link.click()
     assert download.value.suggested_filename.endswith(".csv")
+    with served_sqlite.client("viewer") as client:  # who logged in since, in another tab
+        answer = client.get(str(link.get_attribute("href")))
+    assert (answer.status_code, "另一个" in answer.text) == (409, True), answer.text
 
 
 def test_history_is_at_the_side_and_ones_own(as_role: Callable[..., Any], served_sqlite: Server) -> None:

@@ -55,6 +55,29 @@ def test_whatever_is_pressed_the_page_says_that_the_server_is_away(browser: Any,
             on.until("(before) => Review.state.model.card.id !== before", arg=before)
 
 
+def test_bulk_offers_nothing_before_it_is_known_what_is_assigned(browser: Any, calm_sqlite: Server) -> None:
+    place = "离线分配医院"
+    prepare(calm_sqlite, "离线分配", place, list(distinct(2)))
+    with screen(browser, calm_sqlite, "离线分配") as on:
+        fails = ["as the page opens", "on the first key"]
+        on.page.route(
+            "**/api/review/assignments", lambda route: route.abort() if fails and fails.pop() else route.continue_()
+        )
+        on.page.reload()
+        on.built()
+        on.card()
+        dialog = on.page.get_by_role("dialog")
+        on.press("b")
+        dialog.get_by_text(AWAY).wait_for()
+        scope = dialog.get_by_label("范围")
+        assert (scope.is_hidden(), scope.locator("option").count()) == (True, 0)
+        assert dialog.get_by_role("button", name="预览").count() == 0
+        on.close()
+        on.press("b")
+        dialog.get_by_text(f"没有勾选：对整个范围（{place}）").wait_for()
+        assert scope.locator("option").all_inner_texts() == [place, "全部待审"]
+
+
 def test_a_history_that_is_open_when_the_server_goes_says_so_too(browser: Any, calm_sqlite: Server) -> None:
     answer_questions(calm_sqlite)
     prepare(calm_sqlite, "史", "离线历史医院", [(name, 50 - at) for at, name in enumerate(distinct(4))])

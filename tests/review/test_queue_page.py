@@ -123,13 +123,45 @@ def test_a_bulk_action_that_many_came_after_is_taken_back_too(browser: Any, calm
         earlier = on.page.locator("dialog .earlier")
         earlier.locator("tbody tr").nth(19).wait_for()
         assert earlier.locator("tbody tr").count() == 20
-        earlier.get_by_role("button", name="更早").click()
+        asked: list[str] = []
+        on.page.on("request", lambda request: asked.append(request.url) if "batches?before=" in request.url else None)
+        earlier.get_by_role("button", name="更早").evaluate("(older) => { older.click(); older.click(); }")
         row = earlier.locator("tbody tr").nth(21)
         row.wait_for()
+        assert len(asked) == 1
         assert earlier.get_by_role("button", name="更早").is_hidden()
         row.get_by_role("button", name="整批撤销").click()
         row.get_by_text("已撤销 1 组，0 组不能撤销。").wait_for()
     assert clusters(calm_sqlite, place)["左膝关节CT平扫甫"].status == "open"
+
+
+def test_what_a_bulk_dialog_says_is_of_now(browser: Any, calm_sqlite: Server) -> None:
+    place = "此刻医院"
+    prepare(calm_sqlite, "此刻", place, ["左膝关节CT平扫甫", "右膝关节CT平扫甫"])
+    (cluster, _) = clusters(calm_sqlite, place).values()
+    with calm_sqlite.client("此刻") as client:
+        asked = {"key": "now", "action": "reject", "ids": [cluster.id]}
+        batch = client.post("/api/review/preview", json=asked).json()["batch"]
+        assert client.post("/api/review/apply", json={"batch": batch}).json()["done"] == 1
+    with screen(browser, calm_sqlite, "此刻") as on:
+        held: list[Any] = []
+        on.page.route("**/api/review/batches", lambda route: route.continue_() if held else held.append(route))
+        on.press("b")
+        on.page.get_by_text(f"没有勾选：对整个范围（{place}）").wait_for()
+        until_told(on.page, lambda: held)
+        before = held[0].fetch()
+        on.press(" ")
+        on.page.get_by_text("只对勾选的 1 组").wait_for()
+        on.press("Enter")
+        on.page.get_by_text("将决定 1 组").wait_for()
+        on.press("Enter")
+        rows = on.page.locator("dialog .earlier tbody tr")
+        rows.nth(1).wait_for()
+        assert on.page.get_by_text(f"没有勾选：对整个范围（{place}）").is_visible()
+        with on.page.expect_response("**/api/review/batches"):
+            held[0].fulfill(response=before)  # asked for before: it comes too late
+        on.page.evaluate("new Promise((then) => setTimeout(then, 100))")
+        assert rows.count() == 2
 
 
 def test_a_clerk_may_only_put_in_question(browser: Any, calm_sqlite: Server) -> None:

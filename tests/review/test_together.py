@@ -203,7 +203,14 @@ def test_a_lead_assigns_and_a_reviewer_sees_how_long_his_own_will_take(browser: 
         pace = on.page.locator(".review .pace", has_text="分钟")
         pace.wait_for()
         assert "组/时" in pace.inner_text()  # as the rest is reckoned
-        on.press("b")  # before it is known what is assigned
+        name = on.raw
+        on.press("b", "b", "Enter")  # before it is known what is assigned: none reaches the card
+        dialog = on.page.get_by_role("dialog")
+        dialog.get_by_text("正在取").wait_for()
+        assert dialog.count() == 1
+        on.close()
+        assert (on.raw, on.alert) == (name, "")
+        on.press("b")
         until_told(on.page, lambda: held)
         held[0].continue_()
         on.page.get_by_label("范围").locator("option").nth(1).wait_for(state="attached")

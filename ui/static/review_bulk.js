@@ -36,10 +36,10 @@
     }
   }
 
-  R.bulk = async () => {
-    await R.known; // else all that waits would stand for what is assigned
-    const choices = scopes();
-    let filter = choices[0];
+  // It is open at once, so that no key reaches the card, and returns at once, so that none waits for it in line.
+  R.bulk = () => {
+    let choices = []; // none before it is known what is assigned: all that waits would stand for it
+    let filter = null;
     let asked = 0; // the newest question for rows; an older answer is dropped
     const rows = [];
     const checked = new Set();
@@ -49,22 +49,21 @@
         filter = choices[scope.selectedIndex];
         rows.length = 0;
         checked.clear();
-        result.replaceChildren();
+        count();
         more();
       } },
-      choices.map((each) => el("option", {}, named(each))),
     );
     const action = el("select", { "aria-label": R.text("bulk"), onchange: () => result.replaceChildren() }, ["settle", "reject", "not_in_standard"].map((each, at) =>
       el("option", { value: each }, R.text(["bulk_settle", "bulk_reject", "bulk_not"][at]))));
-    const chosen = el("span", { class: "note", role: "status" });
+    const chosen = el("span", { class: "note", role: "status" }, R.text("loading"));
     const result = el("div", { role: "status", class: "result" });
     const earlier = el("div", { class: "earlier" });
+    const where = el("p", { hidden: true }, el("label", {}, R.text("bulk_scope"), scope), " ", el("span", { class: "note" }, R.text("bulk_hint")));
+    const acts = el("span", { hidden: true }, action, " ", el("button", { type: "button", onclick: preview }, R.text("preview")), " ",
+      el("button", { type: "button", onclick: more }, R.text("more_rows")), " ");
     const made = R.ui.dialog(
-      R.text("bulk"), el("p", {}, el("label", {}, R.text("bulk_scope"), scope), " ", el("span", { class: "note" }, R.text("bulk_hint"))),
-      el("div", { class: "scroll queue", tabindex: "0", autofocus: true }, el("table", {}, R.ui.head(QUEUE), body)),
-      el("p", {}, action, " ", el("button", { type: "button", onclick: preview }, R.text("preview")), " ",
-        el("button", { type: "button", onclick: more }, R.text("more_rows")), " ", R.ui.closing(() => made), " ", chosen),
-      result, earlier,
+      R.text("bulk"), where, el("div", { class: "scroll queue", tabindex: "0", autofocus: true }, el("table", {}, R.ui.head(QUEUE), body)),
+      el("p", {}, acts, R.ui.closing(() => made), " ", chosen), result, earlier,
     );
     const draw = (row, on) =>
       el(
@@ -90,8 +89,11 @@
       list.show();
       return true;
     }
-    function count() {
+    function say() {
       chosen.textContent = checked.size ? R.text("bulk_checked", { n: checked.size }) : R.text("bulk_whole", { scope: named(filter) });
+    }
+    function count() {
+      say();
       result.replaceChildren(); // what was shown there is no longer what would be done
     }
     async function more() {
@@ -144,6 +146,7 @@
       const mine = (asked += 1);
       rows.length = 0;
       checked.clear();
+      say();
       const answer = await R.post("list", { filter, after: null }).catch(() => null);
       if (mine === asked && answer?.status === 200) rows.push(...answer.body.rows);
       list.show();
@@ -152,20 +155,27 @@
 
     // Those of before, of this person; for a lead, everybody's; a page at a time. One that was cut off can be gone on with.
     let pages = 1; // of them that are open, also when the list is drawn anew
+    let drawn = 0; // the newest drawing; an older one is dropped
     async function before() {
+      const mine = (drawn += 1);
       const lines = el("tbody", {});
-      const older = el("button", { type: "button", onclick: () => page().then((came) => (pages += came)) }, R.text("older"));
+      const older = el("button", { type: "button", onclick: async () => {
+        older.disabled = true;
+        if (await page()) pages += 1;
+        older.disabled = false;
+        if (document.activeElement === document.body) older.focus(); // it was lost with the button
+      } }, R.text("older"));
       let last = null;
       async function page() {
         const answer = await R.get(`batches${last ? `?before=${last}` : ""}`).catch(() => null);
-        if (answer?.status !== 200) return false;
+        if (mine !== drawn || answer?.status !== 200) return false;
         lines.append(...answer.body.rows.map(one));
         last = answer.body.rows.at(-1)?.id ?? last;
         older.hidden = !answer.body.more;
         return true;
       }
       for (let open = 0; open < pages; open += 1) if (!(await page()) || older.hidden) break;
-      if (!lines.childElementCount) return;
+      if (mine !== drawn || !lines.childElementCount) return;
       earlier.replaceChildren(
         el("h3", {}, R.text("bulk_earlier")), el("div", { class: "scroll small" }, el("table", {}, R.ui.head(EARLIER), lines), older),
       );
@@ -185,6 +195,18 @@
           row.state === "undone" && row.ended_at && !row.left_out ? null : el("button", { type: "button", class: "undo", onclick: undo }, R.text("bulk_undo"))),
       );
     }
-    await Promise.all([more(), before()]);
+    async function begin() {
+      const [failed] = (await R.known()).filter((each) => each?.status !== 200); // null where no answer came
+      if (!made.open) return;
+      chosen.textContent = "";
+      if (failed !== undefined) return void result.replaceChildren(...(failed && failed.status < 500 ? R.refusal(failed) : [R.text("away_none")]));
+      choices = scopes();
+      [filter] = choices;
+      scope.append(...choices.map((each) => el("option", {}, named(each))));
+      where.hidden = acts.hidden = false;
+      more();
+      before();
+    }
+    begin();
   };
 })();

@@ -91,6 +91,16 @@
       });
   };
 
+  // Asks once, and again where no good answer came; what comes is taken. The answer; null for none.
+  function once(path, take) {
+    let asked = null;
+    return () => (asked ??= R.get(path).catch(() => null).then((answer) => {
+      if (answer?.status === 200) take(answer.body);
+      else asked = null;
+      return answer;
+    }));
+  }
+
   R.frame = () => {
     const { root } = R.state;
     const choose = (name, label, rows) => {
@@ -126,13 +136,11 @@
       frame.trouble, el("div", { class: "line" }, frame.status, frame.alert), frame.card,
     );
     R.draw();
-    const assigned = R.get("assignments").then(({ status, body }) => {
-      if (status !== 200) return;
+    const assigned = once("assignments", (body) => {
       R.state.assigned = body.rows.filter((each) => each.user === window.YINGMA.person.name);
       if (R.state.prog) R.progress({});
-    }, () => {});
-    const filters = R.get("filters").then(({ status, body }) => {
-      if (status !== 200) return;
+    });
+    const filters = once("filters", (body) => {
       for (const each of body.reasons) reasons.set(each.id, each.name);
       for (const each of body.institutions) places.set(each.id, each.name);
       const into = (name, rows) =>
@@ -142,8 +150,9 @@
       into("institution", body.institutions.map((each) => [each.id, each.name]));
       into("reason", body.reasons.map((each) => [each.id, each.name]));
       into("modality", body.modalities.map((each) => [each, each]));
-    }, () => {});
-    R.known = Promise.all([assigned, filters]); // what is assigned, and what the places are called
+    });
+    R.known = () => Promise.all([assigned(), filters()]); // what is assigned, and what the places are called
+    R.known();
   };
 
   // What is said when nothing comes: others may have work where this person's is done.
