@@ -9,7 +9,7 @@ days(session, …)         decisions per day and person
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from typing import Any, NamedTuple
 
 from sqlalchemy import case, func, select
@@ -152,8 +152,12 @@ def days(
 
 
 def zone_name(at: datetime, zone: tzinfo | None) -> str:
-    """What a time zone is called: as it was set, or as the machine calls its own."""
-    return str(zone) if zone is not None else at.astimezone().tzname() or ""
+    """What a time zone is called: as it was set, or as the machine calls its own, with its offset: CST is several."""
+    if zone is not None:
+        return str(zone)
+    here = at.astimezone()
+    name, offset = here.tzname() or "", str(timezone(here.utcoffset() or timedelta()))
+    return name if name == offset else f"{name}, {offset}"
 
 
 def _sum_if(statuses: Any, value: Any) -> Any:

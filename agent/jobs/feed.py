@@ -23,7 +23,7 @@ from agent.memory import MEMORY, answering
 from agent.pipeline import Pipeline
 from agent.store import Entry, Put, Store, now, open_job, put, put_before, put_since
 from agent.store.audit import Draw, keep_draws
-from agent.store.jobs import CONTENT
+from agent.store.jobs import CONTENT, SameInput
 from agent.store.schema import Job
 from standard.errors import InputError
 
@@ -33,8 +33,9 @@ OPEN_SECONDS = 0.01  # that the database is free between two of them, for who wa
 
 
 def job_row(session: Session, spec: JobSpec, versions: dict[str, str], content: str = "") -> int:
-    """The row of the job, made where there is none. `content`: hash of its inputs, by which the store knows other jobs
-    of the same. InputError where the database has another job of this name."""
+    """The row of the job, made where there is none. `content`: hash of its inputs and
+    columns, by which the store knows other jobs of the same. InputError where the database has another one of its name.
+    """
     settings = spec.model_dump(exclude={"format"})
     row = open_job(session, spec.id, now(), spec.user_id, settings, versions)
     if row.settings.get("uid") != spec.uid:
@@ -97,6 +98,7 @@ def feed(
         folder.write("fed.json", {"make": make, **fed._asdict()})
     done, since = fed
     progress(done)
+    same = SameInput(job_id)
     left = islice(names, done, None)
     while some := list(islice(left, MANY)):
         entries = []
@@ -108,7 +110,7 @@ def feed(
 
         def operation(session: Session, entries: list[Entry] = entries, sample: list[Draw] = sample) -> None:
             at = now()
-            put(session, job_id, entries, at)
+            put(session, job_id, entries, at, same)
             if sample:
                 keep_draws(session, job_id, sample, at)
 

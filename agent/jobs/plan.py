@@ -36,10 +36,12 @@ class Plan(NamedTuple):
     notes: list[list[str]]
     lines: bool  # the inputs are plain lines, and were read as such
 
-    @property
-    def content(self) -> str:
-        """Hash of what stands in the inputs, whatever they are called and where they lie."""
-        return hashlib.sha256("\n".join(sorted(each[3] for each in self.inputs)).encode()).hexdigest()[:32]
+    def content(self, sheet: str | None) -> str:
+        """Hash of what stands in the inputs, whatever they are called and where they lie, of the sheet that was asked
+        for and of the columns that make a name. Not of the column of counts: a run with a corrected one is of the same
+        names, and its counts replace those of the run before."""
+        parts = [*sorted(each[3] for each in self.inputs), str(self.columns.query), str(sheet)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Columns:

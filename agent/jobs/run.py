@@ -184,9 +184,8 @@ class Run:
             if base is not None and rerun.kept_changes(self.folder)["make"] != pieces.key:
                 raise rerun.not_as_compared(self.folder)
             first = rerun.first_of(self.folder, spec)
-            self.row = self.store.write(
-                lambda session: feeding.job_row(session, first, pipeline.versions, plan.content)
-            )
+            content = plan.content(spec.sheet)
+            self.row = self.store.write(lambda session: feeding.job_row(session, first, pipeline.versions, content))
         self.answer(pipeline, plan, pieces)
         if base is not None and not counts:
             self.phase("comparing", 0, len(plan.queries))

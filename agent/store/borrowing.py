@@ -27,8 +27,27 @@ from agent.store.schema_audit import AuditDraw
 from agent.store.states import FINAL
 
 
-def memory_of(session: Session, clusters: Sequence[Cluster]) -> dict[int, Remembered]:
-    """What the group decided on the names of clusters; on their readings, where nobody saw the names."""
+def memory_of(session: Session, clusters: Sequence[Cluster], fallen: int | None = None) -> dict[int, Remembered]:
+    """What the group decided on the names of clusters; on their readings, where nobody saw the names. `fallen`: a
+    cluster that answers only where no other does.
+
+    On PostgreSQL, the clusters whose decisions these are stay as they are until the transaction ends: what another one
+    takes back at the same moment is not borrowed. On SQLite nobody else writes.
+    """
+    kept: set[int] = set()
+    while True:
+        found = _said(session, clusters, fallen)
+        new = {each.cluster_id for each in found.values()} - kept
+        if not new or session.get_bind().dialect.name != "postgresql":
+            return found
+        for piece in in_pieces(sorted(new)):
+            numbered = select(col(Cluster.id)).where(col(Cluster.id).in_(piece)).order_by(col(Cluster.id))
+            session.execute(numbered.with_for_update(read=True))
+        kept |= new  # and look again: they are what they were before somebody else's last change, or are not
+
+
+def _said(session: Session, clusters: Sequence[Cluster], fallen: int | None) -> dict[int, Remembered]:
+    """What memory says now."""
     ids = [cluster.id or 0 for cluster in clusters]
     own = select(col(Institution.id), col(Institution.key))
     own = own.where(col(Institution.id).in_({cluster.institution_id for cluster in clusters}))
@@ -38,8 +57,8 @@ def memory_of(session: Session, clusters: Sequence[Cluster]) -> dict[int, Rememb
     pairs = [(number, Place(key, where[number])) for number, key in session.execute(texts).all()]
     pairs += [(each.id or 0, Place(each.reading_key, where[each.id or 0])) for each in clusters]
     names = len(pairs) - len(clusters)
-    said = recall_texts(session, [place for _, place in pairs[:names]])
-    said += recall_readings(session, [place for _, place in pairs[names:]])
+    said = recall_texts(session, [place for _, place in pairs[:names]], fallen)
+    said += recall_readings(session, [place for _, place in pairs[names:]], fallen)
     found: dict[int, Remembered] = {}
     split: set[int] = set()
     for at, ((number, _), each) in enumerate(zip(pairs, said, strict=True)):
@@ -50,6 +69,8 @@ def memory_of(session: Session, clusters: Sequence[Cluster]) -> dict[int, Rememb
             found[number] = each
         elif (known.action, set(known.codes)) != (each.action, set(each.codes)):
             split.add(number)
+        elif known.cluster_id == fallen:
+            found[number] = each
     return {number: each for number, each in found.items() if number not in split}
 
 
@@ -63,8 +84,9 @@ def spread(session: Session, cluster: Cluster, tally: Tally, at: datetime) -> li
 
 
 def follow(session: Session, cluster: Cluster, decisions: Sequence[Decision], tally: Tally, at: datetime) -> list[int]:
-    """Clusters that borrowed a decision of this one, which no longer holds or is no longer the group's, borrow what
-    another cluster's group-wide decision says; the others go back to the queue. The ids of these.
+    """Clusters that borrowed a decision of this one, which no longer holds or is no longer the group's, are what their
+    own decisions make of them; those without any borrow what another cluster's group-wide decision says, or go back to
+    the queue. The ids of what waits there again.
 
     While the decision is only in question (flagged, second look), what borrowed it stays as it is.
     """
@@ -87,26 +109,34 @@ def follow(session: Session, cluster: Cluster, decisions: Sequence[Decision], ta
         if not (wide and borrowed.id not in undone and (holds is None or same_answer(borrowed, holds))):
             lost.append(each)
     before = {each.id: described(each) for each in lost}
+    numbers = [each.id or 0 for each in lost]
+    own: set[int | None] = set()
+    for ids in in_pieces(numbers):
+        own.update(session.scalars(select(col(Decision.cluster_id)).where(col(Decision.cluster_id).in_(ids))))
     for each in lost:
         each.borrowed_id = None
-        move(session, each, State("open"), tally, at)  # else memory would find what it had borrowed as its own answer
+        if each.id in own:  # first: memory has what they say themselves, for the others and against it
+            _settle_again(session, each, before[each.id], tally, at)
+        else:
+            move(session, each, State("open"), tally, at)  # else memory would find what it had borrowed as its own
     borrowed_again: set[int | None] = set()
-    for piece in in_pieces(_free(session, [each.id or 0 for each in lost])):
+    for piece in in_pieces(_free(session, numbers)):
         borrowed_again.update(_borrow(session, piece, before, tally, at, cluster.id))
-    requeued = [each for each in lost if each.id not in borrowed_again]
-    for each in requeued:
-        _settle_again(session, each, before[each.id], tally, at)
-    return [each.id or 0 for each in requeued]
+    for each in lost:
+        if each.id not in own and each.id not in borrowed_again:
+            each.base = "open"
+            record(session, at, None, "cluster", each.id or 0, "requeue", before[each.id], described(each))
+    return [each.id or 0 for each in lost if each.status == "open" and each.id not in borrowed_again]
 
 
 def _settle_again(session: Session, cluster: Cluster, before: dict[str, Any], tally: Tally, at: datetime) -> None:
-    """A cluster that lost what it borrowed, and is open: what its own decisions make of it."""
+    """A cluster that lost what it borrowed: what its own decisions make of it."""
     assert cluster.id is not None
     cluster.base = "open"
     own = replay(State("open"), standing(decisions_of(session, cluster.id)))
-    if own != State("open"):
+    if own != State(cluster.status, cluster.decision_id, cluster.group_wide):
         move(session, cluster, own, tally, at)
-    record(session, at, None, "cluster", cluster.id, "requeue", before, described(cluster))
+        record(session, at, None, "cluster", cluster.id, "requeue", before, described(cluster))
 
 
 def _borrow(
@@ -118,9 +148,9 @@ def _borrow(
     fallen: int | None = None,
 ) -> list[int]:
     """Open clusters borrow what memory answers them, unless a sure reading of theirs says otherwise. The ids of those
-    that do. `before`: their state, for the trail. `fallen`: the cluster whose decision they had; what it says instead
-    was not there when they borrowed, so a person looks."""
-    memory = memory_of(session, clusters)
+    that do. `before`: their state, for the trail. `fallen`: the cluster whose decision they had; what it alone says
+    instead was not there when they borrowed, so a person looks."""
+    memory = memory_of(session, clusters, fallen)
     sure = _sure(session, clusters)
     settled = []
     for each in clusters:

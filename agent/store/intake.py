@@ -4,8 +4,8 @@
             ──▶ status: to the queue, settled by memory, or in question because a sure reading disagrees with memory
 
 A name counts once in a job, however often the job is run. Another job adds its exams to the same rows; one of the same
-input does not: of such jobs the newest that has a name counts it. A name whose reading changed moves to the cluster of
-its new reading, unless a person ever decided on the old one.
+input (the same file with the same columns) does not: of such jobs the newest that has a name counts it. A name whose
+reading changed moves to the cluster of its new reading, unless a person ever decided on the old one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from agent.store.intake_rows import (
     make_suggestions,
 )
 from agent.store.intake_status import Statuses
-from agent.store.jobs import same_input
+from agent.store.jobs import SameInput
 from agent.store.keys import cluster_key, digest, institution_key, reading_key, text_key
 from agent.store.ledger import MANY, Tally, in_pieces, insert_into, record
 from agent.store.plain import digest_of
@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 
 class Put(NamedTuple):
     """What came of it: distinct names; of them new ones; clusters made, put in the queue, settled by memory, put in
-    question; exams counted."""
+    question; exams counted, below 0 where a newer job of the same input says fewer than the one that counted before."""
 
     names: int = 0
     new_names: int = 0
@@ -69,11 +69,13 @@ class Put(NamedTuple):
         return Put(*(one + more for one, more in zip(self, other, strict=True)))
 
 
-def put(session: Session, job_id: int, entries: Iterable[Entry], at: datetime) -> Put:
-    """Put answers in, in the transaction of the session, which the caller commits."""
+def put(session: Session, job_id: int, entries: Iterable[Entry], at: datetime, same: SameInput | None = None) -> Put:
+    """Put answers in, in the transaction of the session, which the caller commits. `same`: of this job, kept by who
+    puts in many times."""
     done = Put()
+    same = same or SameInput(job_id)
     for piece in in_pieces(entries, MANY):
-        done += _put(session, job_id, _items(piece), at)
+        done += _put(session, job_id, _items(piece), at, same)
     return done
 
 
@@ -109,7 +111,7 @@ def _items(entries: Sequence[Entry]) -> list[Item]:
     return [found[key] for key in sorted(found)]
 
 
-def _put(session: Session, job_id: int, items: list[Item], at: datetime) -> Put:
+def _put(session: Session, job_id: int, items: list[Item], at: datetime, same: SameInput) -> Put:
     if not items:
         return Put()
     find_institutions(session, items)
@@ -134,7 +136,7 @@ def _put(session: Session, job_id: int, items: list[Item], at: datetime) -> Put:
     session.flush()
     statuses = Statuses(session, at)
     statuses.update(clusters.values(), fresh, made)
-    exams = _count(session, job_id, items, names, clusters)
+    exams = _count(session, job_id, items, names, clusters, same)
     for cluster in clusters.values():
         cluster.priority = cluster.exams * (1.0 - cluster.score)
     session.flush()
@@ -192,9 +194,10 @@ def _count(
     items: list[Item],
     names: dict[NameKey, Name],
     clusters: dict[int, Cluster],
+    same: SameInput,
 ) -> int:
-    """Count each name once in the job, and once in all jobs of the same input. How many exams were counted now: below 0
-    where the newer of two such jobs says fewer."""
+    """Count each name once in the job, and once in all jobs of the same input: in the newest that has it. How many
+    exams were counted now: below 0 where the newer of two such jobs says fewer."""
     by_id: dict[int, Name] = {}
     exams_of: dict[tuple[int, str], int] = {}
     rows = []
@@ -217,7 +220,7 @@ def _count(
                 }
             )
     insert = insert_into(session, Sighting).on_conflict_do_nothing(index_elements=["job_id", "name_id", "spelling"])
-    before = _counted(session, same_input(session, job_id), by_id)
+    before = _counted(session, same.ids(session), by_id)
     counted = session.execute(insert.returning(col(Sighting.name_id), col(Sighting.spelling)), rows).all()
     total = 0
     for name_id, spelling in counted:

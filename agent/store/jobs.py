@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import JSON, select, type_coerce
+from sqlalchemy import JSON, func, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -16,7 +16,7 @@ from agent.store.schema import Job
 from standard.errors import InputError
 
 LONGEST = 200
-CONTENT = "content"  # of the settings: hash of the inputs, where it is known
+CONTENT = "content"  # of the settings: hash of the inputs and their columns, where it is known
 End = Literal["done", "cancelled", "failed"]
 
 
@@ -65,8 +65,25 @@ def end_job(session: Session, job: Job, state: End, counts: Mapping[str, int], a
     record(session, at, job.user_id, "job", job.id or 0, "end", before, {"state": state, "counts": dict(counts)})
 
 
-def same_input(session: Session, job_id: int) -> list[int]:
-    """The other jobs whose inputs hold the same as those of this one, as far as that is known."""
+class SameInput:
+    """The other jobs of the same inputs and columns as one, as far as that is known: jobs of versions before it was
+    written down have nothing to tell it by. They are looked for anew only when there is a job more."""
+
+    def __init__(self, job_id: int) -> None:
+        self._job_id = job_id
+        self._among = 0
+        self._found: list[int] = []
+
+    def ids(self, session: Session) -> list[int]:
+        """Their ids."""
+        there = session.scalar(select(func.count()).select_from(Job)) or 0
+        if there != self._among:
+            self._found = _same_input(session, self._job_id)
+            self._among = there
+        return self._found
+
+
+def _same_input(session: Session, job_id: int) -> list[int]:
     content = session.get_one(Job, job_id).settings.get(CONTENT)
     if not content:
         return []

@@ -51,16 +51,16 @@ def recall(session: Session, queries: Sequence[Query]) -> list[Remembered | None
     return recall_texts(session, places)
 
 
-def recall_texts(session: Session, places: Sequence[Place]) -> list[Remembered | None]:
-    """What memory says of each name, by text key."""
+def recall_texts(session: Session, places: Sequence[Place], fallen: int | None = None) -> list[Remembered | None]:
+    """What memory says of each name, by text key. `fallen`: a cluster that answers only where no other does."""
     base = _columns(col(Name.text_key)).select_from(Name).join(Cluster, col(Cluster.id) == col(Name.cluster_id))
-    return _recalled(session, base, col(Name.text_key), places)
+    return _recalled(session, base, col(Name.text_key), places, fallen)
 
 
-def recall_readings(session: Session, places: Sequence[Place]) -> list[Remembered | None]:
-    """What memory says of each reading, by reading key."""
+def recall_readings(session: Session, places: Sequence[Place], fallen: int | None = None) -> list[Remembered | None]:
+    """What memory says of each reading, by reading key. `fallen` as for names."""
     base = _columns(col(Cluster.reading_key)).select_from(Cluster)
-    return _recalled(session, base, col(Cluster.reading_key), places)
+    return _recalled(session, base, col(Cluster.reading_key), places, fallen)
 
 
 def _columns(key: Any) -> Select[Any]:
@@ -77,7 +77,9 @@ def _columns(key: Any) -> Select[Any]:
     )
 
 
-def _recalled(session: Session, base: Select[Any], key: Any, places: Sequence[Place]) -> list[Remembered | None]:
+def _recalled(
+    session: Session, base: Select[Any], key: Any, places: Sequence[Place], fallen: int | None
+) -> list[Remembered | None]:
     """One query for many places; then the institution's own decision, else what the whole group has."""
     statement = (
         base.join(Institution, col(Institution.id) == col(Cluster.institution_id))
@@ -97,10 +99,10 @@ def _recalled(session: Session, base: Select[Any], key: Any, places: Sequence[Pl
         for row in rows:
             if row not in found[row.key]:
                 found[row.key].append(row)
-    return [_chosen(found.get(place.key, ()), place.institution) for place in places]
+    return [_chosen(found.get(place.key, ()), place.institution, fallen) for place in places]
 
 
-def _chosen(rows: Iterable[Row[Any]], institution: str) -> Remembered | None:
+def _chosen(rows: Iterable[Row[Any]], institution: str, fallen: int | None) -> Remembered | None:
     rows = list(rows)
     own = [row for row in rows if row.institution == institution]
     group = [row for row in rows if row.group_wide]
@@ -109,7 +111,7 @@ def _chosen(rows: Iterable[Row[Any]], institution: str) -> Remembered | None:
         if len(answers) > 1:
             return None  # those who decided do not agree: a person looks
         if level:
-            first = min(level, key=lambda row: int(row.decision_id))
+            first = min(level, key=lambda row: (row.cluster_id == fallen, int(row.decision_id)))
             return Remembered(
                 first.decision_id,
                 first.cluster_id,

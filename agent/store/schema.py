@@ -184,7 +184,8 @@ class Job(Base, table=True):
 
 class Sighting(Base, table=True):
     """A name in a job, as it was spelled there: a job that is run again or resumed counts it once. Of jobs of the same
-    input only the newest counts."""
+    file with the same columns, the newest that has the name counts it; one of a version that did not write down what it
+    read is of no other's."""
 
     __tablename__ = "sighting"
     __table_args__ = (Index("ix_sighting_decision_id", "decision_id"), Index("ix_sighting_name_id", "name_id"))

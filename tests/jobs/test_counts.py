@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from agent.jobs import find_job
+from agent.store.schema import Job
 from tests.jobs.conftest import Told, rows_of, table
 from tests.jobs.test_jobs_served import started, until
 from tests.serving import Server
-from tests.store.world import ANKLE, SURE, World
+from tests.store.world import ANKLE, CONFLICT, SURE, World
 
 Yingma = Callable[..., Told]
 ROWS = [
@@ -74,6 +76,31 @@ def test_the_same_file_as_two_jobs_counts_once_in_the_queue(
     )  # two rows of it, since this run was told that there is no such column; and june
     code, told, err = yingma("job", "show", "e", "--json")
     assert (code, json.loads(told)["counts"]["review_exams"]) == (0, 2), err
+
+
+def test_the_same_file_with_other_columns_is_another_input(
+    yingma: Yingma, tmp_path: Path, home: Path, kept: World
+) -> None:
+    rows = (("a", "b", "place"), (ANKLE, CONFLICT, "甲医院"), (ANKLE, CONFLICT, "甲医院"))
+    source, out = table(tmp_path / "in.csv", *rows), tmp_path / "out.csv"
+    for name, options, exams in (
+        ("a", ["--name-column", "a"], {(ANKLE, ""): 2}),
+        ("b", ["--name-column", "b"], {(ANKLE, ""): 2, (CONFLICT, ""): 2}),
+        ("c", ["--name-column", "a"], {(ANKLE, ""): 2, (CONFLICT, ""): 2}),
+        (
+            "d",
+            ["--name-column", "a", "--institution-column", "place"],
+            {(ANKLE, ""): 2, (CONFLICT, ""): 2, (ANKLE, "甲医院"): 2},
+        ),
+    ):
+        assert yingma("job", "run", source, "-o", out, "--id", name, *options)[0] == 0
+        assert {each: kept.cluster(*each).exams for each in exams} == exams, name
+        assert sum(each.exams for each in kept.clusters()) == sum(exams.values()), name
+        kept.check()
+    with kept.store.reading() as session:
+        known = {each.name: each.settings["content"] for each in session.scalars(select(Job))}
+    assert known["a"] == known["c"]
+    assert len(set(known.values())) == 3
 
 
 def test_said_or_not(yingma: Yingma, tmp_path: Path, home: Path) -> None:

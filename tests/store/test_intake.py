@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from importlib import import_module
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +14,7 @@ from sqlalchemy import select
 
 from agent.answer import Query, Suggestion
 from agent.store import Entry, Put, Store, open_job, put
+from agent.store.jobs import SameInput
 from agent.store.keys import modality_context, reading_key
 from agent.store.schema import Cluster, Name, Sighting
 from agent.store.schema import Suggestion as SuggestionRow
@@ -69,6 +72,36 @@ def test_jobs_of_the_same_input_count_once_in_whatever_order_they_go_on(world: W
     with world.store.writing() as session:
         open_job(session, "may, the third", world.at(), None, {"content": "x"})
     assert counted("may, the third", ANKLE, CONFLICT, ANKLE_NOISY, exams=1) == (-8, 12)
+
+
+def test_jobs_of_the_same_input_are_looked_for_again_when_there_is_one_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    module = import_module("agent.store.jobs")  # the package has a function of this name
+
+    def look(session: Any, job_id: int, real: Any = module._same_input) -> Any:
+        looked.append(job_id)
+        return real(session, job_id)
+
+    monkeypatch.setattr(module, "_same_input", look)
+
+    def begun(name: str) -> int:
+        with world.store.writing() as session:
+            return open_job(session, name, world.at(), None, {"content": "x"}).id or 0
+
+    def fed(job: int, same: SameInput, *names: str) -> int:
+        entries = [Entry(answer(each)) for each in names]
+        return world.store.write(lambda session: put(session, job, entries, world.at(), same)).exams
+
+    one = begun("one")
+    same = SameInput(one)
+    assert [fed(one, same, each) for each in (ANKLE, CONFLICT)] == [1, 1]
+    two = begun("two")
+    assert fed(two, SameInput(two), ANKLE, ANKLE_NOISY) == 1
+    assert [fed(one, same, each) for each in (ANKLE_NOISY, KNEE)] == [0, 1]
+    assert looked == [one, two, one]
+    world.check()
 
 
 def test_spellings_of_one_name_in_one_job_all_count(world: World) -> None:

@@ -82,11 +82,16 @@ def test_decisions_are_counted_by_the_days_of_the_time_zone(
         time.tzset()
 
 
-def test_the_time_zone_is_a_setting_and_else_the_machines() -> None:
+def test_the_time_zone_is_a_setting_and_else_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings(time_zone=" Asia/Shanghai ").zone == SHANGHAI
     assert load_settings().zone is None
     assert overview.zone_name(START, SHANGHAI) == "Asia/Shanghai"
-    assert overview.zone_name(START, None) == START.astimezone().tzname()
+    for machine, told in (("Asia/Shanghai", "CST, UTC+08:00"), ("America/Chicago", "CST, UTC-06:00"), ("UTC", "UTC")):
+        monkeypatch.setenv("TZ", machine)
+        time.tzset()
+        assert overview.zone_name(START, None) == told
+    monkeypatch.undo()
+    time.tzset()
     for wrong in ("Mars/Base", "../etc/localtime", "UTC\0"):
         with pytest.raises(InputError, match="YINGMA_TIME_ZONE"):
             load_settings(time_zone=wrong)

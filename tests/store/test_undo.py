@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from agent.answer import Query
-from agent.store import Entry, Store, card, influence, open_job, recall, undo_batch
+from agent.store import Entry, Store, card, influence, open_job, put, recall, undo, undo_batch
 from agent.store.audit import Draw, keep_draws
 from agent.store.keys import institution_key, text_key
+from agent.store.schema_acts import Decision
 from tests.store.world import ANKLE, ANKLE_NOISY, CHEST, CONFLICT, CONTRAST, HEAD, SURE, World, answer, clean, sure
 
 
@@ -201,6 +203,120 @@ def test_what_another_widening_still_answers_is_answered_by_that_one(world: Worl
     else:
         assert done.requeued == (other.id,)  # its sure reading says otherwise than that one
     assert (world.cluster(name, "丙医院").status, world.cluster(name, "丙医院").base) == ("open", "open")
+    world.check()
+
+
+@pytest.mark.parametrize("code", [CHEST, HEAD])
+@pytest.mark.parametrize("other", [False, True])
+def test_what_borrowers_decided_themselves_since_is_heard_before_the_others_borrow(
+    world: World, code: str, other: bool
+) -> None:
+    lead = world.person("lead")
+    world.put(ANKLE, at="甲医院")
+    if other:  # another one has it group-wide before
+        world.put(ANKLE, at="乙医院")
+        world.decide(lead, world.cluster(institution="乙医院"))
+    world.decide(lead, world.cluster(institution="甲医院"))
+    widened = world.decide(lead, world.cluster(institution="甲医院"), "widen")
+    world.put(ANKLE, at="戊医院")
+    world.put(ANKLE, at="丙医院")
+    if other:
+        world.decide(lead, world.cluster(institution="乙医院"), "widen")
+    world.decide(world.person("clerk"), world.cluster(institution="丙医院"), "flag")
+    own = world.decide(lead, world.cluster(institution="丙医院"), codes=[code])
+    world.decide(lead, world.cluster(institution="丙医院"), "widen")
+    before = world.cluster(institution="丙医院")
+    assert (before.status, before.decision_id, before.group_wide) == ("settled", own.decision_id, True)
+
+    done = world.undo(lead, widened.decision_id)
+    after, waits = world.cluster(institution="丙医院"), world.cluster(institution="戊医院")
+    assert (after.decision_id, after.group_wide, after.revision) == (own.decision_id, True, before.revision)
+    assert (after.base, after.borrowed_id) == ("open", None)
+    if other and code == HEAD:
+        assert (done.requeued, waits.status) == ((waits.id,), "open")
+    else:
+        assert (done.requeued, waits.status) == ((), "settled")
+        with world.store.reading() as session:
+            lender = session.get_one(Decision, waits.borrowed_id)
+        assert lender.cluster_id == (world.cluster(institution="乙医院") if other else after).id
+    world.check()
+
+
+@pytest.mark.parametrize("first", ["甲医院", "乙医院"])
+@pytest.mark.parametrize("code", [CHEST, HEAD])
+def test_what_fell_is_not_borrowed_again_and_still_contradicts(world: World, first: str, code: str) -> None:
+    """甲 says one thing, then another one, which is borrowed, then the first again, as 乙 does, or otherwise."""
+    lead = world.person("lead")
+    for place in ("甲医院", "乙医院"):
+        world.put(ANKLE, at=place)
+    for place in (first, "乙医院" if first == "甲医院" else "甲医院"):
+        world.decide(lead, world.cluster(institution=place), codes=[code if place == "乙医院" else CHEST])
+    world.decide(lead, world.cluster(institution="甲医院"), "widen")
+    clerk = world.person("clerk")
+    flagged = world.decide(clerk, world.cluster(institution="甲医院"), "flag")
+    changed = world.decide(world.person("reviewer"), world.cluster(institution="甲医院"), codes=[CONTRAST])
+    world.decide(lead, world.cluster(institution="甲医院"), "widen")
+    world.put(ANKLE, at="丙医院")
+    assert world.cluster(institution="丙医院").borrowed_id == changed.decision_id
+    world.decide(lead, world.cluster(institution="乙医院"), "widen")
+
+    done = world.undo(lead, flagged.decision_id)
+    answering, lent = world.cluster(institution="乙医院"), world.cluster(institution="丙医院")
+    if code == CHEST:
+        assert (done.requeued, lent.borrowed_id) == ((), answering.decision_id)
+    else:
+        assert (done.requeued, lent.status) == ((lent.id,), "open")
+    assert world.cluster(institution="甲医院").group_wide
+    world.check()
+
+
+@pytest.mark.parametrize("order", ["甲乙", "乙甲"])
+def test_two_that_are_taken_back_at_once_leave_nothing_borrowed(world: World, order: str) -> None:
+    lead, widened = world.person("lead"), {}
+    for place in "甲乙":
+        world.put(ANKLE, at=place)
+        world.decide(lead, world.cluster(institution=place))
+    for place in "甲乙":
+        widened[place] = world.decide(lead, world.cluster(institution=place), "widen").decision_id or 0
+    world.put(ANKLE, at="丙")
+    first, second = order
+    later = threading.Thread(target=world.undo, args=(lead, widened[second]))
+    with world.store.writing() as session:
+        assert undo(session, lead, widened[first], world.key(), world.at(), "错了").result == "ok"
+        later.start()
+        later.join(0.5)
+        assert later.is_alive()  # it waits for what this one may still need
+    later.join(60)
+    lent = world.cluster(institution="丙")
+    assert (lent.status, lent.borrowed_id) == ("open", None)
+    world.check()
+
+
+@pytest.mark.parametrize("job_first", [False, True])
+def test_what_is_taken_back_while_a_job_puts_a_name_in_is_not_borrowed(world: World, job_first: bool) -> None:
+    lead = world.person("lead")
+    world.put(ANKLE, at="甲")
+    world.decide(lead, world.cluster())
+    widened = world.decide(lead, world.cluster(), "widen").decision_id or 0
+
+    def takes_back(session: Any) -> None:
+        assert undo(session, lead, widened, "back", world.at(), "错了").result == "ok"
+
+    def puts(session: Any) -> None:
+        put(session, job.id or 0, [Entry(answer(ANKLE, "", "丙"))], world.at())
+
+    with world.store.writing() as session:
+        job = open_job(session, "other", world.at())
+    now, then = (puts, takes_back) if job_first else (takes_back, puts)
+    later = threading.Thread(target=world.store.write, args=(then,))
+    with world.store.writing() as session:
+        now(session)
+        later.start()
+        later.join(0.5)
+        assert later.is_alive()
+    later.join(60)
+    lent = world.cluster(institution="丙")
+    assert (lent.status, lent.borrowed_id) == ("open", None)
     world.check()
 
 
