@@ -63,11 +63,14 @@ class Several:
                 for part in containment.members.split(";"):
                     self._near[family, part].add(containment.whole)
                     self._near[family, containment.whole].add(part)
+        under: dict[tuple[str, str], set[str]] = defaultdict(set)  # the headings of a part
         for heading in lexicon.headings:
             for family in heading.modality.split("/"):
                 for part in heading.members.split(";"):
                     self._headed[family, part].add(heading.heading)
                     self._headed[family, heading.heading].add(part)
+                    under[family, part].add(heading.heading)
+        self._under = {key: frozenset(headings) for key, headings in under.items()}
         self._vessel_parts = {row.element for row in lexicon.vessels}
         self._by_part = by_part(wordings)
         self._joint_parts = [
@@ -80,6 +83,7 @@ class Several:
         self._part_scans = PartScans(lexicon, shapes, wordings, writer, self._by_part)
         self._part_views = PartViews(lexicon, shapes, writer, forms, self._by_part)
         self._scans, self._views = self._part_scans.make, self._part_views.make
+        self._forms, self._meaning_of = forms, {each.item.code: each for each in wordings.meanings}
 
     def make(self, chance: random.Random) -> Made | None:
         """A name of several exams; None where the drawn ones do not go together."""
@@ -154,6 +158,32 @@ class Several:
         code = self._wordings.code_of(wording.style, "", UNSPECIFIED, wording.scan, wording.post) or ""
         return "" if code in codes[:-1] else code
 
+    def _scans_beside(self, chance: random.Random) -> Made | None:
+        """Several scans of one part, then exams of other parts, each in its own words: 颅脑MR平扫+DWI_颈椎MR平扫."""
+        made = self._scans(chance)
+        if made is None:
+            return None
+        text, codes, family, _ = made
+        meanings = [self._meaning_of[code] for code in codes]
+        wanted = 1 if chance.random() < 0.7 else 2
+        for _ in range(12):
+            other = self._draw(chance, family)
+            if all(self._apart(each, other) for each in meanings):
+                meanings.append(other)
+            if len(meanings) == len(codes) + wanted:
+                break
+        else:
+            return None
+        texts = [text]
+        for each in meanings[len(codes) :]:
+            words = _with_mod(self._writer.words(chance, self._plain(chance, each)))
+            words = words.changed(scan=words.scan or words.wording.scan)
+            texts.append(self._writer.write(chance, words, CLEAR_ORDERS.pick(chance)))
+        if chance.random() < self._shapes.several.noise_each:
+            texts = [self._noise.one(chance, each, family) for each in texts]
+        joint = joint_of(chance, self._shapes, texts) or "_"
+        return joint.join(texts), tuple(each.item.code for each in meanings), family, frozenset({family})
+
     def _parts(self, chance: random.Random) -> Made | None:
         """One scan or view of several parts: 胸部、上腹部CT平扫."""
         first = self._draw(chance, self._shapes.several.family.pick(chance))
@@ -196,9 +226,26 @@ class Several:
         scan = self._writer.scan_text(chance, lead)
         mod = lead.mod if chance.random() < 0.7 else ""
         order = PARTS_ORDERS.pick(chance)
-        text = compose(order, bodies=joint.join(bodies), mod=mod, scan=scan, position=lead.position)
+        heading = self._heading(chance, meanings)
+        listed = f"{heading}({joint.join(bodies)})" if heading else joint.join(bodies)
+        text = compose(
+            "{bodies}{mod}{scan}{position}" if heading else order,
+            bodies=listed,
+            mod=mod,
+            scan=scan,
+            position=lead.position,
+        )
         said = frozenset({slots.family}) if mod else lead.implied
         return text, tuple(each.item.code for each in meanings), slots.family, said
+
+    def _heading(self, chance: random.Random, meanings: Sequence[Meaning]) -> str:
+        """A word under which a price list files all these parts, now and then: 腹部(肝胆胰脾肾); "" for none."""
+        family = meanings[0].slots.family
+        if chance.random() >= self._shapes.several.headed or any(each.slots.side for each in meanings):
+            return ""
+        under = [self._under.get((family, each.slots.part), frozenset()) for each in meanings]
+        shared = sorted(frozenset.intersection(*under))
+        return self._forms.pick(chance, "part", chance.choice(shared), family) if shared else ""
 
     def _joined(self, chance: random.Random) -> Made | None:
         """A word for several parts: 颈胸腰椎CT平扫."""

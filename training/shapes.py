@@ -166,6 +166,7 @@ class SeveralShapes(_Table):
     mixed_joints: float
     of_no_part: float
     view_list: float
+    headed: float
     beside: dict[str, list[str]]
     scans: dict[str, float]
 

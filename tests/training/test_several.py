@@ -9,13 +9,15 @@ import pytest
 
 from standard import load_catalogue
 from standard.errors import DataError
+from standard.item_slots import item_slots
 from standard.lexicon import load_lexicon
 from training import bundles as bundles_module
 from training.bundles import Bundles
 from training.damage import Damage
 from training.forms import Forms
+from training.generator import Generator
 from training.joined import ByPart, by_part
-from training.shapes import load_shapes
+from training.shapes import Weighted, load_shapes
 from training.wordings import Wordings, views_of
 
 DRAWN = 2000
@@ -59,8 +61,6 @@ def test_a_wrong_bundle_is_named_with_its_row(
 
 def test_views_said_together_are_no_item_and_share_no_view() -> None:
     """颈椎正侧位+开口位 is one item of the edition; what the generator calls several never is."""
-    from training.generator import Generator
-
     catalogue, lexicon = load_catalogue(), load_lexicon()
     names = [name for name in Generator(catalogue, lexicon, 4).names(8000) if name.kind == "several"]
     joint = {}
@@ -78,6 +78,42 @@ def test_views_said_together_are_no_item_and_share_no_view() -> None:
         assert not views[0] & views[1], name
         assert (films[0]["part3"], frozenset(views[0] | views[1])) not in joint, name
     assert seen > 30
+
+
+def test_scans_of_a_part_stand_together_and_other_parts_behind_them() -> None:
+    """颅脑MR平扫+DWI_颈椎MR平扫: nobody could say whose an exam between them is."""
+    catalogue, lexicon = load_catalogue(), load_lexicon()
+    shapes = load_shapes()
+    modes = Weighted([(1.0, "scans_beside")])
+    shapes = shapes.model_copy(update={"several": shapes.several.model_copy(update={"modes": modes})})
+    names = [name for name in Generator(catalogue, lexicon, 5, shapes).names(1000) if name.kind == "several"]
+    assert len(names) > 200
+    for name in names:
+        parts = [catalogue.items[code].elements.get("part3", "") for code in name.codes]
+        assert len(name.codes) == len(set(name.codes)) > 2, name
+        assert parts[-1] not in parts[:-2], name
+
+
+def test_a_heading_holds_all_parts_in_its_bracket() -> None:
+    """腹部(肝胆胰脾肾)彩超, as price lists file them."""
+    catalogue, lexicon = load_catalogue(), load_lexicon()
+    shapes = load_shapes()
+    changed = {"modes": Weighted([(1.0, "parts"), (1.0, "bundle")]), "headed": 1.0, "family": Weighted([(1.0, "US")])}
+    shapes = shapes.model_copy(update={"several": shapes.several.model_copy(update=changed)})
+    members = {
+        part
+        for row in lexicon.headings
+        if row.heading == "腹部" and "US" in row.modality.split("/")
+        for part in row.members.split(";")
+    }
+    headed = 0
+    for name in Generator(catalogue, lexicon, 6, shapes).names(2000):
+        if name.kind != "several" or not name.name.startswith("腹部("):
+            continue
+        headed += 1
+        slots = [item_slots(catalogue.items[code], lexicon) for code in name.codes]
+        assert {each.part for each in slots if each is not None} <= members, name
+    assert headed > 5
 
 
 def test_words_that_mean_nothing_hold_no_form() -> None:
