@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -18,13 +17,13 @@ from agent.resolve import Issue
 from agent.segments import SERVICE, SOFT
 from standard.lexicon import Lexicon, split
 
-CHILD = "child"  # noise that says a child: 小儿, 新生儿
-POSITION = frozenset({"position"})
-FILM = frozenset({"part", "position"})  # a word that is a whole film: 骨龄, 胸片
-APART = (SOFT - {"dash"}) | {"comma", "open", "close"}  # what may stand between two parts
-TWICE = re.compile(r"([一-龥])\1")
-LEVELS = re.compile(r"T(\d+)\D+(\d+)")
-WEIGHTINGS = 2  # T1 and T2 are weightings of MR as well as vertebrae
+CHILD: Final = "child"  # noise that says a child: 小儿, 新生儿
+POSITION: Final = frozenset({"position"})
+FILM: Final = frozenset({"part", "position"})  # a word that is a whole film: 骨龄, 胸片
+APART: Final = (SOFT - {"dash"}) | {"comma", "open", "close"}  # what may stand between two parts
+TWICE: Final = re.compile(r"([一-龥])\1")
+LEVELS: Final = re.compile(r"T(\d+)\D+(\d+)")
+WEIGHTINGS: Final = 2  # T1 and T2 are weightings of MR as well as vertebrae
 
 # What a word may bring that a doubt is about, as bits: a doubt is asked for only where a name has what it is about.
 OPEN: Final = 1
@@ -41,7 +40,7 @@ SIDE: Final = 512
 DETAIL: Final = 1024  # noise beside parts of its own regions
 SEQUENCE: Final = 2048
 AGENT: Final = 4096
-OF_KIND = (
+OF_KIND: Final = (
     ("open", OPEN),
     *(
         (kind, bit)
@@ -49,7 +48,7 @@ OF_KIND = (
         for kind in kinds
     ),
 )
-OF_NOISE = {
+OF_NOISE: Final = {
     doubts.COMPLAINT: COMPLAINT,
     doubts.CONDITION: CONDITION,
     doubts.INCLUDING: INCLUDING,
@@ -114,9 +113,9 @@ class Beside:
         if touched:
             return "combo_unclear", (), touched
         words = [None if token.form == UNEXPLAINED else self._words[token.form] for token in tokens]
-        for reason, word in self._doubts(tokens, words, exams, brought):
-            if word:
-                return reason, (), self._as_written(word, tokens, text)
+        found = self._doubt_of(tokens, words, exams, brought)
+        if found is not None:
+            return found[0], (), self._as_written(found[1], tokens, text)
         grown = next((exam.part for exam in exams if (exam.family, exam.part) in self._children), "")
         if grown and self._young(tokens, exams):
             return "uncertain_part", (), grown
@@ -129,64 +128,71 @@ class Beside:
                 return text[token.start : token.end]
         return word
 
-    def _doubts(
+    def _doubt_of(
         self, tokens: list[Token], words: list[Word | None], exams: tuple[Exam, ...], brought: int
-    ) -> Iterator[tuple[str, str]]:
-        """Reason and word ("" for none) of each doubt; the first that holds is told."""
+    ) -> tuple[str, str] | None:
+        """Reason and word of the first doubt that holds; each is asked for where a name has what it is about."""
         several = len(exams) > 1
-        of_sound = sum(exam.family == "US" for exam in exams)
+        of_sound = sum([exam.family == "US" for exam in exams])
         sound = of_sound == len(exams)
-        if brought & ADDED:
-            yield "combo_unclear", doubts.before_sum(words, exams)
-        if several and brought & MEMBERS:
-            yield "combo_unclear", doubts.adrift(words, exams)
-        if brought & COMPLAINT:
-            past = doubts.history(words, exams)
-            yield "conflict_part", "" if past and self.histories(tokens) else past
-        if brought & CONDITION:
-            yield "combo_unclear", doubts.condition(words)
-        if brought & PLUS:
-            yield "combo_unclear", doubts.cut_off(words)
-        if brought & SIDE:
-            yield "conflict_side", doubts.side(words, exams)
-        if several:
-            if brought & SIDE:
-                yield "conflict_side", doubts.listed(words, exams)
-            yield "combo_unclear", doubts.spread(words, exams)
-        if brought & HEADS:
-            yield "combo_unclear", doubts.headed(words, exams)
-        if of_sound:
-            yield "combo_unclear", doubts.region(words, exams, self._own)
-        if sound and several and brought & OPEN:
-            yield "combo_unclear", doubts.enclosed(words)
-        if brought & INCLUDING:
-            yield "combo_unclear", doubts.including(words, exams)
-        if not several and brought & PARTS:
-            yield "combo_unclear", doubts.counted(words)
-        if sound and brought & OPEN:
-            yield "combo_unclear", doubts.within(words)
-        if sound:
-            yield "combo_unclear", doubts.vessels(words, exams)
-        if sound and brought & PLUS:
-            yield "combo_unclear", doubts.summed(words, exams, self._headings)
-        if brought & SIDE:
-            yield "missing_position", doubts.lateral(words, exams)
-        if several:
-            yield "combo_unclear", doubts.bedside(exams)
-        if any(exam.family == "DR" for exam in exams):
-            if several:
-                yield "combo_unclear", film_doubts.trailing(words)
-                yield "combo_unclear", film_doubts.beside(words)
-            if brought & PLUS:
-                yield "combo_unclear", film_doubts.unsaid(words)
-            if brought & OPEN:
-                yield "combo_unclear", film_doubts.in_bracket(words, exams)
-        if brought & SEQUENCE:
-            yield "combo_unclear", doubts.sequence(words, exams)
-        if brought & AGENT:
-            yield "uncertain_word", doubts.agent(words, exams)
-        if brought & MEMBERS:
-            yield "combo_unclear", doubts.dropped(words, exams, self._regions)
+        if brought & ADDED and (word := doubts.before_sum(words, exams)):
+            return "combo_unclear", word
+        if several and brought & MEMBERS and (word := doubts.adrift(words, exams)):
+            return "combo_unclear", word
+        if brought & COMPLAINT and (word := doubts.history(words, exams)) and not self.histories(tokens):
+            return "conflict_part", word
+        if brought & CONDITION and (word := doubts.condition(words)):
+            return "combo_unclear", word
+        if brought & PLUS and (word := doubts.cut_off(words)):
+            return "combo_unclear", word
+        if brought & SIDE and (word := doubts.side(words, exams)):
+            return "conflict_side", word
+        if several and brought & SIDE and (word := doubts.listed(words, exams)):
+            return "conflict_side", word
+        if several and (word := doubts.spread(words, exams)):
+            return "combo_unclear", word
+        if brought & HEADS and (word := doubts.headed(words, exams)):
+            return "combo_unclear", word
+        if of_sound and (word := doubts.region(words, exams, self._own)):
+            return "combo_unclear", word
+        if sound and several and brought & OPEN and (word := doubts.enclosed(words)):
+            return "combo_unclear", word
+        if brought & INCLUDING and (word := doubts.including(words, exams)):
+            return "combo_unclear", word
+        if not several and brought & PARTS and (word := doubts.counted(words)):
+            return "combo_unclear", word
+        if sound and (word := self._of_sound(words, exams, brought)):
+            return "combo_unclear", word
+        if brought & SIDE and (word := doubts.lateral(words, exams)):
+            return "missing_position", word
+        if several and (word := doubts.bedside(exams)):
+            return "combo_unclear", word
+        if any(exam.family == "DR" for exam in exams) and (word := self._of_film(words, exams, brought, several)):
+            return "combo_unclear", word
+        if brought & SEQUENCE and (word := doubts.sequence(words, exams)):
+            return "combo_unclear", word
+        if brought & AGENT and (word := doubts.agent(words, exams)):
+            return "uncertain_word", word
+        if brought & MEMBERS and (word := doubts.dropped(words, exams, self._regions)):
+            return "combo_unclear", word
+        return None
+
+    def _of_sound(self, words: list[Word | None], exams: tuple[Exam, ...], brought: int) -> str:
+        """The word of the first doubt about exams that are all of ultrasound."""
+        return (
+            (doubts.within(words) if brought & OPEN else "")
+            or doubts.vessels(words, exams)
+            or (doubts.summed(words, exams, self._headings) if brought & PLUS else "")
+        )
+
+    def _of_film(self, words: list[Word | None], exams: tuple[Exam, ...], brought: int, several: bool) -> str:
+        """The word of the first doubt about films."""
+        return (
+            (film_doubts.trailing(words) if several else "")
+            or (film_doubts.beside(words) if several else "")
+            or (film_doubts.unsaid(words) if brought & PLUS else "")
+            or (film_doubts.in_bracket(words, exams) if brought & OPEN else "")
+        )
 
     def _sells(self, tokens: list[Token]) -> bool:
         """A name that ends in a service, straight behind the exam that it is about: 胸部CT平扫会诊."""

@@ -5,14 +5,16 @@ Conventions (ids as in standard/data/conventions.tsv): plain_scan_default, angio
 
 from __future__ import annotations
 
+from typing import Final
+
 from agent.group import Group, PartRef
 from agent.reading import Exam
 from agent.resolve import Issue, Resolved, Shared
 from agent.stock import UNSPECIFIED
 from standard.lexicon import split
 
-WEAK = "常规扫描"  # 常规, Routine: the plain scan, unless a scan of contrast stands beside it
-MEDIUM = "造影"  # of a vessel or of a joint
+WEAK: Final = "常规扫描"  # 常规, Routine: the plain scan, unless a scan of contrast stands beside it
+MEDIUM: Final = "造影"  # of a vessel or of a joint
 
 
 class CrossSection:

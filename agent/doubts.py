@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
+from typing import Final
 
 from agent.lexer import Word
 from agent.reading import Exam
@@ -16,36 +17,36 @@ from agent.segments import MODALITY, PART_OR_SIDE
 
 Words = Sequence[Word | None]
 
-COMPLAINT = "wish"  # noise of the patient's history: 外伤, 术后, 占位
-CONDITION = "condition"  # noise before what is not ordered, or not yet: 必要时, 对比
-INCLUDING = "including"  # noise before what an exam holds: 含, 包括
-FEW = 1  # parts that a word includes, besides its own; a list says all of them
-PARTS = "parts"  # noise that counts parts, more than one: 两部位
-SEQUENCE = "sequence"  # noise of plain MR: T1WI, FLAIR
-AGENT = "agent"  # noise of a contrast agent: 碘海醇, 钆喷酸葡胺
-PLACE = "anatomy"  # noise that says a place
-ADDED = frozenset({"plus", "and", "comma"})  # separators of exams
-PLUS = frozenset({"plus", "and"})
-SUMS = ADDED | {"list"}
-MEMBERS = SUMS | {"slash"}
-HEADS = frozenset({"dash", "under", "slash"})  # what stands behind a heading
-ORDERS = frozenset({"scan", "post", "position", "subitem", "way", "vessel"})
-ORDERED = frozenset({"part", "scan", "subitem", "modality"})
-EXAMINED = frozenset({"scan", "modality"})
-SCAN = frozenset({"scan"})
-VESSEL = frozenset({"vessel"})
-VESSELS = ("动脉", "静脉", "血管", "心")  # of a part's name
-BY_SKULL = "经颅"  # a way that looks at vessels by itself
-DONE_BY = frozenset({"scan", "position"})
-PLAIN = frozenset({"平扫", "常规"})
+COMPLAINT: Final = "wish"  # noise of the patient's history: 外伤, 术后, 占位
+CONDITION: Final = "condition"  # noise before what is not ordered, or not yet: 必要时, 对比
+INCLUDING: Final = "including"  # noise before what an exam holds: 含, 包括
+FEW: Final = 1  # parts that a word includes, besides its own; a list says all of them
+PARTS: Final = "parts"  # noise that counts parts, more than one: 两部位
+SEQUENCE: Final = "sequence"  # noise of plain MR: T1WI, FLAIR
+AGENT: Final = "agent"  # noise of a contrast agent: 碘海醇, 钆喷酸葡胺
+PLACE: Final = "anatomy"  # noise that says a place
+ADDED: Final = frozenset({"plus", "and", "comma"})  # separators of exams
+PLUS: Final = frozenset({"plus", "and"})
+SUMS: Final = ADDED | {"list"}
+MEMBERS: Final = SUMS | {"slash"}
+HEADS: Final = frozenset({"dash", "under", "slash"})  # what stands behind a heading
+ORDERS: Final = frozenset({"scan", "post", "position", "subitem", "way", "vessel"})
+ORDERED: Final = frozenset({"part", "scan", "subitem", "modality"})
+EXAMINED: Final = frozenset({"scan", "modality"})
+SCAN: Final = frozenset({"scan"})
+VESSEL: Final = frozenset({"vessel"})
+VESSELS: Final = ("动脉", "静脉", "血管", "心")  # of a part's name
+BY_SKULL: Final = "经颅"  # a way that looks at vessels by itself
+DONE_BY: Final = frozenset({"scan", "position"})
+PLAIN: Final = frozenset({"平扫", "常规"})
 # scans that a part may have apart from the one that a sum says
-USUAL = frozenset({"平扫", "增强", "平扫+增强", "平扫|增强", "常规", "常规扫描", "成像", "床旁"})
-SIDE = frozenset({"side"})
-SIDES = ("左", "右", "双")
-BARE = frozenset({"平扫", "增强", "平扫+增强", "平扫+DWI"})  # scans of MR that T1WI and T2WI are sequences of
-PLAIN_SCAN = "平扫"
-DEFAULT_VIEW = "position_default"  # the rule that fills a view which is not said
-MOBILE = "42"  # what the codes of films at the bed begin with
+USUAL: Final = frozenset({"平扫", "增强", "平扫+增强", "平扫|增强", "常规", "常规扫描", "成像", "床旁"})
+SIDE: Final = frozenset({"side"})
+SIDES: Final = ("左", "右", "双")
+BARE: Final = frozenset({"平扫", "增强", "平扫+增强", "平扫+DWI"})  # scans of MR that T1WI and T2WI are sequences of
+PLAIN_SCAN: Final = "平扫"
+DEFAULT_VIEW: Final = "position_default"  # the rule that fills a view which is not said
+MOBILE: Final = "42"  # what the codes of films at the bed begin with
 
 
 def names_part(word: Word | None) -> bool:

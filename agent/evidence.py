@@ -8,18 +8,18 @@ weight is the expert's, and what a voice says counts the more, the farther it st
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from agent.answer import Evidence
 from agent.opinions import Opinion, Opinions
 from agent.reading import Exam
 from agent.reasons import conventions, evidence_rows, reasons
 
-MOST = 10  # unexplained characters that count, and nats of a margin
+MOST: Final = 10  # unexplained characters that count, and nats of a margin
 # What the router concludes of the voices and the score is told by their own rows.
-CONCLUDED = ("model_disagrees", "voices_disagree", "score_low")
+CONCLUDED: Final = ("model_disagrees", "voices_disagree", "score_low")
 # Reasons of the audit: they say nothing of the codes, so no fit touches their weight, which makes a card middling.
-NEVER_FITTED = frozenset({"to_confirm", "acceptance_stopped"})
+NEVER_FITTED: Final = frozenset({"to_confirm", "acceptance_stopped"})
 
 
 class Weights(NamedTuple):

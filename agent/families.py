@@ -6,17 +6,19 @@ words which of their devices is meant.
 
 from __future__ import annotations
 
+from typing import Final
+
 from agent.group import STANCES
 from agent.lexer import Word
 from agent.masks import ALL, FAMILY_OF, MASK, XRAY
 from agent.resolve import Issue
 from agent.segments import LIST_WORD, SOFT, Placed, has_slots
 
-SINGLE = {MASK["CT"]: "CT", MASK["MR"]: "MR", MASK["US"]: "US", MASK["NM"]: "NM"}
-DEVICES = {"CT": MASK["CT"], "MR": MASK["MR"], "US": MASK["US"]} | dict.fromkeys(
+SINGLE: Final = {MASK["CT"]: "CT", MASK["MR"]: "MR", MASK["US"]: "US", MASK["NM"]: "NM"}
+DEVICES: Final = {"CT": MASK["CT"], "MR": MASK["MR"], "US": MASK["US"]} | dict.fromkeys(
     ("PET/CT", "PET/MR", "SPECT"), MASK["NM"]
 )
-POSTURES = frozenset(("position", stance) for stance in STANCES)
+POSTURES: Final = frozenset(("position", stance) for stance in STANCES)
 
 
 def said_modality(raws: list[Placed]) -> int:

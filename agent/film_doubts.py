@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Final
 
 from agent.doubts import COMPLAINT, PLUS, SIDE, SUMS, Words, names_part, pieces_between, slots_of
 from agent.lexer import Word
 from agent.reading import Exam
 
-ENDS = frozenset({"position", "modality"})  # what a word that ends a film says: 正侧位, 胸片
-FILM = "film"  # noise: 片
-WHOLE = frozenset({"part", "position"})  # what a word that is a whole film says: 骨龄
-LABELS = ("dash", "under", "open")  # behind which stands what is said of the film before, or another one
+ENDS: Final = frozenset({"position", "modality"})  # what a word that ends a film says: 正侧位, 胸片
+FILM: Final = "film"  # noise: 片
+WHOLE: Final = frozenset({"part", "position"})  # what a word that is a whole film says: 骨龄
+LABELS: Final = ("dash", "under", "open")  # behind which stands what is said of the film before, or another one
 
 
 def trailing(words: Words) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from agent.families import bits_of, family_name
 from agent.lexer import Token, Word
@@ -19,15 +19,15 @@ from agent.reading import Exam
 from agent.relations import Containment
 from agent.resolve import Issue
 
-BEHIND = re.compile(r"(?<=[一-龥)\]])[A-Z][A-Z0-9 &/+.,_'()\-]{4,}$")
-ENCLOSED = re.compile(r"(?<=.)[(\[]([A-Z][A-Z0-9 &/+.,_'\-]{2,})[)\]]$")
-PARTED = re.compile(r"(?<=[一-龥)\]])[-_|:] ?([A-Z][A-Z0-9 &/+.,_'()\-]{2,})$")
-ENGLISH = re.compile(r"[A-Z][A-Z0-9 &/+.,_'()\-]{2}")  # what each of these holds
-CHINESE = re.compile(r"[一-龥]")
-BEFORE = re.compile(r"^[A-Z][A-Z0-9 &/+.,_'()\-]{4,}(?=[一-龥])")
+BEHIND: Final = re.compile(r"(?<=[一-龥)\]])[A-Z][A-Z0-9 &/+.,_'()\-]{4,}$")
+ENCLOSED: Final = re.compile(r"(?<=.)[(\[]([A-Z][A-Z0-9 &/+.,_'\-]{2,})[)\]]$")
+PARTED: Final = re.compile(r"(?<=[一-龥)\]])[-_|:] ?([A-Z][A-Z0-9 &/+.,_'()\-]{2,})$")
+ENGLISH: Final = re.compile(r"[A-Z][A-Z0-9 &/+.,_'()\-]{2}")  # what each of these holds
+CHINESE: Final = re.compile(r"[一-龥]")
+BEFORE: Final = re.compile(r"^[A-Z][A-Z0-9 &/+.,_'()\-]{4,}(?=[一-龥])")
 # what a translation may leave open
-MISSING = frozenset({"missing_side", "missing_position", "uncertain_part", "vessel_no_scan"})
-JOINTS = frozenset({"plus", "and", "list", "comma", "slash", "or"})  # what adds one exam to another
+MISSING: Final = frozenset({"missing_side", "missing_position", "uncertain_part", "vessel_no_scan"})
+JOINTS: Final = frozenset({"plus", "and", "list", "comma", "slash", "or"})  # what adds one exam to another
 
 
 class Halves(NamedTuple):

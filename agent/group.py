@@ -5,10 +5,10 @@ How words come together is in `groups`; what a group orders, in the resolver of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Final
 
-BOUNDARY = "comma"
-SEPARATORS = frozenset({"comma", "list", "slash", "plus", "under", "and", "dash", "or"})
+BOUNDARY: Final = "comma"
+SEPARATORS: Final = frozenset({"comma", "list", "slash", "plus", "under", "and", "dash", "or"})
 
 
 class Node:
@@ -27,15 +27,17 @@ class Node:
         self.tag = tag  # in a bracket before anything else
 
 
-@dataclass(slots=True)
 class PartRef:
     """A part as said: element, side, index of the word, and the separator before it ('' = adjoining)."""
 
-    element: str
-    side: str
-    index: int
-    review: bool
-    separator: str
+    __slots__ = ("element", "index", "review", "separator", "side")
+
+    def __init__(self, element: str, side: str, index: int, review: bool, separator: str) -> None:
+        self.element = element
+        self.side = side
+        self.index = index
+        self.review = review
+        self.separator = separator
 
 
 class Group:
@@ -77,7 +79,7 @@ class Group:
         return found
 
 
-LISTS = {
+LISTS: Final = {
     "scan": "scans",
     "post": "posts",
     "position": "positions",
@@ -88,8 +90,8 @@ LISTS = {
 }
 
 
-ADDING = frozenset({"plus", "and", "list", "under"})  # separators that add one exam to another
-STANCES = frozenset({"立位", "卧位", "负重位"})  # said in a bracket, they add to the position before it
-ROUTINE = "常规"  # the routine scan of ultrasound, which 彩超 says too
-BEDSIDE = "床旁"  # the same at the bed
-SAID = frozenset({"scan", "post", "position", "subitem"})
+ADDING: Final = frozenset({"plus", "and", "list", "under"})  # separators that add one exam to another
+STANCES: Final = frozenset({"立位", "卧位", "负重位"})  # said in a bracket, they add to the position before it
+ROUTINE: Final = "常规"  # the routine scan of ultrasound, which 彩超 says too
+BEDSIDE: Final = "床旁"  # the same at the bed
+SAID: Final = frozenset({"scan", "post", "position", "subitem"})

@@ -8,7 +8,7 @@ after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Final
 
 from agent.group import ADDING, LISTS, SAID, SEPARATORS, STANCES, Group, Node, PartRef
 from agent.nodes import (
@@ -24,10 +24,10 @@ from agent.nodes import (
 from agent.relations import Containment
 from agent.stock import UNSPECIFIED
 
-WHOLE = frozenset({"plus", "and"})  # what stands before one of these is no heading of what follows
+WHOLE: Final = frozenset({"plus", "and"})  # what stands before one of these is no heading of what follows
 # Separators after a heading (腹部_胆囊), by family; elsewhere a dash or _.
-HEADS = {"US": frozenset({"", "dash", "under", "slash"}), "XR": frozenset({"dash", "under", "slash"})}
-PATH = frozenset({"dash", "under"})
+HEADS: Final = {"US": frozenset({"", "dash", "under", "slash"}), "XR": frozenset({"dash", "under", "slash"})}
+PATH: Final = frozenset({"dash", "under"})
 
 
 class Grouper:
@@ -39,7 +39,7 @@ class Grouper:
     def groups(self, nodes: list[Node], family: str) -> list[Group]:
         """The groups of a segment in order; at least one. Labels in front are merged in at the end."""
         body = [node for node in nodes if not node.tag]
-        groups = list(self._body(body, family))
+        groups = self._body(body, family)
         tags = [node for node in nodes if node.tag]
         if tags:
             label = Group()
@@ -64,7 +64,8 @@ class Grouper:
 
     # -- body ------------------------------------------------------------------------------------------------------
 
-    def _body(self, nodes: list[Node], family: str) -> Iterator[Group]:
+    def _body(self, nodes: list[Node], family: str) -> list[Group]:
+        out: list[Group] = []
         group = Group()
         pending: tuple[str, int] | None = None
         separator = held = ""
@@ -91,7 +92,7 @@ class Grouper:
                 if extra is None and any(map(is_film, inside)) and part_after_separator(nodes, position):
                     group.closed = True
                 if extra is not None:
-                    yield group
+                    out.append(group)
                     group = extra
                 separator = ""
                 continue
@@ -113,7 +114,7 @@ class Grouper:
             if "way" in slots and group.parts and group.said():
                 opens = next_is_part(nodes, position)  # 乳腺彩超、经腹子宫彩超
             if opens:
-                yield group
+                out.append(group)
                 group = Group(joined=separator)
             if node.review:
                 group.review.append(node.at)
@@ -151,7 +152,8 @@ class Grouper:
             separator = ""
         if pending is not None:
             self._late_side(group, pending)
-        yield group
+        out.append(group)
+        return out
 
     def _is_apart(self, group: Group, elements: str, family: str) -> bool:
         """Whether a part behind a bracket with a scan is another place than the parts before it."""
@@ -249,8 +251,8 @@ class Grouper:
                     again = any(part.element == element for part in group.parts) and not apart  # [左足][右足]
                     group.parts.append(PartRef(element, side, node.at, node.review, "" if again else "list"))
                 pending, apart = None, False
-            elif "side" in slots:
-                pending = (slots["side"], node.at)
+            elif "side" in slots and not (pending and pending[0] in ("左", "右") and slots["side"] == "?"):
+                pending = (slots["side"], node.at)  # (左侧)(单侧): one side, and which
             self._put(group, node)
         if pending is not None:
             self._late_side(group, pending)

@@ -7,9 +7,9 @@ characters with the fewest forms is taken, the longer form first where two ways 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
+from typing import Final
 
 import ahocorasick_rs
 
@@ -17,7 +17,8 @@ from agent.masks import ALL, FAMILY_OF, MASK, XRAY
 from standard.lexicon import Lexicon, load_lexicon, split
 from standard.patterns import Patterns
 
-UNEXPLAINED = -1
+UNEXPLAINED: Final = -1
+NOTHING: Final = frozenset[str]()
 
 
 class Meaning:
@@ -44,23 +45,38 @@ class Token:
         self.form = form
 
 
-@dataclass(frozen=True, slots=True)
 class Word:
-    """A distinct surface form with all it can mean. `kind` is the separator's element, `noise` or `slots`.
+    """A distinct surface form with all it can mean; never changed. `kind` is the separator's element, `noise` or
+    `slots`; `noise` its kind of noise, where it can be noise.
 
     `modality`: the families that it allows as a modality word, ALL where it is none or may be noise. `fits`: the
-    families that it can belong to at all. `pairs`: all slots that it can fill, with their elements; `parts` of them.
+    families that it can belong to at all. `slots`: all that its meanings fill; `pairs`: the same with their elements;
+    `parts` of them.
     """
 
-    surface: str
-    meanings: tuple[Meaning, ...]
-    kind: str
-    noise: str  # its kind of noise, where it can be noise
-    modality: int = ALL
-    fits: int = ALL
-    slots: frozenset[str] = frozenset()  # all that its meanings fill
-    pairs: tuple[tuple[str, str], ...] = ()
-    parts: frozenset[str] = frozenset()
+    __slots__ = ("fits", "kind", "meanings", "modality", "noise", "pairs", "parts", "slots", "surface")
+
+    def __init__(
+        self,
+        surface: str,
+        meanings: tuple[Meaning, ...],
+        kind: str,
+        noise: str,
+        modality: int = ALL,
+        fits: int = ALL,
+        slots: frozenset[str] = NOTHING,
+        pairs: tuple[tuple[str, str], ...] = (),
+        parts: frozenset[str] = NOTHING,
+    ) -> None:
+        self.surface = surface
+        self.meanings = meanings
+        self.kind = kind
+        self.noise = noise
+        self.modality = modality
+        self.fits = fits
+        self.slots = slots
+        self.pairs = pairs
+        self.parts = parts
 
 
 def _mask(modality: Iterable[str]) -> int:
@@ -191,17 +207,19 @@ def lexer_of(lexicon: Lexicon) -> Lexer:
     return _shipped() if lexicon is load_lexicon() else Lexer(lexicon)
 
 
-LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-DIGITS = frozenset("0123456789")
-END = itemgetter(2)  # of a match
+LETTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+DIGITS: Final = frozenset("0123456789")
+END: Final = itemgetter(2)  # of a match
 GAP, EACH, LONG = 1000.0, 16.0, 12  # cost of an unexplained character, of a token; from LONG on all are equal
 
 
 def _word(surface: str, meanings: tuple[Meaning, ...], kind: str, noise: str) -> Word:
-    pairs = tuple(pair for meaning in meanings for pair in meaning.slots)
+    if not meanings:
+        return Word(surface, meanings, kind, noise)
+    pairs = tuple([pair for meaning in meanings for pair in meaning.slots])
     slots = frozenset(slot for slot, _ in pairs)
     parts = frozenset(element for slot, element in pairs if slot == "part")
-    if not meanings or noise:
+    if noise:
         return Word(surface, meanings, kind, noise, ALL, ALL, slots, pairs, parts)
     modality = without = fits = 0
     for meaning in meanings:

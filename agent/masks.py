@@ -5,13 +5,15 @@ X-ray and mammography are one family: a name says by its words which of their de
 
 from __future__ import annotations
 
+from typing import Final
+
 from standard.lexicon_rows import MODALITIES
 
-MASK = {modality: 1 << index for index, modality in enumerate(MODALITIES)}
-ALL = (1 << len(MODALITIES)) - 1
-XRAY = MASK["XR"] | MASK["MG"]
+MASK: Final = {modality: 1 << index for index, modality in enumerate(MODALITIES)}
+ALL: Final = (1 << len(MODALITIES)) - 1
+XRAY: Final = MASK["XR"] | MASK["MG"]
 # What a modality word of the lexicon allows.
-FAMILY_OF = {
+FAMILY_OF: Final = {
     "CT": MASK["CT"],
     "MR": MASK["MR"],
     "XR": MASK["XR"] | MASK["MG"],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from agent.group import LISTS, ROUTINE, SEPARATORS, Group, Node
 
-APART = SEPARATORS - {"dash"}  # what may stand between one exam and the next
+APART: Final = SEPARATORS - {"dash"}  # what may stand between one exam and the next
 
 
 def is_modality(node: Node, family: str) -> bool:

@@ -6,12 +6,14 @@ for a person.
 
 from __future__ import annotations
 
+from typing import Final
+
 from agent.group import Group
 from agent.reading import Exam
 from agent.resolve import Issue, Resolved, Shared
 from standard import Catalogue
 
-MACHINES = ("PET/CT", "PET/MR", "SPECT")
+MACHINES: Final = ("PET/CT", "PET/MR", "SPECT")
 
 
 class Nuclear:

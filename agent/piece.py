@@ -9,6 +9,7 @@ and told again wherever what stands before it in the name cannot change it (`Sai
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Final
 
 from agent.families import POSTURES, no_film
 from agent.group import ROUTINE, Group, Node, PartRef
@@ -19,7 +20,7 @@ from agent.relations import Containment
 from agent.resolve import Issue, Resolver, Shared
 from agent.segments import Placed
 
-KEPT = 50_000  # pieces kept
+KEPT: Final = 50_000  # pieces kept
 
 
 class Said:

@@ -8,18 +8,19 @@ position_default, position_equivalent, position_home, views_as_single_items.
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Final
 
 from agent.group import Group, PartRef
 from agent.reading import Exam
 from agent.resolve import Issue, Resolved, Shared
 from agent.stock import UNSPECIFIED, Views
 
-BREAST = "乳腺"
-MOBILE = "移动DR"
-DENSITY = "骨密度测定"
-ANYWHERE = frozenset({"关节造影", DENSITY})  # one item for whatever part is named
-ORDER = {"正": 0, "侧": 1, "斜": 2, "双斜": 3, "头尾": 4}  # in which a person names views
-USUAL = (frozenset({"正", "侧"}), frozenset({"正", "斜"}), frozenset({"正"}))
+BREAST: Final = "乳腺"
+MOBILE: Final = "移动DR"
+DENSITY: Final = "骨密度测定"
+ANYWHERE: Final = frozenset({"关节造影", DENSITY})  # one item for whatever part is named
+ORDER: Final = {"正": 0, "侧": 1, "斜": 2, "双斜": 3, "头尾": 4}  # in which a person names views
+USUAL: Final = (frozenset({"正", "侧"}), frozenset({"正", "斜"}), frozenset({"正"}))
 
 
 class Projection:

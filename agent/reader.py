@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Final
 
 from agent.beside import DETAIL, HISTORY, Beside
 from agent.cross_section import CrossSection
@@ -57,9 +58,9 @@ from standard import Catalogue
 from standard.lexicon import Lexicon, load_lexicon
 from standard.text import Canonical, canonical
 
-LONGEST = 400  # characters of canonical text that are read; a longer name is no exam name
-KEPT = 200_000  # outcomes kept
-THORACIC = frozenset({"胸椎", "颈胸段", "胸腰段", "全脊柱"})
+LONGEST: Final = 400  # characters of canonical text that are read; a longer name is no exam name
+KEPT: Final = 200_000  # outcomes kept
+THORACIC: Final = frozenset({"胸椎", "颈胸段", "胸腰段", "全脊柱"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ edition does not have becomes an issue, with the nearest item where a rule of th
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from agent.group import ROUTINE, Group, PartRef
 from agent.reading import Exam
@@ -15,7 +15,7 @@ from agent.relations import Containment
 from agent.stock import UNSPECIFIED, Stock
 from standard.lexicon import Lexicon, split
 
-SECTIONS = ("CT", "MR")  # families whose parts hold others, by containment.tsv
+SECTIONS: Final = ("CT", "MR")  # families whose parts hold others, by containment.tsv
 Issue = tuple[str, tuple[int, ...], str]  # reason id, indexes of words, a word that names it
 
 

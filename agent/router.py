@@ -12,7 +12,7 @@ under the threshold (calibration.toml) goes to a person; a score never lets a na
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from agent.answer import Evidence, Route
 from agent.calibration import Threshold, calibration, log_odds, probability
@@ -25,10 +25,10 @@ from agent.resolve import Issue
 if TYPE_CHECKING:
     from agent.model.protocol import ModelOutcome
 
-NOBODY = Opinions()
-NO_MODEL = "no_model"  # nobody was asked
+NOBODY: Final = Opinions()
+NO_MODEL: Final = "no_model"  # nobody was asked
 Asks = Literal["", "classifier", "model"]
-APART = ["unexplained"]  # all that the reader found, where the classifier may settle a name without a model
+APART: Final = ["unexplained"]  # all that the reader found, where the classifier may settle a name without a model
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,23 @@ parts alone waits for the line that says what is done to them; one that says wha
 
 from __future__ import annotations
 
+from typing import Final
+
 from agent.group import BOUNDARY, ROUTINE
 from agent.lexer import Word
 
-SOFT = frozenset({"list", "slash", "plus", "under", "and", "dash"})  # separators inside an order line
-NONEXAM = "nonexam"  # words that make a name none of ours
-SERVICE = "service"  # words that do so where no scan is ordered: 会诊, 云胶片
-NEGATION = "negation"  # words that take back what stands beside them: 不含, 除外
-DECISIVE = frozenset({NONEXAM, SERVICE, NEGATION})  # noise that is looked at all the same
-MODALITY = frozenset({"modality"})
-PART = frozenset({"part"})
-PART_OR_SIDE = frozenset({"part", "side"})
-ORDERS = frozenset({"scan", "post", "position", "subitem"})
-DONE = ORDERS | {"modality"}
-PLAIN = frozenset({"平扫", ROUTINE})
-BETWEEN = SOFT - {"dash"}  # separators between exams; a dash stands as well between the words of one
+SOFT: Final = frozenset({"list", "slash", "plus", "under", "and", "dash"})  # separators inside an order line
+NONEXAM: Final = "nonexam"  # words that make a name none of ours
+SERVICE: Final = "service"  # words that do so where no scan is ordered: 会诊, 云胶片
+NEGATION: Final = "negation"  # words that take back what stands beside them: 不含, 除外
+DECISIVE: Final = frozenset({NONEXAM, SERVICE, NEGATION})  # noise that is looked at all the same
+MODALITY: Final = frozenset({"modality"})
+PART: Final = frozenset({"part"})
+PART_OR_SIDE: Final = frozenset({"part", "side"})
+ORDERS: Final = frozenset({"scan", "post", "position", "subitem"})
+DONE: Final = ORDERS | {"modality"}
+PLAIN: Final = frozenset({"平扫", ROUTINE})
+BETWEEN: Final = SOFT - {"dash"}  # separators between exams; a dash stands as well between the words of one
 
 
 class Placed:
@@ -35,8 +37,8 @@ class Placed:
         self.tag = tag
 
 
-BOUNDARY_WORD = Word("|", (), BOUNDARY, "")
-LIST_WORD = Word("、", (), "list", "")
+BOUNDARY_WORD: Final = Word("|", (), BOUNDARY, "")
+LIST_WORD: Final = Word("、", (), "list", "")
 
 
 def place(words: list[Word | None]) -> list[Placed]:

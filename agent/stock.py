@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from standard import Catalogue, Item
 from standard.lexicon import Lexicon
 
-SIDE = re.compile(r"^(左|右|双)(?:侧)?(.+)$")
+SIDE: Final = re.compile(r"^(左|右|双)(?:侧)?(.+)$")
 Views = frozenset[str]
-UNSPECIFIED = "非指定部位"
+UNSPECIFIED: Final = "非指定部位"
 
 
 @dataclass(slots=True)

@@ -6,13 +6,16 @@ part that has it; a way (经阴道) to the parts that have it; sides are coded f
 
 from __future__ import annotations
 
+from typing import Final
+
 from agent.group import BEDSIDE, ROUTINE, Group, PartRef
 from agent.reading import Exam
 from agent.resolve import Issue, Resolved, Shared
 from standard.lexicon import split
 
-SUMS = frozenset({"plus", "and", "comma"})  # separators of exams, which share no special scan
-HEART = "成人心脏"  # its functions (左心功能测定) are items beside the plain exam, which is then ordered too, or not
+SUMS: Final = frozenset({"plus", "and", "comma"})  # separators of exams, which share no special scan
+# Its functions (左心功能测定) are items beside the plain exam, which is then ordered too, or not.
+HEART: Final = "成人心脏"
 
 
 class Ultrasound:

@@ -8,6 +8,7 @@ them, or is an item of a list, may be part of a body part or an exam more. The r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from agent.lexer import UNEXPLAINED, Token, Word
 from agent.masks import ALL, MASK
@@ -16,9 +17,9 @@ from agent.reading import Unexplained
 from agent.segments import PART_OR_SIDE
 from standard.text import Canonical
 
-NOTHING = Unexplained()
-BODY = ALL & ~MASK["NM"]  # names of nuclear medicine are whole examinations
-SHORT = 3  # characters of a word that may be a part nobody wrote down, where all of them stand in names of parts
+NOTHING: Final = Unexplained()
+BODY: Final = ALL & ~MASK["NM"]  # names of nuclear medicine are whole examinations
+SHORT: Final = 3  # characters of a word that may be a part nobody wrote down, where all of them stand in names of parts
 
 
 class UnexplainedRuns:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -50,6 +50,7 @@ from standard.lexicon_rows import (
     VesselGroupRow,
     VesselRow,
 )
+from standard.patterns import compile_pattern
 
 DATA = Path(__file__).parent / "data"
 # Behind the opening of a bracket, or a side that stands there; from there to its end there is no list but one of such
@@ -58,8 +59,7 @@ ENCLOSED = r"(?:(?<=[(\[])|(?<=[(\[][左右双])|(?<=[(\[][左右双]侧))伴?(?
 FORM_TABLES = ("modality", "part", "side", "scan", "post", "position", "way", "subitem", "vessel", "noise", "separator")
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """A surface form of one slot, compiled: `modality` empty = all."""
 
     surface: str
@@ -193,7 +193,7 @@ def _read_patterns(path: Path) -> Iterator[PatternRow]:
     for number, row in read_rows(path, PatternRow):
         _holds_for_all(path.name, number, row.slot, row.modality)
         try:
-            re.compile(row.pattern)
+            compile_pattern(row.pattern)
         except re.error as error:
             problem = (f"不是正则表达式：{error}", f"is no regular expression: {error}")
             raise DataError(path.name, number, "pattern", row.pattern, problem) from error

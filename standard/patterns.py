@@ -2,7 +2,8 @@
 most names hold a digit, and few of them the 元 or 诊室 of a pattern.
 
 What a pattern cannot do without is read off its parsed form, its keys: words of which every match, or what must stand
-beside it, holds one, or for want of such words characters. All keys are sought at once (Aho-Corasick).
+beside it, holds one, or for want of such words characters. All keys are sought at once (Aho-Corasick). Where a key is
+there, the text must hold the other characters too that the pattern cannot do without, and begin as it must.
 What the form does not say plainly is not asked for, and then the pattern is tried; so nothing is lost. (The parser is
 that of `re` itself, which promises nothing of it: tests compare with all matches of all patterns.)
 """
@@ -12,19 +13,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from itertools import product
+from re import _compiler, _parser  # type: ignore[attr-defined]
 from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import ahocorasick_rs
 
-MOST = 40  # characters of a set: a larger one, as all Latin letters, says little of a text
-OTHER_DIGIT = re.compile(r"(?![0-9])\d")  # of another script: \d meets it, and no key that holds a digit does
-DIGITS = frozenset("0123456789")
-COMMON = frozenset("平扫增强常规CTMRDI部位()[]")  # characters that most texts hold
-REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
+MOST: Final = 40  # characters of a set: a larger one, as all Latin letters, says little of a text
+OTHER_DIGIT: Final = re.compile(r"(?![0-9])\d")  # of another script: \d meets it, and no key that holds a digit does
+DIGITS: Final = frozenset("0123456789")
+COMMON: Final = frozenset("平扫增强常规CTMRDI部位()[]")  # characters that most texts hold
+REPEATS: Final = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
+ALSO: Final = 3  # sets of characters that a text is asked for before a pattern is tried
 OFTEN, DIGIT, SELDOM = 0.5, 0.1, 0.02  # how likely a text holds a character of those, a digit, another one, roughly
 Needs = list[frozenset[str]]  # each a set of which every match holds one
 
@@ -34,9 +36,12 @@ class Patterns:
 
     def __init__(self, patterns: Sequence[str], first: int) -> None:
         self._first = first
-        self._patterns = [re.compile(pattern) for pattern in patterns]
-        self._search = [pattern.search for pattern in self._patterns]
-        keys = [_keys(pattern) for pattern in patterns]
+        compiled = [compile_pattern(pattern) for pattern in patterns]
+        self._patterns = [each.pattern for each in compiled]
+        self._search = [each.pattern.search for each in compiled]
+        self._needs = [each.needs for each in compiled]
+        self._begins = [each.begins for each in compiled]
+        keys = [each.keys for each in compiled]
         self._keyless = frozenset(at for at, each in enumerate(keys) if not each)
         every = sorted(frozenset[str]().union(*keys))
         self._finder = ahocorasick_rs.AhoCorasick(every)
@@ -47,10 +52,16 @@ class Patterns:
         tried = set(self._keyless)
         for key, _, _ in self._finder.find_matches_as_indexes(text, overlapping=True):
             tried |= self._let[key]
-        if OTHER_DIGIT.search(text) is not None:
+        plain = OTHER_DIGIT.search(text) is None
+        if not plain:
             tried = set(range(len(self._patterns)))
         out: list[tuple[int, int, int]] = []
+        if not tried:
+            return out
+        chars = set(text)
         for at in sorted(tried):
+            if plain and self._cannot(at, text, chars):
+                continue
             if self._search[at](text) is None:  # most do not match, and this tells it soonest
                 continue
             for match in self._patterns[at].finditer(text):
@@ -58,6 +69,11 @@ class Patterns:
                 if end > start:
                     out.append((self._first + at, start, end))
         return out
+
+    def _cannot(self, at: int, text: str, chars: set[str]) -> bool:
+        """Whether a pattern cannot match in a text of these characters."""
+        begins = self._begins[at]
+        return (bool(begins) and text[:1] not in begins) or any(chars.isdisjoint(need) for need in self._needs[at])
 
     def replaced(self, text: str, instead: Sequence[str]) -> str:
         """The text with the word of pattern i, instead[i], where it matches; one pattern after the other."""
@@ -67,29 +83,47 @@ class Patterns:
         return text
 
 
-@lru_cache(maxsize=1)  # both questions are asked of one pattern after the other
-def _parsed(pattern: str) -> Any:
-    """The parsed form; an empty one where case does not count, and so nothing plain is said."""
+class Compiled(NamedTuple):
+    """A pattern, and what a text holds where it matches: one of its `keys` (none where that is not known), of each of
+    its `needs` one character, and at the beginning one of `begins` (empty: any)."""
+
+    pattern: re.Pattern[str]
+    keys: frozenset[str]
+    needs: tuple[frozenset[str], ...]
+    begins: frozenset[str]
+
+
+@cache  # reader and retrieval have the same patterns, and the tables are checked by it
+def compile_pattern(pattern: str) -> Compiled:
+    """A pattern, parsed once for all, since to parse is half the work. re.error for no regular expression."""
     parsed = _parser.parse(pattern)
-    return [] if parsed.state.flags & re.IGNORECASE else parsed
-
-
-@cache  # reader and retrieval have the same patterns
-def _keys(pattern: str) -> frozenset[str]:
-    """What a text holds where a pattern matches: one of these; none where that is not known."""
-    return words_of(pattern) or min(needs_of(pattern), key=_chance, default=frozenset())
+    plain = _plain(parsed)
+    needs = sorted(dict.fromkeys(_needs(plain)), key=_chance)
+    keys = _best(_words(plain)) or _best(needs)
+    anchored = len(plain) > 1 and plain[0] == (op.AT, op.AT_BEGINNING)
+    begins = _heads([*plain[1:]]) if anchored else frozenset[str]()
+    return Compiled(_compiler.compile(parsed), keys, tuple(each for each in needs[:ALSO] if each != keys), begins)
 
 
 def needs_of(pattern: str) -> Needs:
     """Sets of characters of each of which every match of a pattern holds one."""
-    return _needs(_parsed(pattern))
+    return _needs(_plain(_parser.parse(pattern)))
 
 
 def words_of(pattern: str) -> frozenset[str]:
     """Words of two characters or more, of which every match of a pattern holds one, or the text beside it, as far as
     it must stand there; the set that few texts meet. Empty where there is none."""
-    found = _words(_parsed(pattern))
-    return min(found, key=_chance) if found else frozenset()
+    return _best(_words(_plain(_parser.parse(pattern))))
+
+
+def _plain(parsed: Any) -> Any:
+    """The parsed form; an empty one where case does not count, and so nothing plain is said."""
+    return [] if parsed.state.flags & re.IGNORECASE else parsed
+
+
+def _best(sets: Needs) -> frozenset[str]:
+    """Of some sets the one that few texts meet; empty where there is none."""
+    return min(sets, key=_chance, default=frozenset())
 
 
 def _words(parsed: Any) -> Needs:
@@ -145,6 +179,8 @@ def _heads(parsed: list[Any]) -> frozenset[str]:
         return frozenset(chr(value))
     if code is op.IN:
         return _chars(value)
+    if code is op.ASSERT_NOT:  # what must not stand there
+        return _heads(parsed[1:])
     if code is op.SUBPATTERN and not value[1] and not value[2]:
         return _heads([*value[3], *parsed[1:]])
     if code is op.ASSERT and value[0] > 0:  # what must stand behind
@@ -178,6 +214,8 @@ def _needs(parsed: Any) -> Needs:
                 found.append(chars)
         elif code in REPEATS and value[0] > 0:
             found += _needs(value[2])
+        elif code is op.ASSERT:  # what must stand before or behind
+            found += _needs(value[1])
         elif code is op.SUBPATTERN and not value[1] and not value[2]:  # no flags of its own
             found += _needs(value[3])
         elif code is op.BRANCH:

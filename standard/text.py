@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from opencc import OpenCC
 
-PUNCTUATION = str.maketrans(
+PUNCTUATION: Final = str.maketrans(
     {
         "【": "[",
         "】": "]",
@@ -73,8 +73,8 @@ PUNCTUATION = str.maketrans(
     }
 )
 # Greek and Cyrillic capitals that look like Latin ones, typed or recognised in their place: МRI, СT
-ALIKE = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕЅІЈКМНОРСТХ", "ABEZHIKMNOPTYXABESIJKMHOPCTX")
-LINE_BREAKS = "\n\r\x0b\x0c\x85\u2028\u2029"
+ALIKE: Final = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕЅІЈКМНОРСТХ", "ABEZHIKMNOPTYXABESIJKMHOPCTX")
+LINE_BREAKS: Final = "\n\r\x0b\x0c\x85\u2028\u2029"
 
 
 class Canonical(NamedTuple):
@@ -130,7 +130,7 @@ def _fold(char: str) -> str:
     return " " if text.isspace() else text
 
 
-_FOLD = _Fold()
+_FOLD: Final = _Fold()
 
 
 def _latin(char: str) -> bool:

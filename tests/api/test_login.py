@@ -201,7 +201,7 @@ def limited(tmp_path: Path, url: Any) -> Any:
     return serving(tmp_path / "home", url, login_tries="3", login_tries_address="5")
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_guessing_is_stopped_by_name_and_by_address_and_a_restart_does_not_help(
     tmp_path: Path, request: pytest.FixtureRequest, database: str
 ) -> None:

@@ -136,6 +136,7 @@ def test_single_user_mode(tmp_path: Path) -> None:
         server.close()
 
 
+@pytest.mark.slow
 def test_it_stops_with_a_stream_open(tmp_path: Path) -> None:
     with (
         serving(tmp_path / "home") as server,

@@ -42,6 +42,7 @@ def test_names_have_what_hospitals_write() -> None:
     assert 1_500 < len({each.core for each in names}) < 3_000
 
 
+@pytest.mark.slow
 def test_the_reader_bench_measures_every_way(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("YINGMA_MODEL_PATH", str(home / "none.gguf"))
     result = run_reader_bench(home, count=200, runs=1)
@@ -74,6 +75,7 @@ def test_the_bench_of_our_own_model_says_why_it_was_left_out(home: Path, monkeyp
     assert TABLES["embedded"](result).row_count == 1
 
 
+@pytest.mark.slow
 def test_the_bench_of_our_own_model_measures_every_way(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llama_cpp", reason="llama_cpp is not installed (uv sync --extra local)")
     write_random_gguf(home / "yingma.gguf", build_vocabulary([load_catalogue()], load_lexicon()))
@@ -118,6 +120,7 @@ def test_a_file_without_labels_is_one_sentence(tmp_path: Path) -> None:
         single_code_rows(other)
 
 
+@pytest.mark.slow
 def test_the_daily_bench_runs_two_days(home: Path) -> None:
     result = run_daily_bench(home, exams=60, known=20, new=5, runs=1)
     assert {each["next_names"] for each in result["models"].values()} == {25}
@@ -126,6 +129,7 @@ def test_the_daily_bench_runs_two_days(home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_rows_bench_keeps_the_order_of_rows(home: Path) -> None:
     """Few rows, of every kind of file; the job's own answers are joined back by the job and by DuckDB alone."""
     result = run_rows_bench(home, rows=3_000, names=300)

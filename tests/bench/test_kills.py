@@ -20,7 +20,7 @@ from evals.bench.postgres import binaries
 from tests.store.world import ANKLE, SURE, World
 
 
-@pytest.mark.parametrize(("kind", "kills"), [("sqlite", 3), pytest.param("postgresql", 1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kind", "kills"), [("sqlite", 1), pytest.param("postgresql", 1, marks=pytest.mark.slow)])
 def test_killed_jobs_end_as_undisturbed_ones(kind: str, kills: int, home: Path) -> None:
     """A job of few names; its database server, where there is one, crashes too."""
     if kind == "postgresql" and binaries() is None:

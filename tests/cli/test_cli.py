@@ -221,6 +221,7 @@ def test_same_answers_for_any_workers_order_and_start(monkeypatch: pytest.Monkey
     assert list(bulk.answers(pipeline, queries, None, 2, done.append)) == alone
 
 
+@pytest.mark.slow
 def test_forked_workers_give_the_same_file(tmp_path: Path) -> None:
     """A process of its own, which has one thread, forks its workers."""
     source = write(tmp_path / "in.csv", ("name", "modality"), *((each.name, each.modality) for each in many(6_000)))
@@ -277,23 +278,25 @@ def test_stopping_in_the_middle_writes_nothing(
     assert multiprocessing.active_children() == []
 
 
-def test_full_disk(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "ending", [".csv", *(pytest.param(each, marks=pytest.mark.slow) for each in (".xlsx", ".parquet"))]
+)
+def test_full_disk(ending: str, tmp_path: Path) -> None:
     """A file that may not grow past 4 kB stands for a full disk."""
     source = write(tmp_path / "in.csv", ("name",), *((query.name,) for query in many(500)))
-    for ending in (".csv", ".xlsx", ".parquet"):
-        arguments = ["normalize", str(source), "-o", str(tmp_path / f"out{ending}")]
-        code = (
-            "import resource, sys\n"
-            "sys.dont_write_bytecode = True\n"
-            "from agent.cli import main\n"
-            "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-            f"main({arguments!r})"
-        )
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == 2
-        assert "the disk is full; nothing was written" in done.stderr
-        assert done.stderr.count("\n") == 1
-        assert [each.name for each in tmp_path.iterdir()] == ["in.csv"]
+    arguments = ["normalize", str(source), "-o", str(tmp_path / f"out{ending}")]
+    code = (
+        "import resource, sys\n"
+        "sys.dont_write_bytecode = True\n"
+        "from agent.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        f"main({arguments!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "the disk is full; nothing was written" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["in.csv"]
 
 
 # -- what does not hold ------------------------------------------------------------------------------------------------

@@ -220,6 +220,7 @@ def test_what_tar_cannot_do_is_no_backup(home: Path, tmp_path: Path) -> None:
     assert (done.returncode != 0, done.stdout, list(tmp_path.iterdir())) == (True, "", [])
 
 
+@pytest.mark.slow
 def test_a_day_goes_on_with_those_before_it(home: Path, tmp_path: Path) -> None:
     """One was killed, one was cancelled; the day itself has no file, which is told, and done when it is there."""
     files = tmp_path / "files"

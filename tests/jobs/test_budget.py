@@ -111,6 +111,7 @@ def test_every_run_cuts_at_the_same_name(
     assert len(asked.bodies) == 70
 
 
+@pytest.mark.slow
 def test_killed_between_two_questions_it_asks_none_twice_and_can_be_given_more(
     cut: Cut, asked: FakeServer, home: Path, tmp_path: Path
 ) -> None:

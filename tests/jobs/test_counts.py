@@ -78,6 +78,7 @@ def test_the_same_file_as_two_jobs_counts_once_in_the_queue(
     assert (code, json.loads(told)["counts"]["review_exams"]) == (0, 2), err
 
 
+@pytest.mark.slow
 def test_the_same_file_with_other_columns_is_another_input(
     yingma: Yingma, tmp_path: Path, home: Path, kept: World
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_column_that_only_looks_like_counts_is_left_alone(yingma: Yingma, tmp_
     assert "not used: each row is an exam" in yingma("job", "report", "x")[1]
 
 
+@pytest.mark.slow
 def test_over_http_it_is_chosen(served_sqlite: Server) -> None:
     with served_sqlite.client("clerk") as clerk:
         name = started(clerk, ROWS, institution=None, count=2)

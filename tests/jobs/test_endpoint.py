@@ -18,6 +18,7 @@ Yingma = Callable[..., Told]
 PROGRAM = (str(ROOT / "tests/jobs/hosted.py"),)
 
 
+@pytest.mark.slow
 def test_it_pauses_and_goes_on(yingma: Yingma, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"胸部CT平扫甲{number}乙" for number in range(90)]
     source = table(tmp_path / "in.csv", ("name", "modality"), *((name, "CT") for name in names))

@@ -169,7 +169,7 @@ def test_a_decision_of_another_institution_that_answered_a_job_is_known(
 # -- kill -9 -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_killed_at_random_moments_the_output_is_the_same(
     seed: int, source: Path, wanted: bytes, tmp_path: Path, home: Path, kept: World
 ) -> None:
@@ -374,7 +374,7 @@ def test_other_versions_work_all_of_it_out_anew(
     assert len(rows_of(tmp_path / "o.csv")) == 1
 
 
-@pytest.mark.parametrize(("limit", "code"), [(200_000, 1), (1_500_000, 2)])
+@pytest.mark.parametrize(("limit", "code"), [(200_000, 1), pytest.param(1_500_000, 2, marks=pytest.mark.slow)])
 def test_a_full_disk_is_one_sentence_and_the_job_goes_on(
     limit: int, code: int, source: Path, wanted: bytes, tmp_path: Path, home: Path
 ) -> None:

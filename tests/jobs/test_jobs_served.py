@@ -225,7 +225,7 @@ def test_a_workbook_with_several_sheets_asks_which(served_sqlite: Server, tmp_pa
         assert row[:2] == (SURE, "accepted")
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_the_job_outlives_the_server(tmp_path: Path, database: str, request: pytest.FixtureRequest) -> None:
     rows = [("名称", "类型", "院"), *names(6_000)]
     url = None if database == "sqlite" else request.getfixturevalue("postgresql_server").create()

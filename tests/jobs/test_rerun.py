@@ -179,6 +179,7 @@ def test_memory_is_the_cause_only_where_it_answered() -> None:
     assert because(decided, ["edition"]) == ["edition"]
 
 
+@pytest.mark.slow
 def test_over_http_its_owner_looks_and_adopts(served_sqlite: Server) -> None:
     with served_sqlite.client("clerk") as clerk, served_sqlite.client("reviewer") as other:
         name = started(clerk, [("名称", "类型", "院"), (ANKLE, "CT", "甲"), (SURE, "CT", "甲")])

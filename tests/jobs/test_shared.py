@@ -194,6 +194,7 @@ def test_a_job_that_is_stopped_stops_its_workers(group: Group, yingma: Yingma, s
     group.ends(group.job("resume", "j", wait=False), wanted)
 
 
+@pytest.mark.slow
 def test_stopping_a_job_whose_own_process_is_dead_stops_its_workers(
     group: Group, yingma: Yingma, source: Path, wanted: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +230,7 @@ def test_a_worker_of_other_code_is_refused(group: Group, source: Path, wanted: b
     group.ends(job, wanted)
 
 
+@pytest.mark.slow
 def test_a_worker_of_another_lexicon_is_refused(group: Group, source: Path, wanted: bytes, tmp_path: Path) -> None:
     copy = shutil.copytree(ROOT / "standard", tmp_path / "other" / "standard")
     noise = copy / "data" / "lexicon" / "noise.tsv"

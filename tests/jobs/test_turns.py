@@ -92,6 +92,7 @@ def state_of(home: Path, name: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_over_http_and_after_the_server_was_down(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with serving(home) as server:

@@ -156,6 +156,7 @@ def _open_at_once(home: str, barrier: Any, answers: Any) -> None:
     answers.put((report.built, [[tuple(each) for each in hits] for hits in found]))
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_build_one_index(place: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(2), context.Queue()
@@ -172,6 +173,7 @@ def test_two_processes_at_once_build_one_index(place: Path) -> None:
     assert len(indexes(place)) == 1
 
 
+@pytest.mark.slow
 def test_two_builds_give_the_same_answers(tmp_path: Path, small: Catalogue, lexicon: Lexicon, e5: E5) -> None:
     names = [(item.name, "") for item in list(small.items.values())[::5]]
     answers = []

@@ -119,6 +119,7 @@ def test_answers_are_those_of_a_folder(
     assert not list(tmp_path.glob("index/*/chroma")), "no vectors on this machine"
 
 
+@pytest.mark.slow
 def test_machines_of_the_same_make_share_a_collection_and_others_do_not_meet(
     tmp_path: Path, chroma: Chroma, server: ChromaServer, whole: Catalogue, small: Catalogue, lexicon: Lexicon, e5: E5
 ) -> None:
@@ -136,6 +137,7 @@ def test_machines_of_the_same_make_share_a_collection_and_others_do_not_meet(
         assert opened.search([("头颅CT平扫", "CT")], 1)[0][0].code != "20010100110000"
 
 
+@pytest.mark.slow
 def test_machines_that_build_at_once_leave_one_whole_collection(
     tmp_path: Path,
     chroma: Chroma,
@@ -165,6 +167,7 @@ def test_machines_that_build_at_once_leave_one_whole_collection(
     assert chroma.collections() == [f"yingma-items-{retriever.version}"]
 
 
+@pytest.mark.slow
 def test_what_a_killed_build_left_is_no_index_and_goes_in_time(
     tmp_path: Path, chroma: Chroma, server: ChromaServer, small: Catalogue, lexicon: Lexicon, e5: E5
 ) -> None:
@@ -176,6 +179,7 @@ def test_what_a_killed_build_left_is_no_index_and_goes_in_time(
     assert [each for each in chroma.collections() if each.startswith(DRAFT)] == [f"{DRAFT}new"]
 
 
+@pytest.mark.slow
 def test_an_emptied_server_is_said_and_filled_again(
     tmp_path: Path, chroma: Chroma, server: ChromaServer, small: Catalogue, lexicon: Lexicon, e5: E5
 ) -> None:

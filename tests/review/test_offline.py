@@ -55,6 +55,35 @@ def test_whatever_is_pressed_the_page_says_that_the_server_is_away(browser: Any,
             on.until("(before) => Review.state.model.card.id !== before", arg=before)
 
 
+HANGING = """
+const timeout = AbortSignal.timeout.bind(AbortSignal);
+AbortSignal.timeout = (milliseconds) => timeout(Math.min(milliseconds, 500));
+"""
+
+
+def test_an_answer_that_never_comes_is_a_server_that_is_away(browser: Any, calm_sqlite: Server) -> None:
+    """What waits for it is told, and goes on: here the freeing of a skipped card hangs, then the bringing back."""
+    answer_questions(calm_sqlite)
+    prepare(calm_sqlite, "无回音", "无回音医院", [(name, 50 - at) for at, name in enumerate(distinct(4))])
+    with screen(browser, calm_sqlite, "无回音") as on:
+        on.page.evaluate(HANGING)
+        on.until("Review.state.queue.length >= 2")
+        on.quiet()
+        hang = lambda route: None  # noqa: E731 - neither answered nor refused
+        on.page.route("**/api/review/leases", hang)
+        on.page.route("**/api/review/next", hang)
+        with on.next():
+            on.press("s")
+        before = on.model("card.id")
+        on.press("r")
+        on.page.locator(".review .trouble").get_by_text(AWAY).wait_for()
+        on.page.unroute("**/api/review/leases")
+        on.page.unroute("**/api/review/next")
+        on.untroubled()
+        on.press("r")
+        on.until("(before) => Review.state.model.card.id !== before", arg=before)
+
+
 def test_bulk_offers_nothing_before_it_is_known_what_is_assigned(browser: Any, calm_sqlite: Server) -> None:
     place = "离线分配医院"
     prepare(calm_sqlite, "离线分配", place, list(distinct(2)))

@@ -77,6 +77,7 @@ def test_nothing_is_lost_of_labelled_names() -> None:
         (r"(?i)a", []),
         (r"(?i:a)b", ["b"]),
         (r"[\da]", []),
+        (r"(?<=[甲乙])丙(?!丁)", ["乙甲", "丙"]),
     ],
 )
 def test_what_a_pattern_cannot_do_without(pattern: str, needs: list[str]) -> None:
@@ -95,7 +96,7 @@ def test_what_a_pattern_cannot_do_without(pattern: str, needs: list[str]) -> Non
         (r"甲(?=[_-])", ["甲_", "甲-"]),
         (r"[甲乙]{2,3}丙?", ["甲甲", "甲乙", "乙甲", "乙乙"]),
         (r"甲(乙)?", []),  # what stands behind is not plain
-        (r"甲(?!丙)[乙丁]", []),
+        (r"甲(?!丙)[乙丁]", ["甲乙", "甲丁"]),
         ("(甲乙)?丙丁", ["丙丁"]),
         ("甲乙(丙|丁戊)", ["甲乙"]),
         ("(?!甲乙)丙[丁戊]", ["丙丁", "丙戊"]),
@@ -125,6 +126,13 @@ def test_words_of_which_a_match_holds_one(pattern: str, words: list[str]) -> Non
         "(?:甲乙|丙)+甲",
         "^甲?乙$",
         "甲(乙|丙甲)?乙",
+        "^甲(?!乙)丙",
+        "^(?!甲)[乙丙]甲",
+        "^(?=甲)[甲乙]{2}",
+        "^甲?(乙|丙)乙",
+        "甲|^乙丙",
+        "^(?:甲|乙丙)$",
+        "(?<!^)甲乙",
     ],
 )
 def test_a_match_always_holds_a_word(pattern: str) -> None:

@@ -53,6 +53,7 @@ def test_the_kinds_come_in_their_shares(names: list[TrainingName]) -> None:
         assert len(set(name.codes)) == len(name.codes)
 
 
+@pytest.mark.slow
 def test_every_code_is_an_item_and_every_item_is_meant() -> None:
     catalogue = load_catalogue()
     generator = Generator(catalogue, load_lexicon(), 5)

@@ -9,6 +9,7 @@ window.Review = {};
   const KEPT = 50; // of what was decided, for undo
   const SKIPPED = 100; // that are remembered; one that was skipped before them comes again by itself
   const AGAIN = 10; // of them that come at once
+  R.PATIENCE = 20_000; // for an answer; then it is as if there were no server
 
   const S = (R.state = {
     root: null,
@@ -50,17 +51,21 @@ window.Review = {};
   // Whether an answer says that the session has ended, or is another person's by now.
   R.out = (answer) => answer.status === 401 || answer.status === OTHER;
   // Whatever was asked tells whether the server answers, and whether the session still holds.
-  async function ask(path, options) {
-    let answer;
+  async function ask(path, { signal = AbortSignal.timeout(R.PATIENCE), ...options }) {
+    let answer, body;
     try {
-      answer = await fetch(`/api/review/${path}`, options);
+      answer = await fetch(`/api/review/${path}`, { ...options, signal });
+      body = await answer.json().catch((error) => {
+        if (!(error instanceof SyntaxError)) throw error; // cut off
+        return {};
+      });
     } catch (error) {
       R.away(true);
       throw error;
     }
     if (answer.status < 500 && answer.status !== 429) R.away(false);
     if (R.out(answer) || answer.ok) R.send.session(answer.ok, answer.status === OTHER);
-    return { status: answer.status, body: await answer.json().catch(() => ({})) };
+    return { status: answer.status, body };
   }
   R.sentence = (answer) => answer.body?.error?.[window.YINGMA.lang] ?? String(answer.status);
   R.unique = () => `${S.tab}-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;

@@ -5,6 +5,7 @@
 
   const QUEUE = ["head_checked", "head_name", "head_count", "head_codes", "head_items", "head_reason", "score"];
   const OUTCOMES = ["head_codes", "head_items", "head_count"];
+  const LONG = 120_000; // for an answer about all that waits, milliseconds
   const EARLIER = ["head_when", "head_who", "head_what", "head_count", "head_done", ""];
 
   // What may be in scope: the filter that is chosen, else what is assigned; always what is open.
@@ -21,7 +22,7 @@
   // Chunk after chunk; a chunk that is sent again decides nothing twice.
   async function loop(path, body, line) {
     for (;;) {
-      const answer = await R.post(path, body).catch(() => null);
+      const answer = await R.post(path, body, AbortSignal.timeout(LONG)).catch(() => null);
       if (!answer || answer.status >= 500) {
         line.textContent = R.text("bulk_away");
         await new Promise((done) => setTimeout(done, 1000));
@@ -108,7 +109,7 @@
     }
     async function preview() {
       const ids = [...checked];
-      const answer = await R.post("preview", { key: R.unique(), action: action.value, filter, ids }).catch(() => null);
+      const answer = await R.post("preview", { key: R.unique(), action: action.value, filter, ids }, AbortSignal.timeout(LONG)).catch(() => null);
       if (answer?.status !== 200) return void result.replaceChildren(...(answer ? R.refusal(answer) : [R.text("bulk_away")]));
       const found = answer.body;
       const apply = el("button", { type: "button", class: "apply", onclick: () => run(found.batch, apply) }, R.text("bulk_apply"));

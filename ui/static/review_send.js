@@ -6,7 +6,6 @@
   const REFILL = 6; // as many or fewer at hand: ask for more
   const FIRST = 3; // cards to ask for while the screen is empty
   const RENEW = 40_000;
-  const PATIENCE = 20_000; // for an undo, which keys wait for
   const IDLE = 10_000; // between looks at an empty queue
   const state = () => R.state;
   const { person } = window.YINGMA;
@@ -151,6 +150,7 @@
       headers: { "content-type": "application/json", ...window.Yingma.MINE },
       body,
       keepalive: true,
+      signal: AbortSignal.timeout(R.PATIENCE),
     }).catch(() => {}); // without a server the leases run out by themselves
     dropping = Promise.all([dropping, dropped]);
   }
@@ -209,7 +209,7 @@
 
   async function takeBack(what, done) {
     const asked = { tab: state().tab, key: R.unique(), ...what };
-    const answer = await R.post("undo", asked, AbortSignal.timeout(PATIENCE)).catch(() => null);
+    const answer = await R.post("undo", asked).catch(() => null);
     if (!answer || answer.status >= 500) return R.away(true);
     if (answer.status !== 200) return R.refused(answer);
     const { r, row, id, sentence, prog, requeued } = answer.body;
