@@ -15,8 +15,8 @@ def register(app: typer.Typer) -> None:
     @app.command(
         "test",
         help=say(
-            "运行测试，分两个进程：先是不用浏览器的，再是用浏览器的；末行合计。其余参数交给 pytest，给出文件则只运行一次。",
-            "Run the tests in two processes, those without a browser, then those with; the last line counts both. "
+            "运行测试：不用浏览器的分两个进程，再是用浏览器的；末行合计。其余参数交给 pytest，给出文件则只运行一次。",
+            "Run the tests, those without a browser in two processes, then those with; the last line counts both. "
             "Other arguments go to pytest, which runs once where a file is given.",
         ),
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": ["--help"]},

@@ -1,7 +1,7 @@
-"""`yingma test`: pytest twice, in two processes each, since the tests of a file share a browser and its servers.
+"""`yingma test`: pytest twice, since a browser is one at a time and all else need not be.
 
-    pytest -n 2 --dist worksteal --part rest      what uses no browser
-    pytest -n 2 --dist loadfile --part browser    what does; only the files in which the first run found such tests
+    pytest -n 2 --part rest      what uses no browser, in two processes
+    pytest --part browser        what does, in one; only the files in which the first run found such tests
 
 tests/conftest.py tells the two apart by the fixture that a test takes, and writes down what came of a run, so that the
 last line tells both together. Arguments that are not known to mean the same for two runs as for one (a file, a
@@ -52,12 +52,11 @@ def run(root: Path, environment: Mapping[str, str], slow: bool, arguments: Seque
     with tempfile.TemporaryDirectory(prefix="yingma-test-") as name:
         folder = Path(name)
         first, second = folder / "rest", folder / "browser"
-        both = ("-n", str(PROCESSES), "--dist")
-        codes = [call(*both, "worksteal", "--part", "rest", "--told", str(first))]
+        codes = [call("-n", str(PROCESSES), "--dist", "worksteal", "--part", "rest", "--told", str(first))]
         fast = {"-x", "--exitfirst"} & set(arguments) and codes[0] not in (OK, NONE)
         files = _files(first)
         if codes[0] not in STOP and not fast and files != []:
-            codes.append(call(*both, "loadfile", "--part", "browser", "--told", str(second), *(files or ())))
+            codes.append(call("--part", "browser", "--told", str(second), *(files or ())))
         told = [_told(path) for path in (first, second)[: len(codes)]]
     return _close(codes, told)
 

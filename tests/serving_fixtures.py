@@ -16,7 +16,7 @@ import pytest
 from tests.serving import CHROMIUM, FLAGS, Server, logged_in, serving
 from tests.store.postgres import binaries, running
 
-__all__ = ["as_role", "browser", "postgresql_server", "served", "served_postgresql", "served_sqlite"]
+__all__ = ["DATABASES", "as_role", "browser", "postgresql_server", "served", "served_postgresql", "served_sqlite"]
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,13 @@ def served_postgresql(tmp_path_factory: pytest.TempPathFactory, postgresql_serve
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+DATABASES = [
+    "sqlite",
+    pytest.param("postgresql", marks=pytest.mark.slow),
+]  # what holds for the one mostly does for both
+
+
+@pytest.fixture(params=DATABASES)
 def served(request: pytest.FixtureRequest) -> Server:
     """A server on each database."""
     found: Server = request.getfixturevalue(f"served_{request.param}")

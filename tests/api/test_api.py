@@ -214,6 +214,7 @@ def test_the_log_holds_no_name(tmp_path: Path) -> None:
         assert part not in told
 
 
+@pytest.mark.slow
 def test_health_without_the_database(tmp_path: Path) -> None:
     folder = binaries()
     if folder is None:

@@ -234,6 +234,7 @@ def test_attempts_at_once_do_not_get_past_the_limit(served: Server) -> None:
     assert sorted(found) == [401] * 10 + [429] * 14
 
 
+@pytest.mark.slow
 def test_behind_a_proxy_with_https(tmp_path: Path) -> None:
     public = "https://yingma.hospital.example"
     with serving(tmp_path / "home", public_origin=public) as server:

@@ -12,6 +12,7 @@ from agent.answer import Query
 from agent.store import Entry, Order, Rules, decide, now, open_job, progress, put
 from agent.store.states import PERSONS
 from tests.serving import Server, logged_in, serving
+from tests.serving_fixtures import DATABASES
 from tests.store.world import CHEST, pipeline, valid
 
 HOSTILE = (
@@ -25,7 +26,7 @@ HOSTILE = (
 PLACE = "某<b>医院</b>"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=DATABASES)
 def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with names in its data: hostile ones, settled to one code, and plain ones."""
     url = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server").create()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -18,27 +21,37 @@ from tests.serving import ROOT
 PASSWORD = "长长的密码 123456"
 
 
-def run(home: Path, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "YINGMA_HOME": str(home), "YINGMA_LANG": "en"}
-    return subprocess.run(
-        [sys.executable, "-m", "agent", *words],
-        cwd=ROOT,
-        env=environment,
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+class Done(NamedTuple):
+    """What came of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def add(home: Path, name: str, role: str) -> None:
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(yingma: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command with a home, and with what it is given on standard input."""
+
+    def call(home: Path, *words: str, given: str = "") -> Done:
+        monkeypatch.setenv("YINGMA_HOME", str(home))
+        monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+        return Done(*yingma(*words))
+
+    return call
+
+
+def add(run: Run, home: Path, name: str, role: str) -> None:
     done = run(home, "user", "add", name, "--role", role, given=PASSWORD + "\n")
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_an_account_from_its_first_day_to_its_last(tmp_path: Path) -> None:
-    add(tmp_path, "李医生", "admin")
-    add(tmp_path, "王", "clerk")
+def test_an_account_from_its_first_day_to_its_last(run: Run, tmp_path: Path) -> None:
+    add(run, tmp_path, "李医生", "admin")
+    add(run, tmp_path, "王", "clerk")
     store = open_url(URL.create("sqlite", database=str(tmp_path / FILE_NAME)))
     with store.reading() as session:
         assert check_password(session, "李医生", PASSWORD) is not None
@@ -83,20 +96,13 @@ def test_an_account_from_its_first_day_to_its_last(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_hold_is_said_in_a_sentence(
-    one_admin: Path, words: tuple[str, ...], given: str, told: str
+    run: Run, tmp_path: Path, words: tuple[str, ...], given: str, told: str
 ) -> None:
-    done = run(one_admin, *words, given=given)
+    add(run, tmp_path, "李医生", "admin")
+    done = run(tmp_path, *words, given=given)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
     assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.fixture(scope="module")
-def one_admin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with one admin."""
-    folder = tmp_path_factory.mktemp("users")
-    add(folder, "李医生", "admin")
-    return folder
 
 
 @pytest.mark.parametrize(("second", "code"), [(PASSWORD, 0), (PASSWORD + "x", 2)])

@@ -206,6 +206,7 @@ def test_a_way_that_never_comes_so_far_or_cannot_be_asked() -> None:
     assert (left.left_out, left.at_precision, left.at_f1) == (("没有", "There is none"), None, None)
 
 
+@pytest.mark.slow
 def test_the_ways_answer_what_can_be_found(home: Path) -> None:
     """The real ones, on a small catalogue: the standard's own name is found by all, its reading by none for nothing."""
     small = slice_of(CATALOGUE)

@@ -28,6 +28,7 @@ from tests.jobs.test_jobs import names
 from tests.serving import Server, logged_in, serving
 from tests.store.world import ANKLE, SURE
 
+MANY = 40_000  # names of a job that is stopped while it codes them
 PARTS = (
     "颅脑",
     "鼻窦",
@@ -323,10 +324,7 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
     source = table(
         tmp_path / "页.csv",
         ("序号", "申请项目", "类型", "医院"),
-        *(
-            (str(at), *row)
-            for at, row in enumerate([*((each, "", "院") for each in HOSTILE), *real, *several(100_000)])
-        ),
+        *((str(at), *row) for at, row in enumerate([*((each, "", "院") for each in HOSTILE), *real, *several(MANY)])),
     )
     from playwright.sync_api import expect
 
@@ -365,7 +363,7 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
     expect(row).to_have_class("done", timeout=LONG_MS)
     numbers = [int(each.replace(",", "")) for each in row.locator("td.n").all_inner_texts()]
     counted, _, accepted, review_names, _, failed = numbers
-    assert (counted, failed) == (len(HOSTILE) + len(real) + 100_000, 0)
+    assert (counted, failed) == (len(HOSTILE) + len(real) + MANY, 0)
     assert accepted + review_names == numbers[1]
     assert row.locator(".versions").get_by_text("词典与规则").count() == 1  # what it was made with
     with page.expect_download() as download:
@@ -373,7 +371,7 @@ def test_the_page(browser: Any, served: Server, tmp_path: Path, request: pytest.
     assert download.value.suggested_filename == "页.yingma.csv"
     with open(download.value.path(), encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == len(HOSTILE) + len(real) + 100_000
+    assert len(rows) == len(HOSTILE) + len(real) + MANY
     assert rows[0]["申请项目"] == "'" + HOSTILE[0]
     review = [(each["申请项目"], each["类型"], each["医院"]) for each in rows if each["yingma_route"] == "review"]
     assert waiting(served) - before == len(review)

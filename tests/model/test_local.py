@@ -40,6 +40,7 @@ def replies(model: LocalModel, requests: list[ModelRequest]) -> list[tuple[objec
     return [(outcome, [attempt.reply for attempt in outcome.attempts]) for outcome in made]
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_what_was_asked_before(local_model: LocalModel, request_for: Make) -> None:
     other = (CandidateRow("x", "", "DR", "左膝关节", "X线摄影", "正、侧位"), CANDIDATES[3])
     requests = [
@@ -145,6 +146,7 @@ def test_a_chat_template_frames_the_case(local_model: LocalModel) -> None:
             frame(local_model.engine, local_model._prompt.static_text(), "", broken)
 
 
+@pytest.mark.slow
 def test_the_measure_compares_the_same_text_in_all_four_ways(local_model: LocalModel, request_for: Make) -> None:
     # Times are for the benchmark; what holds here is that the text is that of llama.cpp's own chain.
     result = measure(local_model, [request_for("肺部普通CT")])

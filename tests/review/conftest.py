@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.serving import Server, serving
+from tests.serving_fixtures import DATABASES
 from tests.store.conftest import on_postgresql, on_sqlite, server, store, world
 
 __all__ = ["on_postgresql", "on_sqlite", "server", "store", "world"]
@@ -30,8 +31,15 @@ def calm_postgresql(tmp_path_factory: pytest.TempPathFactory, postgresql_server:
         yield found
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def calm(request: pytest.FixtureRequest) -> Server:
     """On each database."""
+    found: Server = request.getfixturevalue(f"calm_{request.param}")
+    return found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def calm_on_each(request: pytest.FixtureRequest) -> Server:
+    """On each database, each time."""
     found: Server = request.getfixturevalue(f"calm_{request.param}")
     return found

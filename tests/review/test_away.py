@@ -180,9 +180,9 @@ def test_somebody_else_logs_in_in_another_tab_and_nothing_is_written_in_his_name
     each_once(mortal, "换人医院", me, 3)
 
 
-def test_two_browsers_on_one_queue(browser: Any, calm: Server) -> None:
-    one, two = names(calm, "同一医院", "甲", 20), calm.add_user("乙", "reviewer")
-    with screen(browser, calm, "甲") as first, screen(browser, calm, "乙") as second:
+def test_two_browsers_on_one_queue(browser: Any, calm_on_each: Server) -> None:
+    one, two = names(calm_on_each, "同一医院", "甲", 20), calm_on_each.add_user("乙", "reviewer")
+    with screen(browser, calm_on_each, "甲") as first, screen(browser, calm_on_each, "乙") as second:
         first.only("同一医院")
         second.only("同一医院")
         working = [first, second]
@@ -194,8 +194,8 @@ def test_two_browsers_on_one_queue(browser: Any, calm: Server) -> None:
                 assert "已先处理" not in on.alert
         first.delivered()
         second.delivered()
-    found = clusters(calm, "同一医院")
-    made = decisions(calm, found)
+    found = clusters(calm_on_each, "同一医院")
+    made = decisions(calm_on_each, found)
     assert [len(rows) for rows in made.values()] == [1] * 20
     assert {rows[0].user_id for rows in made.values()} == {one, two}
     assert {each.status for each in found.values()} == {"settled"}

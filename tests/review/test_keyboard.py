@@ -115,22 +115,22 @@ def normalized(server: Server, folder: Path, names: list[str], place: str) -> di
         return {row["name"]: row for row in csv.DictReader(file)}
 
 
-def test_thirty_clusters_by_keyboard_alone(browser: Any, calm: Server, tmp_path: Path) -> None:
+def test_thirty_clusters_by_keyboard_alone(browser: Any, calm_on_each: Server, tmp_path: Path) -> None:
     place = "键盘医院"
     names = [EDIT, SPLIT, FLAG, NO_EXAM, NOT_THERE, UNDO, *distinct(24)]
-    answer_questions(calm)  # of other tests, which would come first
-    me = prepare(calm, "键盘", place, [(name, 40 - at) for at, name in enumerate(names)])
-    assert len(clusters(calm, place)) == 30
+    answer_questions(calm_on_each)  # of other tests, which would come first
+    me = prepare(calm_on_each, "键盘", place, [(name, 40 - at) for at, name in enumerate(names)])
+    assert len(clusters(calm_on_each, place)) == 30
     undone: list[str] = []
-    with screen(browser, calm, "键盘") as on:
+    with screen(browser, calm_on_each, "键盘") as on:
         for _ in range(32):
             if not on.ready():
                 break
             work_on(on, undone)
         on.page.get_by_text("没有要审的了。").wait_for()
         on.delivered()
-    found = clusters(calm, place)
-    made = decisions(calm, found)
+    found = clusters(calm_on_each, place)
+    made = decisions(calm_on_each, found)
     said = {name: [(each.action, each.codes) for each in rows] for name, rows in made.items()}
     assert said.pop(EDIT) == [("settle", ["20072202110000"])]
     assert said.pop(SPLIT) == [("settle", ["20072201110000", "20072202110000"])]
@@ -148,7 +148,7 @@ def test_thirty_clusters_by_keyboard_alone(browser: Any, calm: Server, tmp_path:
         "not_in_standard",
     )
     assert set(statuses.values()) == {"settled"}
-    with calm.store.reading() as session:
+    with calm_on_each.store.reading() as session:
         trail = session.scalars(
             select(Trail).where(col(Trail.subject) == "cluster", col(Trail.user_id) == me).order_by(col(Trail.id))
         ).all()
@@ -164,7 +164,7 @@ def test_thirty_clusters_by_keyboard_alone(browser: Any, calm: Server, tmp_path:
         ("20072501111100",),
     ]
     assert {each.by for each in remembered if each is not None} == {"键盘"}
-    coded = normalized(calm, tmp_path, names, place)
+    coded = normalized(calm_on_each, tmp_path, names, place)
     said_so = {name: row["yingma_reason"].partition(":")[0] for name, row in coded.items() if name != FLAG}
     assert said_so == dict.fromkeys(said_so, "memory") | {
         NO_EXAM: "memory_no_exam",
