@@ -99,13 +99,13 @@ class Lines:
         mark = "\ufeff" if any(table.byte_order_mark for table in self._tables) else ""
         header = mark + self._text([*self._tables[0].header, *new_header])
         name, modality, institution = self._keys()
+        # The header is the name of the column: as a row among the others, it kept DuckDB from sorting on disk.
         query = (
-            f"SELECT text FROM (SELECT -1 AS f, 0 AS rn, {_quoted(header)} AS text UNION ALL "
-            f"SELECT f, rn, line || {_quoted(self._delimiter)} || a.text FROM ({self._rows()}) AS r "
+            f"SELECT line || {_quoted(self._delimiter)} || a.text AS {_named(header)} FROM ({self._rows()}) AS r "
             f"JOIN read_parquet({_quoted(str(answers))}) AS a "
-            f"ON a.n = {name} AND a.m = {modality} AND a.i = {institution}) ORDER BY f, rn"
+            f"ON a.n = {name} AND a.m = {modality} AND a.i = {institution} ORDER BY f, rn"
         )
-        options = f"FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER {_quoted(ABSENT)}, USE_TMP_FILE false"
+        options = f"FORMAT csv, HEADER true, QUOTE '', ESCAPE '', DELIMITER {_quoted(ABSENT)}, USE_TMP_FILE false"
         try:
             with closing(self._open()) as database:
                 done = database.execute(f"COPY ({query}) TO {_quoted(str(part))} ({options})").fetchone()
@@ -114,7 +114,7 @@ class Lines:
         finally:
             answers.unlink(missing_ok=True)
         assert done is not None
-        return int(done[0]) - 1
+        return int(done[0])
 
     def _text(self, cells: Sequence[str]) -> str:
         """Cells as a csv writer puts them."""
@@ -127,6 +127,9 @@ class Lines:
 
         database = duckdb.connect(config={"memory_limit": MEMORY, "threads": str(min(4, os.cpu_count() or 1))})
         database.execute(f"SET temp_directory = {_quoted(str(self._scratch / 'duckdb'))}")
+        # The answers are looked up for each row. DuckDB takes the rows of a csv file to be few, and would keep all of
+        # them in memory to look them up for each answer.
+        database.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
         return database
 
     def _keys(self) -> list[str]:
@@ -256,6 +259,11 @@ def transcoded(source: Path, target: Path) -> None:
 def _quoted(text: str) -> str:
     """A text in SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _named(text: str) -> str:
+    """A name in SQL."""
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _number(error: Any) -> int:
