@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,13 +20,13 @@ from agent.inputs import check_output, fetch, given, named, skipped_note
 from agent.memory import memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
 from agent.pool import Answer
-from agent.table_lines import Lines, open_lines
+from agent.table_ways import distinct_of, open_ways
 from agent.table_write import write_whole
 from standard.errors import Lang
 
 if TYPE_CHECKING:
     from agent.pipeline import Pipeline
-    from agent.table_frames import Frames
+    from agent.table_ways import Ways
 
 Known = dict[Query, tuple[tuple[str, ...], tuple[str, str]]]  # the new cells of each name, its route and reason
 
@@ -121,8 +121,9 @@ def _normalize(options: Options, inputs: Sequence[Path], started: float, each: b
         options.institution_column,
     )
     with TemporaryDirectory(prefix="yingma-") as scratch:
-        lines = None if each else open_lines(opened, options.output, Path(scratch))
-        found = lines.distinct(chosen) if lines is not None else None
+        targets = [options.output / table.path.name for table in opened] if each else [options.output]
+        ways = open_ways(opened, targets, Path(scratch), each)
+        found = distinct_of(ways, chosen) if ways is not None else None
         work = bulk.distinct(opened, chosen) if found is None else found
         pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes), keep=True)
         if options.memory is not False:
@@ -137,13 +138,13 @@ def _normalize(options: Options, inputs: Sequence[Path], started: float, each: b
             progress(len(work.queries)) as advance,
             closing(bulk.answers(pipeline, work.queries, options.edition, workers, advance, step, model)) as answers,
         ):
-            if each:
-                rows = _write_each(options.output, opened, chosen, zip(work.queries, answers, strict=True), reasons)
-            elif found is None or lines is None:
+            if found is not None and ways is not None:
+                rows = write_ways(targets, ways, work, answers, reasons, language())
+            elif each:
+                rows = _write_each(targets, opened, chosen, zip(work.queries, answers, strict=True), reasons)
+            else:
                 cells = _join(opened, chosen, zip(work.queries, answers, strict=True), reasons)
                 rows = tables.write_table(options.output, opened, columns.OUTPUT, cells)
-            else:
-                rows = write_lines(options.output, lines, work, answers, reasons, language())
     by_route: Counter[str] = Counter()
     for (route, _), count in reasons.items():
         by_route[route] += count
@@ -167,25 +168,23 @@ def _limited(pipeline: Pipeline, asked: Asked, model: str) -> Limits:
 
 
 def _write_each(
-    folder: Path,
+    targets: Sequence[Path],
     opened: Sequence[tables.Table],
     chosen: columns.Columns,
     answered: Iterator[tuple[Query, Answer]],
     reasons: Counter[tuple[str, str]],
 ) -> int:
-    """Each table into a file of its name in a folder."""
+    """Each table into a file of its own."""
     known: Known = {}
     return sum(
-        tables.write_table(
-            folder / table.path.name, [table], columns.OUTPUT, _join([table], chosen, answered, reasons, known)
-        )
-        for table in opened
+        tables.write_table(target, [table], columns.OUTPUT, _join([table], chosen, answered, reasons, known))
+        for target, table in zip(targets, opened, strict=True)
     )
 
 
-def write_lines(
-    output: Path,
-    lines: Lines | Frames,
+def write_ways(
+    targets: Sequence[Path],
+    ways: Ways,
     work: bulk.Work,
     answers: Iterable[Answer],
     reasons: Counter[tuple[str, str]],
@@ -196,7 +195,10 @@ def write_lines(
     for answer, count in zip(answers, work.counts, strict=True):
         reasons[answer[0], answer[4]] += count
         cells.append(cells_of(answer, lang))
-    return write_whole(output, lambda part: lines.write(part, columns.OUTPUT, work.queries, cells))
+    rows = 0
+    for target, way in zip(targets, ways, strict=True):
+        rows += write_whole(target, partial(way.write, new_header=columns.OUTPUT, queries=work.queries, cells=cells))
+    return rows
 
 
 def _join(

@@ -15,11 +15,11 @@ from agent import bulk, columns, tables
 from agent.answer import Query
 from agent.inputs import Fetched, label_of
 from agent.jobs.folder import Folder, JobSpec
-from agent.table_lines import Lines
+from agent.table_ways import distinct_of
 from standard.errors import InputError
 
 if TYPE_CHECKING:
-    from agent.table_frames import Frames
+    from agent.table_ways import Ways
 
 BLOCK = 1 << 20
 
@@ -61,7 +61,7 @@ def choose_columns(spec: JobSpec, opened: Sequence[tables.Table]) -> columns.Col
 
 
 def make_plan(
-    folder: Folder, spec: JobSpec, fetched: Fetched, opened: Sequence[tables.Table], lines: Lines | Frames | None
+    folder: Folder, spec: JobSpec, fetched: Fetched, opened: Sequence[tables.Table], ways: Ways | None
 ) -> Plan:
     """Read the inputs once, as lines where they are plain. `keep_plan` ends the planning."""
     chosen = choose_columns(spec, opened)
@@ -72,7 +72,7 @@ def make_plan(
         inputs.append([label, *(fingerprint(Path(each)) if read is None else (read.rows, 0, read.hash))])
     notes = [list(note) for table in opened for note in table.notes]
     try:
-        found = lines.distinct(chosen) if lines is not None else None
+        found = distinct_of(ways, chosen) if ways is not None else None
         work = bulk.distinct(opened, chosen) if found is None else found
     except columns.CountError:
         if spec.columns is not None or spec.count_column is not None:
@@ -85,7 +85,7 @@ def make_plan(
             ]
         )
         chosen = chosen._replace(exams=None)
-        found = lines.distinct(chosen) if lines is not None else None
+        found = distinct_of(ways, chosen) if ways is not None else None
         work = bulk.distinct(opened, chosen) if found is None else found
     for path, *before in inputs:
         if path not in fetched.tables and list(stamp(Path(path))) != before[:2]:

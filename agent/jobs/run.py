@@ -22,7 +22,7 @@ from agent.answer import Query
 from agent.asking import Journal
 from agent.audit.place import CONFIRM, STOPPED
 from agent.budget import Meter, meter_on, prices_of
-from agent.command_normalize import cells_of, write_lines
+from agent.command_normalize import cells_of, write_ways
 from agent.inputs import check_output, fetch, named, targets_of
 from agent.jobs import audit as auditing
 from agent.jobs import feed as feeding
@@ -41,14 +41,14 @@ from agent.pipeline import Pipeline
 from agent.pool import Done, Opening, Pool
 from agent.settings import Settings
 from agent.store import Store, end_job, now, open_store
-from agent.table_lines import Lines, open_lines
+from agent.table_ways import open_ways
 from agent.table_write import forget_parts
 from agent.versions import versions_of
 from standard.errors import PausedError, StoppedError, YingmaError
 
 if TYPE_CHECKING:
     from agent.model.patience import Patience
-    from agent.table_frames import Frames
+    from agent.table_ways import Ways
 
 SCRATCH = "scratch"
 WAITING = "waiting"  # the phase of a job that waits for its turn
@@ -158,11 +158,12 @@ class Run:
         pipeline = open_pipeline(spec.edition, spec.model, device_codes=spec.device_codes, keep=True)
         base = rerun.base_of(self.folder, spec) if spec.of else None
         counts = base is None or self.folder.has(rerun.ADOPTED)
-        lines = open_lines(opened, Path(spec.output), scratch) if counts and not spec.each else None
+        targets = targets_of(spec.inputs, Path(spec.output), spec.each)
+        ways = open_ways(opened, targets, scratch, spec.each) if counts else None
         plan = kept_plan(self.folder, fetched)
         if plan is None and base is not None:
             plan = rerun.plan_again(self.folder, base, fetched)
-        plan = plan or make_plan(self.folder, spec, fetched, opened, lines)
+        plan = plan or make_plan(self.folder, spec, fetched, opened, ways)
         self.count(rows=plan.rows, names=len(plan.queries), exams=sum(plan.counts))
         self.store = open_store(self.settings)
         if not self.folder.has("plan.json"):
@@ -193,7 +194,7 @@ class Run:
             self.folder.write(rerun.CHANGES, rerun.compare(base, plan, pieces, versions, spec, other))
             self.end(rerun.TO_ADOPT)
             return
-        self.output(opened, lines if plan.lines else None, plan, pieces)
+        self.output(opened, ways if plan.lines else None, plan, pieces)
         shutil.rmtree(self.folder.path / SCRATCH, ignore_errors=True)
         if spec.feed != "none":
             self.feed(pipeline, plan, pieces)
@@ -276,24 +277,26 @@ class Run:
 
         return Patience(self.settings.model_wait_minutes * 60, self.settings.model_give_up_seconds)
 
-    def output(self, opened: Sequence[tables.Table], lines: Lines | Frames | None, plan: Plan, pieces: Pieces) -> None:
+    def output(self, opened: Sequence[tables.Table], ways: Ways | None, plan: Plan, pieces: Pieces) -> None:
         """Every row with its answer, as a file that appears whole."""
         target, inputs = Path(self.spec.output), self.spec.inputs
         self.phase("writing", 0, plan.rows)
         check_output(inputs, target, self.spec.each)
-        if self.spec.each:
-            known, rows = self._known(plan, pieces), 0
-            for one, table in zip(targets_of(inputs, target, True), opened, strict=True):
-                cells = self._cells([table], plan, known, rows)
-                rows += tables.write_table(one, [table], columns.OUTPUT, cells)
-        elif lines is None:
-            cells = self._cells(opened, plan, self._known(plan, pieces))
-            rows = tables.write_table(target, opened, columns.OUTPUT, cells)
-        else:
+        targets = targets_of(inputs, target, self.spec.each)
+        if ways is not None:
             work = bulk.Work(plan.queries, plan.rows, plan.counts)
             answers = (answer for piece in pieces.all() for answer in piece.answers)
-            lines.choose(plan.columns)
-            rows = write_lines(target, lines, work, answers, Counter(), self.spec.lang)
+            for way in ways:
+                way.choose(plan.columns)
+            rows = write_ways(targets, ways, work, answers, Counter(), self.spec.lang)
+        elif self.spec.each:
+            known, rows = self._known(plan, pieces), 0
+            for one, table in zip(targets, opened, strict=True):
+                cells = self._cells([table], plan, known, rows)
+                rows += tables.write_table(one, [table], columns.OUTPUT, cells)
+        else:
+            cells = self._cells(opened, plan, self._known(plan, pieces))
+            rows = tables.write_table(target, opened, columns.OUTPUT, cells)
         if rows != plan.rows:
             raise YingmaError(
                 f"写出 {rows} 行，应为 {plan.rows} 行；请重新建立任务。",

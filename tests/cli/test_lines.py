@@ -14,7 +14,7 @@ import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from agent import table_lines
+from agent import table_lines, table_ways
 from agent.answer import Query
 from agent.columns import Columns
 from agent.command_normalize import Options, normalize
@@ -48,9 +48,9 @@ def made(folder: Path, sources: Sequence[Path], least: int, patch: pytest.Monkey
     used = []
     write = table_lines.Lines.write
 
-    def noted(*arguments: Any) -> int:
+    def noted(*arguments: Any, **named: Any) -> int:
         used.append(True)
-        return write(*arguments)
+        return write(*arguments, **named)
 
     with patch.context() as now:
         now.setattr(table_lines, "LARGE", least)
@@ -134,6 +134,41 @@ def test_several_files_and_tabs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert made(tmp_path, [one], 0, monkeypatch, ".csv")[2] is False  # other delimiters
 
 
+def test_each_file_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes either way, in a file for each; a folder in which one file is not plain goes the other way."""
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "a.csv").write_bytes(PLAIN["quotes"])
+    (source / "b.csv").write_bytes(PLAIN["gb18030"])
+    (source / "c.csv").write_bytes(PLAIN["header only"])
+
+    def made_of(least: int) -> tuple[dict[str, bytes], int]:
+        used: list[bool] = []
+        write = table_lines.Lines.write
+
+        def noted(*arguments: Any, **named: Any) -> int:
+            used.append(True)
+            return write(*arguments, **named)
+
+        with monkeypatch.context() as now:
+            now.setattr(table_ways, "LARGE", least)
+            now.setattr(table_lines.Lines, "write", noted)
+            outcome = normalize(Options([source], tmp_path / f"out-{least}", "name"))
+        assert outcome.rows == 2 * len(ROWS) + len(QUOTED) - 2
+        return {each.name: each.read_bytes() for each in sorted(outcome.output.iterdir())}, len(used)
+
+    (slow, none), (quick, all_of_them) = made_of(1 << 40), made_of(1)
+    assert quick == slow
+    assert [*quick] == ["a.csv", "b.csv", "c.csv"]
+    assert (none, all_of_them) == (0, 3)
+    (source / "b.csv").write_bytes(ODD["a quote in a cell"])
+    (source / "c.csv").unlink()
+    (source / "a.csv").write_bytes(PLAIN["quotes"])
+    monkeypatch.setattr(table_ways, "LARGE", 1)
+    targets = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    assert table_ways.open_ways(open_tables(sorted(source.iterdir()), None), targets, tmp_path, True) is None
+
+
 def test_a_row_of_another_width_is_told_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "in.csv"
     source.write_text("\n".join([*ROWS[:9], "9,x,CT", *ROWS[9:]]), encoding="utf-8")
@@ -146,7 +181,7 @@ def test_a_disk_that_takes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     source = tmp_path / "in.csv"
     source.write_bytes(PLAIN["utf-8"])
 
-    def full(*arguments: Any) -> int:
+    def full(*arguments: Any, **named: Any) -> int:
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(table_lines.Lines, "write", full)

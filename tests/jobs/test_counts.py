@@ -32,7 +32,7 @@ def test_exams_are_counted_by_it(
     large: bool, yingma: Yingma, tmp_path: Path, home: Path, kept: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
-        monkeypatch.setattr("agent.jobs.run.open_lines", _at_once)
+        monkeypatch.setattr("agent.table_ways.open_lines", _at_once)
     source, out = table(tmp_path / "in.csv", *ROWS), tmp_path / "out.csv"
     code, told, err = yingma("job", "run", source, "-o", out, "--id", "c", "--json")
     assert code == 0, err
@@ -119,7 +119,7 @@ def test_no_number_is_refused_with_its_row(
     cell: str, large: bool, yingma: Yingma, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
-        monkeypatch.setattr("agent.jobs.run.open_lines", _at_once)
+        monkeypatch.setattr("agent.table_ways.open_lines", _at_once)
     source, out = tmp_path / "in.tsv", tmp_path / "out.tsv"
     source.write_text(f"name\t数量\n{SURE}\t1\n{ANKLE}\t{cell}\n", encoding="utf-8")
     code, _, err = yingma("job", "run", source, "-o", out, "--id", "x", "--count-column", "数量")

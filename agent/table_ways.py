@@ -1,0 +1,55 @@
+"""Tables whose rows need not pass through Python one by one: large plain csv and tsv files (`table_lines`), parquet
+(`table_frames`).
+
+One way reads all tables and writes one file; for a folder there is a way for each table, into a file of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.answer import Query
+from agent.bulk import Work
+from agent.columns import Columns
+from agent.table_lines import LARGE, Lines, open_lines
+
+if TYPE_CHECKING:
+    from agent.table_frames import Frames
+    from agent.tables import Table
+
+    Ways = list[Lines | Frames]
+
+
+def open_ways(tables: Sequence[Table], targets: Sequence[Path], scratch: Path, each: bool) -> Ways | None:
+    """The ways into `targets`: one file, or `each` table into its own. None where not all tables are plain, or all
+    together are small. `scratch`: a folder for what is needed on the way."""
+    if not each:
+        only = open_lines(tables, targets[0], scratch)
+        return None if only is None else [only]
+    least = 0 if sum(table.path.stat().st_size for table in tables) >= LARGE else LARGE
+    ways: Ways = []
+    for at, (table, target) in enumerate(zip(tables, targets, strict=True)):
+        place = scratch / f"way-{at}"
+        place.mkdir(parents=True, exist_ok=True)
+        way = open_lines([table], target, place, least)
+        if way is None:
+            return None
+        ways.append(way)
+    return ways
+
+
+def distinct_of(ways: Ways, columns: Columns) -> Work | None:
+    """The distinct names of all tables, with rows and exams; None where a table has to be read by the csv module."""
+    exams: Counter[Query] = Counter()
+    rows = 0
+    for way in ways:
+        work = way.distinct(columns)
+        if work is None or len(ways) == 1:
+            return work
+        rows += work.rows
+        for query, count in zip(work.queries, work.counts, strict=True):
+            exams[query] += count
+    return Work(list(exams), rows, list(exams.values()))
