@@ -251,8 +251,8 @@ class Grouper:
                     again = any(part.element == element for part in group.parts) and not apart  # [左足][右足]
                     group.parts.append(PartRef(element, side, node.at, node.review, "" if again else "list"))
                 pending, apart = None, False
-            elif "side" in slots and not (pending and pending[0] in ("左", "右") and slots["side"] == "?"):
-                pending = (slots["side"], node.at)  # (左侧)(单侧): one side, and which
+            elif "side" in slots and (slots["side"] != "?" or not pending or pending[0] == "双"):  # (左侧)(单侧) is 左
+                pending = (slots["side"], node.at)
             self._put(group, node)
         if pending is not None:
             self._late_side(group, pending)
