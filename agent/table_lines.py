@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from agent.table_frames import Frames
+    from agent.table_text import TextTable
     from agent.tables import Table
 
 LARGE = 16_000_000  # bytes of input from which this is worth it
@@ -50,7 +51,7 @@ class Source(NamedTuple):
 class Lines:
     """Plain files with the same columns."""
 
-    def __init__(self, tables: Sequence[Table], sources: Sequence[Source], delimiter: str, scratch: Path) -> None:
+    def __init__(self, tables: Sequence[TextTable], sources: Sequence[Source], delimiter: str, scratch: Path) -> None:
         self._tables, self._sources, self._delimiter, self._scratch = tables, sources, delimiter, scratch
         self._columns = Columns(0, None, None)
 
@@ -88,7 +89,7 @@ class Lines:
         self, part: Path, new_header: Sequence[str], queries: Sequence[Query], cells: Iterable[Sequence[str]]
     ) -> int:
         """The rows with the cells of their names behind, into a file. Gives the number of rows; OSError where the disk
-        does not take it."""
+        does not take it, InputError where an input is no longer what it was."""
         import duckdb
         import polars as pl
 
@@ -113,6 +114,8 @@ class Lines:
             raise OSError(_number(error), " ".join(str(error).split())[:300]) from error
         finally:
             answers.unlink(missing_ok=True)
+        for table in self._tables:  # a row of a name that was not there before has no answer, and is left out
+            table.check_unchanged()
         assert done is not None
         return int(done[0])
 
@@ -167,7 +170,8 @@ def open_lines(tables: Sequence[Table], output: Path, scratch: Path, least: int 
         return _open_frames(tables)
     if ending not in DELIMITERS or sum(table.path.stat().st_size for table in tables) < least:
         return None
-    sources = []
+    sources: list[Source] = []
+    plain: list[TextTable] = []
     for at, table in enumerate(tables):
         if not isinstance(table, TextTable) or table.path.suffix.lower() != ending or len(table.header) < 2:
             return None
@@ -181,7 +185,8 @@ def open_lines(tables: Sequence[Table], output: Path, scratch: Path, least: int 
         if source.quoted:
             source = _bared(source, scratch / f"bared-{at}.txt", DELIMITERS[ending])
         sources.append(source)
-    return Lines(tables, sources, DELIMITERS[ending], scratch)
+        plain.append(table)
+    return Lines(plain, sources, DELIMITERS[ending], scratch)
 
 
 def _open_frames(tables: Sequence[Table]) -> Frames | None:

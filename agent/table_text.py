@@ -61,13 +61,17 @@ class TextTable:
             return cls(path, tuple(row), encoding, marked, stamp, notes)
         raise empty(path)
 
-    def rows(self) -> Iterator[Sequence[str]]:
-        """The rows after the header; InputError for one with another number of cells."""
+    def check_unchanged(self) -> None:
+        """InputError where the file is not what it was when it was opened."""
         if _stamp(self.path) != self.stamp:
             raise InputError(
                 f"{self.path} 在处理时被改动；请在文件写完后重新运行。",
                 f"{self.path} was changed while it was read; run again when it is no longer being written.",
             )
+
+    def rows(self) -> Iterator[Sequence[str]]:
+        """The rows after the header; InputError for one with another number of cells."""
+        self.check_unchanged()
         records = self._records()
         next(records)
         width = len(self.header)

@@ -24,17 +24,19 @@ if TYPE_CHECKING:
 
 
 def open_ways(tables: Sequence[Table], targets: Sequence[Path], scratch: Path, each: bool) -> Ways | None:
-    """The ways into `targets`: one file, or `each` table into its own. None where not all tables are plain, or all
-    together are small. `scratch`: a folder for what is needed on the way."""
+    """The ways into `targets`: one file, or `each` table into its own. None where not all tables are plain, or one of
+    a folder is small: of many small files each would look all names up. `scratch`: a folder for what is needed on the
+    way."""
     if not each:
         only = open_lines(tables, targets[0], scratch)
         return None if only is None else [only]
-    least = 0 if sum(table.path.stat().st_size for table in tables) >= LARGE else LARGE
+    if any(table.path.stat().st_size < LARGE for table in tables):
+        return None
     ways: Ways = []
     for at, (table, target) in enumerate(zip(tables, targets, strict=True)):
         place = scratch / f"way-{at}"
         place.mkdir(parents=True, exist_ok=True)
-        way = open_lines([table], target, place, least)
+        way = open_lines([table], target, place, 0)
         if way is None:
             return None
         ways.append(way)

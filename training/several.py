@@ -241,7 +241,7 @@ class Several:
     def _heading(self, chance: random.Random, meanings: Sequence[Meaning]) -> str:
         """A word under which a price list files all these parts, now and then: 腹部(肝胆胰脾肾); "" for none."""
         family = meanings[0].slots.family
-        if chance.random() >= self._shapes.several.headed or any(each.slots.side for each in meanings):
+        if family != "US" or chance.random() >= self._shapes.several.headed:  # elsewhere the heading is the exam
             return ""
         under = [self._under.get((family, each.slots.part), frozenset()) for each in meanings]
         shared = sorted(frozenset.intersection(*under))

@@ -209,3 +209,17 @@ def test_more_rows_than_the_memory_holds(tmp_path: Path, monkeypatch: pytest.Mon
         for at, line in enumerate(file):
             assert line == f"{queries[at % names].name},{at},{'x' * 150},{at % names}\n"
     assert at == rows - 1
+
+
+def test_a_file_that_grows_meanwhile_is_told(tmp_path: Path) -> None:
+    """A name that came later has no answer, and its rows would be left out."""
+    source = tmp_path / "in.csv"
+    source.write_text("\n".join(ROWS), encoding="utf-8")
+    lines = table_lines.open_lines(open_tables([source], None), tmp_path / "out.csv", tmp_path, 0)
+    assert isinstance(lines, table_lines.Lines)
+    work = lines.distinct(Columns(1, None, None))
+    assert work is not None
+    with open(source, "a", encoding="utf-8") as file:
+        file.write("\n9,肘关节CT平扫,CT,院")
+    with pytest.raises(InputError, match="was changed while it was read"):
+        lines.write(tmp_path / "part", ("code",), work.queries, [("",)] * len(work.queries))

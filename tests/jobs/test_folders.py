@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.jobs import find_job
+from agent.table_lines import Lines
 from tests.jobs.conftest import Told, rows_of, table
 from tests.store.world import ANKLE, SURE, World
 
@@ -50,6 +52,34 @@ def test_each_into_a_file_of_its_name(yingma: Yingma, folder: Path, tmp_path: Pa
     assert yingma("normalize", folder, "-o", tmp_path / "n")[0] == 0
     assert {each.name: each.read_bytes() for each in (tmp_path / "n").iterdir()} == before
     assert "take the files in it" in yingma("job", "export", "f")[2]
+
+
+def test_large_files_go_the_quick_way_and_come_out_the_same(
+    yingma: Yingma, tmp_path: Path, home: Path, kept: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where one output is missing and the job goes on."""
+    source, out = tmp_path / "large", tmp_path / "out"
+    source.mkdir()
+    table(source / "a.csv", ("name", "modality"), (ANKLE, "CT"), (SURE, "CT"))
+    table(source / "b.csv", ("name", "modality"), (SURE, "CT"), (SURE, "CT"))
+    assert yingma("normalize", source, "-o", tmp_path / "slow")[0] == 0
+    made: list[Path] = []
+    write = Lines.write
+
+    def noted(self: Lines, part: Path, **named: Any) -> int:
+        made.append(part)
+        return write(self, part, **named)
+
+    monkeypatch.setattr("agent.table_ways.LARGE", 1)
+    monkeypatch.setattr(Lines, "write", noted)
+    assert yingma("job", "run", source, "-o", out, "--id", "large")[0] == 0
+    assert len(made) == 2
+    slow = {each.name: each.read_bytes() for each in (tmp_path / "slow").iterdir()}
+    assert {each.name: each.read_bytes() for each in out.iterdir()} == slow
+    (out / "b.csv").unlink()
+    assert yingma("job", "resume", "large")[0] == 0
+    assert {each.name: each.read_bytes() for each in out.iterdir()} == slow
+    assert len(made) == 4
 
 
 def test_what_does_not_hold(yingma: Yingma, folder: Path, tmp_path: Path, home: Path) -> None:

@@ -230,7 +230,6 @@ def test_a_worker_of_other_code_is_refused(group: Group, source: Path, wanted: b
     group.ends(job, wanted)
 
 
-@pytest.mark.slow
 def test_a_worker_of_another_lexicon_is_refused(group: Group, source: Path, wanted: bytes, tmp_path: Path) -> None:
     copy = shutil.copytree(ROOT / "standard", tmp_path / "other" / "standard")
     noise = copy / "data" / "lexicon" / "noise.tsv"

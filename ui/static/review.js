@@ -51,19 +51,24 @@ window.Review = {};
   // Whether an answer says that the session has ended, or is another person's by now.
   R.out = (answer) => answer.status === 401 || answer.status === OTHER;
   // Whatever was asked tells whether the server answers, and whether the session still holds.
-  async function ask(path, { signal = AbortSignal.timeout(R.PATIENCE), ...options }) {
+  let failed = 0; // when a request failed last
+  async function ask(path, options) {
+    const began = performance.now();
     let answer, body;
     try {
+      const signal = options.signal ?? AbortSignal.timeout(R.PATIENCE);
       answer = await fetch(`/api/review/${path}`, { ...options, signal });
       body = await answer.json().catch((error) => {
         if (!(error instanceof SyntaxError)) throw error; // cut off
         return {};
       });
     } catch (error) {
+      failed = performance.now();
       R.away(true);
       throw error;
     }
-    if (answer.status < 500 && answer.status !== 429) R.away(false);
+    // What was asked before another request failed does not tell that the server is there again.
+    if (answer.status < 500 && answer.status !== 429 && began >= failed) R.away(false);
     if (R.out(answer) || answer.ok) R.send.session(answer.ok, answer.status === OTHER);
     return { status: answer.status, body };
   }

@@ -90,7 +90,6 @@
         continue;
       }
       wait = 1000;
-      R.away(false);
       const order = box.shift();
       sending = null;
       if (answer.status === 200) settle(order, answer);
@@ -125,7 +124,6 @@
     }
     if (R.out(answer)) return void setTimeout(refill, 5000);
     if (answer.status !== 200) return R.say(R.sentence(answer), true);
-    R.away(false);
     if (asked !== s.filter) {
       drop(answer.body.rows.map((each) => each.id));
       return refill(); // the filter was changed meanwhile
