@@ -16,7 +16,7 @@ from agent import bulk, columns, tables
 from agent.answer import Query
 from agent.budget import Asked, Limits, Meter, chosen_limits, meter_on, prices_of
 from agent.console import emit_json, language, note, say
-from agent.inputs import check_output, fetch, given, named, skipped_note
+from agent.inputs import check_output, fetch, given, groups_of, named, skipped_note, targets_of
 from agent.memory import memory_setting, open_memory
 from agent.opening import device_setting, model_setting, open_pipeline
 from agent.pool import Answer
@@ -121,8 +121,9 @@ def _normalize(options: Options, inputs: Sequence[Path], started: float, each: b
         options.institution_column,
     )
     with TemporaryDirectory(prefix="yingma-") as scratch:
-        targets = [options.output / table.path.name for table in opened] if each else [options.output]
-        ways = open_ways(opened, targets, Path(scratch), each)
+        targets = targets_of([str(path) for path in inputs], options.output, each)
+        groups = groups_of(opened, each)
+        ways = open_ways(groups, targets, Path(scratch))
         found = distinct_of(ways, chosen) if ways is not None else None
         work = bulk.distinct(opened, chosen) if found is None else found
         pipeline = open_pipeline(options.edition, model, device_codes=device_setting(options.device_codes), keep=True)
@@ -140,11 +141,8 @@ def _normalize(options: Options, inputs: Sequence[Path], started: float, each: b
         ):
             if found is not None and ways is not None:
                 rows = write_ways(targets, ways, work, answers, reasons, language())
-            elif each:
-                rows = _write_each(targets, opened, chosen, zip(work.queries, answers, strict=True), reasons)
             else:
-                cells = _join(opened, chosen, zip(work.queries, answers, strict=True), reasons)
-                rows = tables.write_table(options.output, opened, columns.OUTPUT, cells)
+                rows = _write(targets, groups, chosen, zip(work.queries, answers, strict=True), reasons)
     by_route: Counter[str] = Counter()
     for (route, _), count in reasons.items():
         by_route[route] += count
@@ -167,18 +165,18 @@ def _limited(pipeline: Pipeline, asked: Asked, model: str) -> Limits:
     return limits
 
 
-def _write_each(
+def _write(
     targets: Sequence[Path],
-    opened: Sequence[tables.Table],
+    groups: Sequence[Sequence[tables.Table]],
     chosen: columns.Columns,
     answered: Iterator[tuple[Query, Answer]],
     reasons: Counter[tuple[str, str]],
 ) -> int:
-    """Each table into a file of its own."""
+    """The rows of each group of tables into its target, row by row."""
     known: Known = {}
     return sum(
-        tables.write_table(target, [table], columns.OUTPUT, _join([table], chosen, answered, reasons, known))
-        for target, table in zip(targets, opened, strict=True)
+        tables.write_table(target, group, columns.OUTPUT, _join(group, chosen, answered, reasons, known))
+        for target, group in zip(targets, groups, strict=True)
     )
 
 
@@ -206,13 +204,12 @@ def _join(
     chosen: columns.Columns,
     answered: Iterator[tuple[Query, Answer]],
     reasons: Counter[tuple[str, str]],
-    known: Known | None = None,
+    known: Known,
 ) -> Iterator[Sequence[str]]:
     """The new cells of each row, written while later answers are still being worked out.
 
     Answers come in the order in which their names first stand in the rows, so a row waits for no later one.
     """
-    known = {} if known is None else known
     for table in opened:
         for query in bulk.queries_of(table, chosen):
             while query not in known:

@@ -101,6 +101,11 @@ def targets_of(inputs: Sequence[str], output: Path, each: bool) -> list[Path]:
     return [output / Path(name).name for name in inputs] if each else [output]
 
 
+def groups_of(opened: Sequence[tables.Table], each: bool) -> list[Sequence[tables.Table]]:
+    """The tables whose rows go into each of `targets_of`."""
+    return [[table] for table in opened] if each else [opened]
+
+
 def check_output(inputs: Sequence[str], output: Path, each: bool) -> None:
     """InputError where what is to be written cannot be, or would overwrite an input. A folder is made."""
     files = files_of(inputs)

@@ -1,7 +1,7 @@
 """Tables whose rows need not pass through Python one by one: large plain csv and tsv files (`table_lines`), parquet
 (`table_frames`).
 
-One way reads all tables and writes one file; for a folder there is a way for each table, into a file of its own.
+One way reads the tables of one output; for a folder there is one for each table.
 """
 
 from __future__ import annotations
@@ -23,20 +23,16 @@ if TYPE_CHECKING:
     Ways = list[Lines | Frames]
 
 
-def open_ways(tables: Sequence[Table], targets: Sequence[Path], scratch: Path, each: bool) -> Ways | None:
-    """The ways into `targets`: one file, or `each` table into its own. None where not all tables are plain, or one of
-    a folder is small: of many small files each would look all names up. `scratch`: a folder for what is needed on the
-    way."""
-    if not each:
-        only = open_lines(tables, targets[0], scratch)
-        return None if only is None else [only]
-    if any(table.path.stat().st_size < LARGE for table in tables):
+def open_ways(groups: Sequence[Sequence[Table]], targets: Sequence[Path], scratch: Path) -> Ways | None:
+    """The ways of the tables of each group into its target. None where not all of them are plain, or one of several
+    groups is small: each would look all names up. `scratch`: a folder for what is needed on the way."""
+    if len(groups) > 1 and any(table.path.stat().st_size < LARGE for group in groups for table in group):
         return None
     ways: Ways = []
-    for at, (table, target) in enumerate(zip(tables, targets, strict=True)):
+    for at, (group, target) in enumerate(zip(groups, targets, strict=True)):
         place = scratch / f"way-{at}"
         place.mkdir(parents=True, exist_ok=True)
-        way = open_lines([table], target, place, 0)
+        way = open_lines(group, target, place, LARGE)
         if way is None:
             return None
         ways.append(way)

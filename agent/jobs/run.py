@@ -23,7 +23,7 @@ from agent.asking import Journal
 from agent.audit.place import CONFIRM, STOPPED
 from agent.budget import Meter, meter_on, prices_of
 from agent.command_normalize import cells_of, write_ways
-from agent.inputs import check_output, fetch, named, targets_of
+from agent.inputs import check_output, fetch, groups_of, named, targets_of
 from agent.jobs import audit as auditing
 from agent.jobs import feed as feeding
 from agent.jobs import rerun
@@ -159,7 +159,7 @@ class Run:
         base = rerun.base_of(self.folder, spec) if spec.of else None
         counts = base is None or self.folder.has(rerun.ADOPTED)
         targets = targets_of(spec.inputs, Path(spec.output), spec.each)
-        ways = open_ways(opened, targets, scratch, spec.each) if counts else None
+        ways = open_ways(groups_of(opened, spec.each), targets, scratch) if counts else None
         plan = kept_plan(self.folder, fetched)
         if plan is None and base is not None:
             plan = rerun.plan_again(self.folder, base, fetched)
@@ -289,14 +289,10 @@ class Run:
             for way in ways:
                 way.choose(plan.columns)
             rows = write_ways(targets, ways, work, answers, Counter(), self.spec.lang)
-        elif self.spec.each:
-            known, rows = self._known(plan, pieces), 0
-            for one, table in zip(targets, opened, strict=True):
-                cells = self._cells([table], plan, known, rows)
-                rows += tables.write_table(one, [table], columns.OUTPUT, cells)
         else:
-            cells = self._cells(opened, plan, self._known(plan, pieces))
-            rows = tables.write_table(target, opened, columns.OUTPUT, cells)
+            known, rows = self._known(plan, pieces), 0
+            for one, group in zip(targets, groups_of(opened, self.spec.each), strict=True):
+                rows += tables.write_table(one, group, columns.OUTPUT, self._cells(group, plan, known, rows))
         if rows != plan.rows:
             raise YingmaError(
                 f"写出 {rows} 行，应为 {plan.rows} 行；请重新建立任务。",
@@ -307,9 +303,7 @@ class Run:
         answered = (answer for piece in pieces.all() for answer in piece.answers)
         return {query: cells_of(answer, self.spec.lang) for query, answer in zip(plan.queries, answered, strict=True)}
 
-    def _cells(
-        self, opened: Sequence[tables.Table], plan: Plan, known: Known, done: int = 0
-    ) -> Iterator[Sequence[str]]:
+    def _cells(self, opened: Sequence[tables.Table], plan: Plan, known: Known, done: int) -> Iterator[Sequence[str]]:
         for table in opened:
             for query in bulk.queries_of(table, plan.columns):
                 yield known[query]

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +19,7 @@ from agent import table_lines, table_ways
 from agent.answer import Query
 from agent.columns import Columns
 from agent.command_normalize import Options, normalize
+from agent.inputs import groups_of
 from agent.tables import open_tables, write_table
 from standard.errors import InputError
 
@@ -43,9 +45,10 @@ QUOTED = [
 ]
 
 
-def made(folder: Path, sources: Sequence[Path], least: int, patch: pytest.MonkeyPatch, ending: str = ".csv") -> Any:
-    """The bytes of the output, and whether DuckDB made them."""
-    used = []
+@contextmanager
+def noting(patch: pytest.MonkeyPatch) -> Iterator[tuple[pytest.MonkeyPatch, list[bool]]]:
+    """Patches that hold inside, and an entry for each file that DuckDB makes there."""
+    used: list[bool] = []
     write = table_lines.Lines.write
 
     def noted(*arguments: Any, **named: Any) -> int:
@@ -53,9 +56,14 @@ def made(folder: Path, sources: Sequence[Path], least: int, patch: pytest.Monkey
         return write(*arguments, **named)
 
     with patch.context() as now:
-        now.setattr(table_lines, "LARGE", least)
-        now.setattr(table_lines.open_lines, "__defaults__", (least,))
         now.setattr(table_lines.Lines, "write", noted)
+        yield now, used
+
+
+def made(folder: Path, sources: Sequence[Path], least: int, patch: pytest.MonkeyPatch, ending: str = ".csv") -> Any:
+    """The bytes of the output, and whether DuckDB made them."""
+    with noting(patch) as (now, used):
+        now.setattr(table_ways, "LARGE", least)
         outcome = normalize(Options(sources, folder / f"out-{least}{ending}", "name"))
     return (folder / f"out-{least}{ending}").read_bytes(), outcome._replace(output=Path(), seconds=0), bool(used)
 
@@ -143,16 +151,8 @@ def test_each_file_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (source / "c.csv").write_bytes(PLAIN["header only"])
 
     def made_of(least: int) -> tuple[dict[str, bytes], int]:
-        used: list[bool] = []
-        write = table_lines.Lines.write
-
-        def noted(*arguments: Any, **named: Any) -> int:
-            used.append(True)
-            return write(*arguments, **named)
-
-        with monkeypatch.context() as now:
+        with noting(monkeypatch) as (now, used):
             now.setattr(table_ways, "LARGE", least)
-            now.setattr(table_lines.Lines, "write", noted)
             outcome = normalize(Options([source], tmp_path / f"out-{least}", "name"))
         assert outcome.rows == 2 * len(ROWS) + len(QUOTED) - 2
         return {each.name: each.read_bytes() for each in sorted(outcome.output.iterdir())}, len(used)
@@ -166,7 +166,8 @@ def test_each_file_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (source / "a.csv").write_bytes(PLAIN["quotes"])
     monkeypatch.setattr(table_ways, "LARGE", 1)
     targets = [tmp_path / "a.csv", tmp_path / "b.csv"]
-    assert table_ways.open_ways(open_tables(sorted(source.iterdir()), None), targets, tmp_path, True) is None
+    opened = groups_of(open_tables(sorted(source.iterdir()), None), True)
+    assert table_ways.open_ways(opened, targets, tmp_path) is None
 
 
 def test_a_row_of_another_width_is_told_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +186,7 @@ def test_a_disk_that_takes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(table_lines.Lines, "write", full)
-    monkeypatch.setattr(table_lines.open_lines, "__defaults__", (0,))
+    monkeypatch.setattr(table_ways, "LARGE", 0)
     with pytest.raises(InputError, match="the disk is full"):
         normalize(Options([source], tmp_path / "o.csv", "name"))
     assert not (tmp_path / "o.csv").exists()

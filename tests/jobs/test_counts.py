@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -32,7 +31,7 @@ def test_exams_are_counted_by_it(
     large: bool, yingma: Yingma, tmp_path: Path, home: Path, kept: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
-        monkeypatch.setattr("agent.table_ways.open_lines", _at_once)
+        monkeypatch.setattr("agent.table_ways.LARGE", 0)  # small files the way of large ones
     source, out = table(tmp_path / "in.csv", *ROWS), tmp_path / "out.csv"
     code, told, err = yingma("job", "run", source, "-o", out, "--id", "c", "--json")
     assert code == 0, err
@@ -45,13 +44,6 @@ def test_exams_are_counted_by_it(
     assert "Exams are counted by the column 例数: 4 rows, 316 exams." in yingma("job", "report", "c")[1]
     assert kept.cluster(ANKLE).exams == 304
     assert [row["例数"] for row in rows_of(out)] == ["12", " 300 ", "4", "0"]
-
-
-def _at_once(*arguments: Any) -> Any:
-    """Small files the way of large ones."""
-    from agent.table_lines import open_lines
-
-    return open_lines(*arguments, least=0)
 
 
 def test_the_same_file_as_two_jobs_counts_once_in_the_queue(
@@ -119,7 +111,7 @@ def test_no_number_is_refused_with_its_row(
     cell: str, large: bool, yingma: Yingma, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
-        monkeypatch.setattr("agent.table_ways.open_lines", _at_once)
+        monkeypatch.setattr("agent.table_ways.LARGE", 0)  # small files the way of large ones
     source, out = tmp_path / "in.tsv", tmp_path / "out.tsv"
     source.write_text(f"name\t数量\n{SURE}\t1\n{ANKLE}\t{cell}\n", encoding="utf-8")
     code, _, err = yingma("job", "run", source, "-o", out, "--id", "x", "--count-column", "数量")
