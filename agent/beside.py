@@ -77,6 +77,10 @@ class Beside:
         for row in lexicon.touching:
             for family in split(row.modality):
                 self._together[family].append(frozenset(row.together.split(";")))
+        self._exclusive: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
+        for each in lexicon.exclusives:
+            for family in split(each.modality):
+                self._exclusive[family].append(frozenset(each.subitems.split(";")))
         self._detailed = {at: regions[word.surface] for at, word in enumerate(lexer.words) if word.surface in regions}
         self._brings = [self._brought(at) for at in range(len(lexer.words))]
 
@@ -149,6 +153,8 @@ class Beside:
             return "conflict_side", word
         if several and brought & SIDE and (word := doubts.listed(words, exams)):
             return "conflict_side", word
+        if several and (word := doubts.exclusive(exams, self._exclusive)):
+            return "combo_unclear", word
         if several and (word := doubts.spread(words, exams)):
             return "combo_unclear", word
         if brought & HEADS and (word := doubts.headed(words, exams)):

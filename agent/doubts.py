@@ -7,7 +7,7 @@ a bracket, or several exams, is asked once for all of them (beside.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -436,4 +436,14 @@ def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> st
         places = [word for word in said if word.noise == PLACE and not word.slots]
         if places and not unsure and slots.isdisjoint(ORDERS - {"scan"} | {"part"}):
             return places[0].surface
+    return ""
+
+
+def exclusive(exams: Sequence[Exam], groups: Mapping[str, Sequence[frozenset[str]]]) -> str:
+    """A sub-item that no patient has together with an earlier one (`groups` by family): 早孕期超声11-13周."""
+    for at, exam in enumerate(exams):
+        for group in groups.get(exam.family, ()):
+            own = group.intersection(exam.extra.split("、"))
+            if own and any(group.intersection(each.extra.split("、")) - own for each in exams[:at]):
+                return min(own)
     return ""

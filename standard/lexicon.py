@@ -30,6 +30,7 @@ from standard.lexicon_rows import (
     DetailRow,
     DeviceRow,
     EnclosedRow,
+    ExclusiveRow,
     FallbackRow,
     FormRow,
     GenericRow,
@@ -146,6 +147,7 @@ class Lexicon:
     unsided: tuple[UnsidedRow, ...]
     children: tuple[ChildRow, ...]
     touching: tuple[TouchingRow, ...]
+    exclusives: tuple[ExclusiveRow, ...]
     details: tuple[DetailRow, ...]
     position_atoms: tuple[PositionAtomsRow, ...]
     version: str
@@ -263,6 +265,7 @@ def read_lexicon(folder: Path = DATA) -> Lexicon:
         unsided=_rows(rules / "unsided.tsv", UnsidedRow),
         children=_rows(rules / "child.tsv", ChildRow),
         touching=_rows(rules / "touching.tsv", TouchingRow),
+        exclusives=_rows(rules / "exclusive.tsv", ExclusiveRow),
         details=_rows(rules / "detail.tsv", DetailRow),
         position_atoms=_rows(rules / "position_atoms.tsv", PositionAtomsRow),
         version=digest.hexdigest()[:12],

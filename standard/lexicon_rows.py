@@ -256,6 +256,15 @@ class TouchingRow(Row):
     example: str
 
 
+class ExclusiveRow(Row):
+    """Sub-items (joined by `;`) of which a patient can have one at a time; two in a name leave open which is meant."""
+
+    modality: str
+    subitems: str
+    source: Source
+    example: str
+
+
 class DetailRow(Row):
     """A word that is noise beside parts of these regions (level-1 parts joined by `;`), and beside others a doubt."""
 
