@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from agent.answer import Query
 from agent.bulk import Work
 from agent.columns import MOST_DIGITS, Columns
+from agent.table_write import on_the_way
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -37,7 +38,7 @@ LARGE = 16_000_000  # bytes of input from which this is worth it
 CHUNK = 1 << 22
 ABSENT = "\x01"  # a character that no plain file has: the delimiter of lines that are not to be taken apart
 MEMORY = "2GB"
-_ODD = re.compile(rb"[\x00\x01\x02]|\r(?!\n)|\n\r?\n")
+ODD = (b"\x00", b"\x01", b"\x02", b"\n\n", b"\n\r\n")  # what no plain file has
 
 
 class Source(NamedTuple):
@@ -67,22 +68,18 @@ class Lines:
         self._columns = columns
         try:
             with closing(self._open()) as database:
-                width = len(self._tables[0].header)
-                odd = f"SELECT 1 FROM ({self._rows()}) WHERE len(s) <> {width} LIMIT 1"
-                if database.execute(odd).fetchone():
-                    return None
-                exams = "count(*)"
+                right, exams = f"len(s) = {len(self._tables[0].header)}", "count(*)"
                 if columns.exams is not None:
                     cell = f"trim(s[{columns.exams + 1}])"
-                    number = f"regexp_full_match({cell}, '[0-9]{{1,{MOST_DIGITS}}}')"
-                    if database.execute(f"SELECT 1 FROM ({self._rows()}) WHERE NOT {number} LIMIT 1").fetchone():
-                        return None
-                    exams = f"sum(CAST({cell} AS BIGINT))"
+                    right += f" AND regexp_full_match({cell}, '[0-9]{{1,{MOST_DIGITS}}}')"
+                    exams = f"sum(TRY_CAST({cell} AS BIGINT))"
                 keys = ", ".join(self._keys())
-                query = f"SELECT {keys}, count(*), {exams} FROM ({self._rows()}) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
-                found = database.execute(query).fetchall()
+                query = f"SELECT {keys}, count(*), {exams}, bool_and({right}) FROM ({self._rows()})"
+                found = database.execute(f"{query} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3").fetchall()
         except duckdb.Error:
             return None  # it reads the file otherwise than it was looked at: the csv module says what is wrong
+        if not all(row[5] for row in found):
+            return None
         return Work([Query(*row[:3]) for row in found], sum(row[3] for row in found), [int(row[4]) for row in found])
 
     def write(
@@ -96,7 +93,9 @@ class Lines:
         answers = self._scratch / f"answers-{os.getpid()}.parquet"
         text = [self._text(each) for each in cells]
         keys = {key: [query[at] for query in queries] for at, key in enumerate(("n", "m", "i"))}
-        pl.DataFrame({**keys, "text": text}, schema=dict.fromkeys((*keys, "text"), pl.String)).write_parquet(answers)
+        frame = pl.DataFrame({**keys, "text": text}, schema=dict.fromkeys((*keys, "text"), pl.String))
+        with on_the_way(self._scratch):
+            frame.write_parquet(answers)
         mark = "\ufeff" if any(table.byte_order_mark for table in self._tables) else ""
         header = mark + self._text([*self._tables[0].header, *new_header])
         name, modality, institution = self._keys()
@@ -111,7 +110,11 @@ class Lines:
             with closing(self._open()) as database:
                 done = database.execute(f"COPY ({query}) TO {_quoted(str(part))} ({options})").fetchone()
         except duckdb.Error as error:
-            raise OSError(_number(error), " ".join(str(error).split())[:300]) from error
+            told = OSError(_number(error), " ".join(str(error).split())[:300])
+            if str(self._scratch) in str(error):  # what it sorts
+                with on_the_way(self._scratch):
+                    raise told from error
+            raise told from error
         finally:
             answers.unlink(missing_ok=True)
         for table in self._tables:  # a row of a name that was not there before has no answer, and is left out
@@ -178,12 +181,14 @@ def open_lines(tables: Sequence[Table], output: Path, scratch: Path, least: int 
         path = table.path
         if table.encoding == "gb18030":
             path = scratch / f"input-{at}.txt"
-            transcoded(table.path, path)
+            with on_the_way(scratch):
+                transcoded(table.path, path)
         source = _plain(path, DELIMITERS[ending])
         if source is None:
             return None
         if source.quoted:
-            source = _bared(source, scratch / f"bared-{at}.txt", DELIMITERS[ending])
+            with on_the_way(scratch):
+                source = _bared(source, scratch / f"bared-{at}.txt", DELIMITERS[ending])
         sources.append(source)
         plain.append(table)
     return Lines(plain, sources, DELIMITERS[ending], scratch)
@@ -223,13 +228,15 @@ def _plain(path: Path, delimiter: str) -> Source | None:
     dos = unix = 0
     quoted = False
     for chunk in _chunks(path):
-        if _ODD.search(chunk) or chunk.startswith((b"\n", b"\r\n")):
+        if any(odd in chunk for odd in ODD) or chunk.startswith((b"\n", b"\r\n")):
             return None
         if b'"' in chunk:
             quoted = True
             if b'"' in cell.sub(b"", b"\n" + chunk + b"\n"):
                 return None
         both = chunk.count(b"\r\n")
+        if chunk.count(b"\r") != both:
+            return None
         dos, unix = dos + both, unix + chunk.count(b"\n") - both
     if dos and unix:
         return None

@@ -11,7 +11,6 @@ from __future__ import annotations
 import codecs
 import csv
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,8 +22,7 @@ from standard.errors import InputError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 CHUNK = 1 << 20
-_WHOLE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-
+NOT_ASCII = bytes(range(0x80, 0x100))
 csv.field_size_limit(sys.maxsize)
 
 
@@ -161,13 +159,15 @@ def _first_broken(path: Path, encoding: str) -> Broken | None:
 
 
 def _mostly_utf8(path: Path) -> bool:
-    """More characters are whole in UTF-8 than broken: a damaged UTF-8 file, not one in GB18030."""
+    """More characters are whole in UTF-8 than bytes are broken: a damaged UTF-8 file, not one in GB18030."""
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
     whole = broken = 0
     with open(path, "rb") as file:
         while chunk := file.read(CHUNK):
-            whole += len(_WHOLE.findall(chunk))
-            rest = _WHOLE.sub(b"", chunk)
-            broken += len(rest) - len(rest.translate(None, bytes(range(0x80, 0x100))))
+            text = decoder.decode(chunk)
+            plain = len(chunk.translate(None, NOT_ASCII))
+            whole += len(text) - plain
+            broken += len(chunk) - len(text.encode())
     return whole > broken
 
 

@@ -102,15 +102,35 @@ def forget_parts(folder: Path, process: int) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    why_zh = "磁盘已满" if full else str(error.strerror or error)
-    why_en = "the disk is full" if full else str(error.strerror or error)
+    why_zh, why_en, full = _why(error)
     remedy_zh = "请腾出空间或换一个位置" if full else "请检查权限或换一个位置"
     remedy_en = "make room or choose another place" if full else "check permissions or choose another place"
     return InputError(
-        f"不能写入 {path}：{why_zh}；没有写出任何内容，{remedy_zh}。",
-        f"{path} cannot be written: {why_en}; nothing was written, {remedy_en}.",
+        f"不能写入 {path}：{why_zh}；该文件没有写出任何内容，{remedy_zh}。",
+        f"{path} cannot be written: {why_en}; nothing of it was written, {remedy_en}.",
     )
+
+
+@contextmanager
+def on_the_way(folder: Path) -> Iterator[None]:
+    """What is needed on the way to an output goes to `folder`. InputError where the disk does not take it."""
+    try:
+        yield
+    except OSError as error:
+        why_zh, why_en, _ = _why(error)
+        raise InputError(
+            f"不能在 {folder} 写入中间文件：{why_zh}；没有写出任何内容，请在那里腾出空间后重新运行。",
+            f"What is needed on the way cannot be written to {folder}: {why_en}; nothing was written, make room there "
+            "and run again.",
+        ) from error
+
+
+def _why(error: OSError) -> tuple[str, str, bool]:
+    """What is wrong, in Chinese and English, and whether the disk is full."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "磁盘已满", "the disk is full", True
+    said = str(error.strerror or error)
+    return said, said, False
 
 
 def joined(tables: Sequence[Table], new_cells: Cells) -> Iterator[Sequence[str]]:

@@ -294,7 +294,7 @@ def test_full_disk(ending: str, tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "the disk is full; nothing was written" in done.stderr
+    assert "the disk is full; nothing of it was written" in done.stderr
     assert done.stderr.count("\n") == 1
     assert [each.name for each in tmp_path.iterdir()] == ["in.csv"]
 

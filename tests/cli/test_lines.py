@@ -4,9 +4,11 @@ file in which the two could differ goes the way of the csv module."""
 from __future__ import annotations
 
 import errno
+import resource
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +22,7 @@ from agent.answer import Query
 from agent.columns import Columns
 from agent.command_normalize import Options, normalize
 from agent.inputs import groups_of
+from agent.table_write import write_whole
 from agent.tables import open_tables, write_table
 from standard.errors import InputError
 
@@ -210,6 +213,36 @@ def test_more_rows_than_the_memory_holds(tmp_path: Path, monkeypatch: pytest.Mon
         for at, line in enumerate(file):
             assert line == f"{queries[at % names].name},{at},{'x' * 150},{at % names}\n"
     assert at == rows - 1
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """No file grows beyond `size` bytes."""
+    found, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (found, most))
+
+
+def test_a_full_disk_on_the_way_is_not_told_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are sorted in a folder of their own, and a file in GB18030 is there as UTF-8."""
+    monkeypatch.setattr(table_lines, "MEMORY", "60MB")
+    source, scratch, target = tmp_path / "in.csv", tmp_path / "scratch", tmp_path / "out.csv"
+    scratch.mkdir()
+    source.write_text("name,much\n" + f"胸部CT平扫,{'x' * 150}\n" * 500_000, encoding="utf-8")
+    lines = table_lines.open_lines(open_tables([source], None), target, scratch)
+    assert isinstance(lines, table_lines.Lines)
+    lines.choose(Columns(0, None, None))
+    fill = partial(lines.write, new_header=("code",), queries=[Query("胸部CT平扫")], cells=[("1",)])
+    words = f"cannot be written to {scratch}: the disk is full; nothing was written"
+    with full_disk(8_000_000), pytest.raises(InputError, match=words):
+        write_whole(target, fill)
+    source.write_bytes(PLAIN["gb18030"])
+    with full_disk(50_000), pytest.raises(InputError, match=words):
+        table_lines.open_lines(open_tables([source], None), target, scratch, 0)
+    assert not target.exists()
 
 
 def test_a_file_that_grows_meanwhile_is_told(tmp_path: Path) -> None:
