@@ -165,7 +165,7 @@ def page(context: Context, texts: Words) -> None:
     stop.click(None, None, None, cancels=running, **quiet)
     # A call of a session that has ended is left without an answer (static/page_chat.js): it must not hold up the next.
     at_once: dict[str, Any] = {**quiet, "queue": False, "trigger_mode": "multiple"}
-    history.input(show, history, [chatbot, current], **at_once)
+    history.input(show, history, [chatbot, current], cancels=running, **at_once)
     new.click(begin, None, [chatbot, current, history], cancels=running, **at_once)
     delete.click(remove, current, [chatbot, current, history], cancels=running, **at_once)
     blocks = gr.context.Context.root_block

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.model.fake_server import FakeServer, Response
+from tests.model.fake_server import FakeServer, Response, completion
 from tests.serving import PASSWORD, Server, logged_in, serving, until_told
 
 CONFLICT = "[头部]16排以上螺旋X线计算机体层(CT)胸部平扫(医保)"
@@ -285,3 +286,36 @@ def test_stop(browser: Any, slow: tuple[Server, FakeServer]) -> None:
     assert page.locator("#chat-said .user").count() == 2  # it goes on in the conversation that was stopped
     assert json.dumps(model.bodies[0], ensure_ascii=False).count("脚脖子") == 1
     context.close()
+
+
+def test_another_conversation_is_not_left_again(browser: Any, tmp_path: Any) -> None:
+    """Opened while an answer is on its way to the one before, it stays open; the answer is stopped."""
+    go = threading.Event()
+
+    def late(_body: dict[str, Any]) -> Response:
+        go.wait(60)
+        return completion("晚到的回答")
+
+    with (
+        FakeServer(late) as model,
+        serving(tmp_path / "home", program="tests.jobs.hosted", model=model.url, model_name="fake") as server,
+    ):
+        context = logged_in(browser, server, "clerk")
+        page = context.new_page()
+        box = open_chat(page, server)
+        say(page, "胸部CT平扫", "20040100110000")
+        page.get_by_role("button", name="新对话").click()
+        page.locator("#chat-said .user-row").first.wait_for(state="detached")
+        box.fill("帮我看看那个脚脖子的检查到底该怎么写呀")
+        box.press("Enter")
+        until_told(page, lambda: model.bodies)
+        page.locator("#chat-history label.selected", has_text="脚脖子").wait_for()
+        page.locator("#chat-history label", has_text="胸部CT平扫").click()
+        page.locator("#chat-said .bot", has_text="20040100110000").first.wait_for()
+        go.set()
+        say(page, "颅脑CT平扫", "20010100110000")
+        say(page, "腰椎CT平扫", "腰椎")
+        assert page.locator("#chat-said .user-row").count() == 3
+        assert page.locator("#chat-said", has_text="脚脖子").count() == 0
+        page.locator("#chat-history label.selected", has_text="胸部CT平扫").wait_for()
+        context.close()
