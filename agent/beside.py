@@ -40,6 +40,7 @@ SIDE: Final = 512
 DETAIL: Final = 1024  # noise beside parts of its own regions
 SEQUENCE: Final = 2048
 AGENT: Final = 4096
+DENIED: Final = 8192
 OF_KIND: Final = (
     ("open", OPEN),
     *(
@@ -55,6 +56,7 @@ OF_NOISE: Final = {
     doubts.PARTS: PARTS,
     doubts.SEQUENCE: SEQUENCE,
     doubts.AGENT: AGENT,
+    doubts.DENIED: DENIED,
 }
 
 
@@ -177,6 +179,8 @@ class Beside:
             return "combo_unclear", word
         if brought & SEQUENCE and (word := doubts.sequence(words, exams)):
             return "combo_unclear", word
+        if brought & DENIED and (word := doubts.denied(words, exams)):
+            return "conflict_scan", word
         if brought & AGENT and (word := doubts.agent(words, exams)):
             return "uncertain_word", word
         if brought & MEMBERS and (word := doubts.dropped(words, exams, self._regions)):

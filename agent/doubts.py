@@ -23,6 +23,8 @@ INCLUDING: Final = "including"  # noise before what an exam holds: 含, 包括
 FEW: Final = 1  # parts that a word includes, besides its own; a list says all of them
 PARTS: Final = "parts"  # noise that counts parts, more than one: 两部位
 SEQUENCE: Final = "sequence"  # noise of plain MR: T1WI, FLAIR
+DENIED: Final = "denied"  # noise that takes contrast back: 不增强, 不注药
+CONTRAST: Final = ("增强", "CTA", "CTV", "CTU", "造影")  # of the names of scans that have no other way
 AGENT: Final = "agent"  # noise of a contrast agent: 碘海醇, 钆喷酸葡胺
 PLACE: Final = "anatomy"  # noise that says a place
 ADDED: Final = frozenset({"plus", "and", "comma"})  # separators of exams
@@ -412,6 +414,13 @@ def agent(words: Words, exams: Sequence[Exam]) -> str:
         if word is not None and not any(other is not None and "scan" in other.slots for other in piece):
             return word.surface
     return ""
+
+
+def denied(words: Words, exams: Sequence[Exam]) -> str:
+    """A word that takes contrast back beside an exam that has it: 垂体MR动态增强(不注药)."""
+    if not any(scan in exam.scan for exam in exams for scan in CONTRAST):
+        return ""
+    return next((word.surface for word in words if word is not None and word.noise == DENIED), "")
 
 
 def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> str:
