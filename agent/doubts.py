@@ -162,7 +162,7 @@ def side(words: Words, exams: Sequence[Exam]) -> str:
     for each in SIDES:
         if each in said and each not in have and not both:
             return each
-    return _between(words) if {"左", "右"} <= said else ""
+    return _between(words)
 
 
 def _between(words: Words) -> str:
