@@ -118,12 +118,16 @@ def show_card(card: Card, folder: Path) -> None:
     for key, value in facts:
         console.print(f"{key}: {value}", markup=False)
     second = card.classifier
+    apart = say(
+        f"，词典与生成器 {second.lexicon}, {second.generator}",
+        f", lexicon and generator {second.lexicon}, {second.generator}",
+    )
     console.print(
         say(
             f"分类器: {second.file}，{second.bytes / 1e6:.1f} MB，SHA-256 {second.sha256}；{second.names:,} 个名称，"
-            f"种子 {second.seed}，{second.seconds / 60:.0f} 分钟",
+            f"种子 {second.seed}，{second.seconds / 60:.0f} 分钟{apart if second.lexicon else ''}",
             f"classifier: {second.file}, {second.bytes / 1e6:.1f} MB, SHA-256 {second.sha256}; {second.names:,} names, "
-            f"seed {second.seed}, {second.seconds / 60:.0f} min",
+            f"seed {second.seed}, {second.seconds / 60:.0f} min{apart if second.lexicon else ''}",
         ),
         markup=False,
     )

@@ -82,18 +82,20 @@ def kind_of(row: GoldRow) -> str:
 
 
 def ask_voices(names: Sequence[tuple[str, str]], edition: str | None = None) -> Answers:
-    """What reader, own model and classifier say of (name, modality column), each by itself.
+    """What reader, own model and classifier (of YINGMA_MODEL_PATH, where that is one of Yingma's own) say of (name,
+    modality column), each by itself.
 
     ModelError where the model or the classifier is not there.
     """
     from agent.classifier import Classifier
-    from agent.model.embedded import EmbeddedModel
+    from agent.model.embedded import EmbeddedModel, own_in_use
     from agent.opening import open_catalogue
     from agent.reader import Reader
 
     catalogue = open_catalogue(edition)
-    reader, model, classifier = Reader(catalogue), EmbeddedModel(catalogue), Classifier.open(catalogue)
+    reader, model = Reader(catalogue), EmbeddedModel(catalogue, own_in_use())
     try:
+        classifier = Classifier.open(catalogue, model.path.parent)
         return {
             "reader": [frozenset(reader.read(name, column).codes) for name, column in names],
             "model": [frozenset(model.walk(name, column).codes) for name, column in names],

@@ -53,7 +53,8 @@ class Training(_Table):
 
 
 class Second(_Table):
-    """The classifier beside the model: its file, what it was trained on, and its own figures."""
+    """The classifier beside the model: its file, what it was trained on, and its own figures. `lexicon` and `generator`
+    where it is of another training than the model."""
 
     file: str
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -62,6 +63,8 @@ class Second(_Table):
     seed: int
     seconds: float
     figures: tuple[Figure, ...]
+    lexicon: str = ""
+    generator: str = ""
 
 
 class Card(_Table):

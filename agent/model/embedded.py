@@ -58,6 +58,13 @@ def own_model(path: Path | None) -> Path | None:
     return path if (path / FILE).is_file() or general_name(path) == NAME else None
 
 
+def own_in_use() -> Path:
+    """Where Yingma's own model lies that the settings name, or the shipped one where they name another model."""
+    from agent.settings import load_settings
+
+    return own_model(load_settings().model_path) or FOLDER
+
+
 class EmbeddedModel:
     """The model opened for one catalogue.
 

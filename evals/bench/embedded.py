@@ -100,11 +100,10 @@ def _child(what: str, count: int) -> dict[str, Any]:
 
 def open_own() -> EmbeddedModel:
     """Yingma's own model: of YINGMA_MODEL_PATH where that is one, else as shipped. ModelError where there is none."""
-    from agent.model.embedded import FOLDER, EmbeddedModel, own_model
-    from agent.settings import load_settings
+    from agent.model.embedded import EmbeddedModel, own_in_use
     from standard import load_catalogue
 
-    return EmbeddedModel(load_catalogue(), own_model(load_settings().model_path) or FOLDER)
+    return EmbeddedModel(load_catalogue(), own_in_use())
 
 
 def measure_memory(count: int) -> dict[str, Any]:

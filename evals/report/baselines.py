@@ -154,11 +154,12 @@ def _voices(names: Asked, catalogue: Catalogue) -> list[Way]:
     from math import exp
 
     from agent.classifier import Classifier
-    from agent.model.embedded import EmbeddedModel
+    from agent.model.embedded import EmbeddedModel, own_in_use
 
     ways = []
+    own = own_in_use()
     try:
-        model = EmbeddedModel(catalogue)
+        model = EmbeddedModel(catalogue, own)
     except ModelError as error:
         ways.append(Way("model", True, (), (error.zh, error.en)))
     else:
@@ -168,7 +169,7 @@ def _voices(names: Asked, catalogue: Catalogue) -> list[Way]:
             model.close()
         ways.append(Way("model", True, [Said(each.codes, _rounded(exp(each.logprob))) for each in walks]))
     try:
-        voices = Classifier.open(catalogue).answer(names)
+        voices = Classifier.open(catalogue, own.parent if own.is_file() else own).answer(names)
     except ModelError as error:
         ways.append(Way("classifier", True, (), (error.zh, error.en)))
     else:
