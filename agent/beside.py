@@ -41,6 +41,7 @@ DETAIL: Final = 1024  # noise beside parts of its own regions
 SEQUENCE: Final = 2048
 AGENT: Final = 4096
 DENIED: Final = 8192
+SHEET: Final = 16384
 OF_KIND: Final = (
     ("open", OPEN),
     *(
@@ -57,6 +58,7 @@ OF_NOISE: Final = {
     doubts.SEQUENCE: SEQUENCE,
     doubts.AGENT: AGENT,
     doubts.DENIED: DENIED,
+    doubts.SHEET: SHEET,
 }
 
 
@@ -179,6 +181,8 @@ class Beside:
             return "combo_unclear", word
         if brought & SEQUENCE and (word := doubts.sequence(words, exams)):
             return "combo_unclear", word
+        if brought & SHEET and (word := doubts.sold(words)):
+            return "not_an_exam", word
         if brought & DENIED and (word := doubts.denied(words, exams)):
             return "conflict_scan", word
         if brought & AGENT and (word := doubts.agent(words, exams)):

@@ -25,6 +25,7 @@ PARTS: Final = "parts"  # noise that counts parts, more than one: 两部位
 SEQUENCE: Final = "sequence"  # noise of plain MR: T1WI, FLAIR
 DENIED: Final = "denied"  # noise that takes contrast back: 不增强, 不注药
 CONTRAST: Final = ("增强", "CTA", "CTV", "CTU", "造影")  # of the names of scans that have no other way
+SHEET: Final = "sheet"  # noise of the film that an exam is printed on: 胶片
 AGENT: Final = "agent"  # noise of a contrast agent: 碘海醇, 钆喷酸葡胺
 PLACE: Final = "anatomy"  # noise that says a place
 ADDED: Final = frozenset({"plus", "and", "comma"})  # separators of exams
@@ -36,6 +37,7 @@ ORDERS: Final = frozenset({"scan", "post", "position", "subitem", "way", "vessel
 ORDERED: Final = frozenset({"part", "scan", "subitem", "modality"})
 EXAMINED: Final = frozenset({"scan", "modality"})
 SCAN: Final = frozenset({"scan"})
+EXAMINED_SIDE: Final = frozenset({"scan", "side"})
 VESSEL: Final = frozenset({"vessel"})
 VESSELS: Final = ("动脉", "静脉", "血管", "心")  # of a part's name
 BY_SKULL: Final = "经颅"  # a way that looks at vessels by itself
@@ -150,14 +152,18 @@ def condition(words: Words) -> str:
 
 
 def side(words: Words, exams: Sequence[Exam]) -> str:
-    """A side that no exam has though others have one (右侧:左膝), or that may be of the part before it as well as of
-    the one behind (膝(左)踝(右))."""
+    """A side that no exam has though others have one (右侧:左膝), that may be of the part before it as well as of the
+    one behind (膝(左)踝(右)), or that a scan is of alone, behind a comma (双膝MR平扫,左侧增强)."""
     have = {exam.side for exam in exams} - {""}
     if not have:
         return ""
     said = {element for word in words if word is not None for slot, element in word.pairs if slot == "side"}
     if len(said) < 2:
         return ""
+    for piece in pieces_between(words, ADDED)[1:]:
+        own = {element for word in piece if word is not None for slot, element in word.pairs if slot == "side"}
+        if own and own != have and (slots := slots_of(piece)) >= EXAMINED_SIDE and "part" not in slots:
+            return min(own)
     both = {"左", "右"} <= have or "双" in have
     for each in SIDES:
         if each in said and each not in have and not both:
@@ -414,6 +420,21 @@ def agent(words: Words, exams: Sequence[Exam]) -> str:
         if word is not None and not any(other is not None and "scan" in other.slots for other in piece):
             return word.surface
     return ""
+
+
+def sold(words: Words) -> str:
+    """A film, before any part or where no scan or view is said, which may be all that is sold: 胸部CT胶片."""
+    sheet = parted = False
+    for word in words:
+        if word is None:
+            continue
+        sheet = sheet or (word.noise == SHEET and not word.slots)
+        if sheet and "part" in word.slots and not parted:
+            break
+        parted = parted or "part" in word.slots
+        if not word.slots.isdisjoint(ORDERS):
+            return ""
+    return next((word.surface for word in words if word is not None and word.noise == SHEET), "")
 
 
 def denied(words: Words, exams: Sequence[Exam]) -> str:
