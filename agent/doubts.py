@@ -24,7 +24,7 @@ FEW: Final = 1  # parts that a word includes, besides its own; a list says all o
 PARTS: Final = "parts"  # noise that counts parts, more than one: 两部位
 SEQUENCE: Final = "sequence"  # noise of plain MR: T1WI, FLAIR
 DENIED: Final = "denied"  # noise that takes contrast back: 不增强, 不注药
-CONTRAST: Final = ("增强", "CTA", "CTV", "CTU", "造影")  # of the names of scans that have no other way
+CONTRAST: Final = ("增强", "CTA", "CTV", "CTU", "CTP", "造影")  # of the names of scans that have no other way
 SHEET: Final = "sheet"  # noise of the film that an exam is printed on: 胶片
 AGENT: Final = "agent"  # noise of a contrast agent: 碘海醇, 钆喷酸葡胺
 PLACE: Final = "anatomy"  # noise that says a place
@@ -37,7 +37,6 @@ ORDERS: Final = frozenset({"scan", "post", "position", "subitem", "way", "vessel
 ORDERED: Final = frozenset({"part", "scan", "subitem", "modality"})
 EXAMINED: Final = frozenset({"scan", "modality"})
 SCAN: Final = frozenset({"scan"})
-EXAMINED_SIDE: Final = frozenset({"scan", "side"})
 VESSEL: Final = frozenset({"vessel"})
 VESSELS: Final = ("动脉", "静脉", "血管", "心")  # of a part's name
 BY_SKULL: Final = "经颅"  # a way that looks at vessels by itself
@@ -153,7 +152,7 @@ def condition(words: Words) -> str:
 
 def side(words: Words, exams: Sequence[Exam]) -> str:
     """A side that no exam has though others have one (右侧:左膝), that may be of the part before it as well as of the
-    one behind (膝(左)踝(右)), or that a scan is of alone, behind a comma (双膝MR平扫,左侧增强)."""
+    one behind (膝(左)踝(右)), or whose alone an order behind a comma is (双膝MR平扫,左侧增强)."""
     have = {exam.side for exam in exams} - {""}
     if not have:
         return ""
@@ -162,7 +161,7 @@ def side(words: Words, exams: Sequence[Exam]) -> str:
         return ""
     for piece in pieces_between(words, ADDED)[1:]:
         own = {element for word in piece if word is not None for slot, element in word.pairs if slot == "side"}
-        if own and own != have and (slots := slots_of(piece)) >= EXAMINED_SIDE and "part" not in slots:
+        if own and own != have and not (slots := slots_of(piece)).isdisjoint(ORDERS) and "part" not in slots:
             return min(own)
     both = {"左", "右"} <= have or "双" in have
     for each in SIDES:
@@ -423,18 +422,23 @@ def agent(words: Words, exams: Sequence[Exam]) -> str:
 
 
 def sold(words: Words) -> str:
-    """A film, before any part or where no scan or view is said, which may be all that is sold: 胸部CT胶片."""
-    sheet = parted = False
-    for word in words:
-        if word is None:
-            continue
-        sheet = sheet or (word.noise == SHEET and not word.slots)
-        if sheet and "part" in word.slots and not parted:
-            break
-        parted = parted or "part" in word.slots
-        if not word.slots.isdisjoint(ORDERS):
-            return ""
-    return next((word.surface for word in words if word is not None and word.noise == SHEET), "")
+    """A film before the part that it is of, or behind one of which no scan or view is said by then, which may be all
+    that is sold: 胶片(胸部CT平扫), 胸部CT胶片, 颅脑MR平扫,腰椎MR胶片."""
+    for piece in pieces_between(words, MEMBERS):
+        sheet, ordered, parted = "", False, False
+        for word in piece:
+            if word is None:
+                continue
+            if word.noise == SHEET and not word.slots:
+                sheet = word.surface
+                if parted and not ordered:
+                    return sheet
+            if "part" in word.slots:
+                if sheet:
+                    return sheet
+                ordered, parted = ordered and not parted, True
+            ordered = ordered or not word.slots.isdisjoint(ORDERS)
+    return ""
 
 
 def denied(words: Words, exams: Sequence[Exam]) -> str:

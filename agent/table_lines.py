@@ -38,6 +38,7 @@ LARGE = 16_000_000  # bytes of input from which this is worth it
 CHUNK = 1 << 22
 ABSENT = "\x01"  # a character that no plain file has: the delimiter of lines that are not to be taken apart
 MEMORY = "2GB"
+OFFLOADED = "failed to offload"  # DuckDB, where the scratch folder has no room for what it sorts
 ODD = (b"\x00", b"\x01", b"\x02", b"\n\n", b"\n\r\n")  # what no plain file has
 
 
@@ -111,10 +112,10 @@ class Lines:
                 done = database.execute(f"COPY ({query}) TO {_quoted(str(part))} ({options})").fetchone()
         except duckdb.Error as error:
             told = OSError(_number(error), " ".join(str(error).split())[:300])
-            if str(self._scratch) in str(error):  # what it sorts
-                with on_the_way(self._scratch):
-                    raise told from error
-            raise told from error
+            if str(self._scratch) not in str(error) and OFFLOADED not in str(error):
+                raise told from error
+            with on_the_way(self._scratch):  # what it sorts
+                raise told from error
         finally:
             answers.unlink(missing_ok=True)
         for table in self._tables:  # a row of a name that was not there before has no answer, and is left out
@@ -281,6 +282,6 @@ def _named(text: str) -> str:
 def _number(error: Any) -> int:
     """What the system said, of an error of DuckDB's."""
     said = str(error).lower()
-    if "no space left" in said or "file too large" in said:
+    if any(each in said for each in ("no space left", "file too large", OFFLOADED)):
         return errno.ENOSPC
     return errno.EIO

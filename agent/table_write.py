@@ -113,15 +113,17 @@ def _cannot_write(path: Path, error: OSError) -> InputError:
 
 @contextmanager
 def on_the_way(folder: Path) -> Iterator[None]:
-    """What is needed on the way to an output goes to `folder`. InputError where the disk does not take it."""
+    """What is needed on the way to an output goes to `folder`. InputError where its disk is full; any other OSError
+    goes on."""
     try:
         yield
     except OSError as error:
-        why_zh, why_en, _ = _why(error)
+        why_zh, why_en, full = _why(error)
+        if not full:
+            raise
         raise InputError(
-            f"不能在 {folder} 写入中间文件：{why_zh}；没有写出任何内容，请在那里腾出空间后重新运行。",
-            f"What is needed on the way cannot be written to {folder}: {why_en}; nothing was written, make room there "
-            "and run again.",
+            f"不能在 {folder} 写入中间文件：{why_zh}；请在那里腾出空间后重新运行。",
+            f"What is needed on the way cannot be written to {folder}: {why_en}; make room there and run again.",
         ) from error
 
 

@@ -236,8 +236,18 @@ def test_a_full_disk_on_the_way_is_not_told_of_the_output(tmp_path: Path, monkey
     assert isinstance(lines, table_lines.Lines)
     lines.choose(Columns(0, None, None))
     fill = partial(lines.write, new_header=("code",), queries=[Query("胸部CT平扫")], cells=[("1",)])
-    words = f"cannot be written to {scratch}: the disk is full; nothing was written"
+    words = f"cannot be written to {scratch}: the disk is full; make room there"
     with full_disk(8_000_000), pytest.raises(InputError, match=words):
+        write_whole(target, fill)
+    opened = table_lines.Lines._open
+
+    def little_room(each: table_lines.Lines) -> Any:
+        database = opened(each)
+        database.execute("SET max_temp_directory_size = '5MB'")  # by default what is free on the disk
+        return database
+
+    monkeypatch.setattr(table_lines.Lines, "_open", little_room)
+    with pytest.raises(InputError, match=words):
         write_whole(target, fill)
     source.write_bytes(PLAIN["gb18030"])
     with full_disk(50_000), pytest.raises(InputError, match=words):
