@@ -438,6 +438,15 @@ def test_other_models_stay_other_models(random_folder: Path, tmp_path: Path) -> 
     assert own_model(random_folder / FILE) == random_folder / FILE
 
 
+def test_what_is_measured_is_our_own_model_that_the_settings_name(
+    random_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other.gguf").write_bytes(b"GGUF")
+    for path, wanted in (("", module.FOLDER), (random_folder, random_folder), (tmp_path / "other.gguf", module.FOLDER)):
+        monkeypatch.setenv("YINGMA_MODEL_PATH", str(path))
+        assert module.own_in_use() == wanted
+
+
 def test_a_missing_file_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FOLDER", tmp_path)
     with pytest.raises(ModelError, match="yingma model train") as caught:
