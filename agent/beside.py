@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
@@ -77,14 +78,8 @@ class Beside:
         self._regions = {row.heading for row in lexicon.headings if row.members == "*"}
         self._headings = {row.heading for row in lexicon.headings if "US" in split(row.modality)}
         self._own = {row.heading for row in lexicon.headings if row.own == "yes" and "US" in split(row.modality)}
-        self._together: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
-        for row in lexicon.touching:
-            for family in split(row.modality):
-                self._together[family].append(frozenset(row.together.split(";")))
-        self._exclusive: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
-        for each in lexicon.exclusives:
-            for family in split(each.modality):
-                self._exclusive[family].append(frozenset(each.subitems.split(";")))
+        self._together = _by_family([(row.modality, row.together) for row in lexicon.touching])
+        self._exclusive = _by_family([(row.modality, row.subitems) for row in lexicon.exclusives])
         self._detailed = {at: regions[word.surface] for at, word in enumerate(lexer.words) if word.surface in regions}
         self._brings = [self._brought(at) for at in range(len(lexer.words))]
 
@@ -329,3 +324,12 @@ class Beside:
 
     def _is_bracket(self, token: Token) -> bool:
         return token.form != UNEXPLAINED and self._words[token.form].kind in ("open", "close")
+
+
+def _by_family(rows: Iterable[tuple[str, str]]) -> defaultdict[str, list[frozenset[str]]]:
+    """The sets (joined by `;`) of rows, by each family of a row's modality."""
+    found: defaultdict[str, list[frozenset[str]]] = defaultdict(list)
+    for modality, joined in rows:
+        for family in split(modality):
+            found[family].append(frozenset(joined.split(";")))
+    return found

@@ -77,6 +77,16 @@ def slots_of(words: Iterable[Word | None]) -> set[str]:
     return {slot for word in words if word is not None for slot in word.slots}
 
 
+def _sides(words: Iterable[Word | None]) -> set[str]:
+    """All sides that some words can say."""
+    return {element for word in words if word is not None for slot, element in word.pairs if slot == "side"}
+
+
+def _first_noise(words: Words, noise: str) -> str:
+    """The first word that can be noise of a kind; "" where there is none."""
+    return next((word.surface for word in words if word is not None and word.noise == noise), "")
+
+
 def _special_scan(words: Iterable[Word | None]) -> str:
     """The first scan that a part may not have apart; "" where there is none."""
     pairs = (pair for word in words if word is not None for pair in word.pairs)
@@ -156,11 +166,11 @@ def side(words: Words, exams: Sequence[Exam]) -> str:
     have = {exam.side for exam in exams} - {""}
     if not have:
         return ""
-    said = {element for word in words if word is not None for slot, element in word.pairs if slot == "side"}
+    said = _sides(words)
     if len(said) < 2:
         return ""
     for piece in pieces_between(words, ADDED)[1:]:
-        own = {element for word in piece if word is not None for slot, element in word.pairs if slot == "side"}
+        own = _sides(piece)
         if own and own != have and not (slots := slots_of(piece)).isdisjoint(ORDERS) and "part" not in slots:
             return min(own)
     both = {"左", "右"} <= have or "双" in have
@@ -305,7 +315,7 @@ def including(words: Words, exams: Sequence[Exam]) -> str:
 
 def counted(words: Words) -> str:
     """A word that counts several parts, in a name of one exam: 胸部CT平扫(两部位). How many it counts is not asked."""
-    return next((word.surface for word in words if word is not None and word.noise == PARTS), "")
+    return _first_noise(words, PARTS)
 
 
 def within(words: Words) -> str:
@@ -406,7 +416,7 @@ def sequence(words: Words, exams: Sequence[Exam]) -> str:
     头颅MR(T1WI、T2WI、DWI)."""
     if any(exam.family != "MR" or exam.scan in BARE for exam in exams):
         return ""
-    return next((word.surface for word in words if word is not None and word.noise == SEQUENCE), "")
+    return _first_noise(words, SEQUENCE)
 
 
 def agent(words: Words, exams: Sequence[Exam]) -> str:
@@ -445,7 +455,7 @@ def denied(words: Words, exams: Sequence[Exam]) -> str:
     """A word that takes contrast back beside an exam that has it: 垂体MR动态增强(不注药)."""
     if not any(scan in exam.scan for exam in exams for scan in CONTRAST):
         return ""
-    return next((word.surface for word in words if word is not None and word.noise == DENIED), "")
+    return _first_noise(words, DENIED)
 
 
 def dropped(words: Words, exams: Sequence[Exam], regions: Collection[str]) -> str:

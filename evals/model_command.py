@@ -118,16 +118,14 @@ def show_card(card: Card, folder: Path) -> None:
     for key, value in facts:
         console.print(f"{key}: {value}", markup=False)
     second = card.classifier
-    apart = say(
-        f"，词典与生成器 {second.lexicon}, {second.generator}",
-        f", lexicon and generator {second.lexicon}, {second.generator}",
-    )
+    versions = f"{second.lexicon}, {second.generator}"
+    apart = say(f"，词典与生成器 {versions}", f", lexicon and generator {versions}") if second.lexicon else ""
     console.print(
         say(
             f"分类器: {second.file}，{second.bytes / 1e6:.1f} MB，SHA-256 {second.sha256}；{second.names:,} 个名称，"
-            f"种子 {second.seed}，{second.seconds / 60:.0f} 分钟{apart if second.lexicon else ''}",
+            f"种子 {second.seed}，{second.seconds / 60:.0f} 分钟{apart}",
             f"classifier: {second.file}, {second.bytes / 1e6:.1f} MB, SHA-256 {second.sha256}; {second.names:,} names, "
-            f"seed {second.seed}, {second.seconds / 60:.0f} min{apart if second.lexicon else ''}",
+            f"seed {second.seed}, {second.seconds / 60:.0f} min{apart}",
         ),
         markup=False,
     )
